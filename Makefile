@@ -1,0 +1,78 @@
+# make demo | make test | make build | make bench | make wheel | make install PREFIX=/usr/local | make simulate SEEDS=1000
+# Every target sets up what it needs; nothing is done twice.
+
+SHELL := /bin/bash
+PREFIX ?= /usr/local
+SEEDS ?= 1000
+FIRST_SEED ?= 0
+SWIFT_BUILD := swift build -c release --product millstream -Xswiftc -static-stdlib \
+	-Xlinker --version-script=$(CURDIR)/scripts/exports.map -Xlinker --gc-sections -Xlinker -soname=libmillstream.so
+# The tests run the same release code as the library; a scratch path of their own keeps the two sets of flags apart.
+SWIFT_TEST := swift test -c release --scratch-path .build/test
+LIBRARY := python/src/millstream/libmillstream.so
+SWIFT_SOURCES := $(shell find Sources include -type f 2>/dev/null) Package.swift
+NATIVE_SOURCES := $(shell find python/src/native -type f 2>/dev/null) include/millstream.h
+
+.PHONY: build demo test test-fast test-swift test-python test-c bench wheel install simulate format lint clean setup
+
+build: setup $(LIBRARY) .venv/.millstream-package
+
+setup:
+	@scripts/setup.sh
+
+$(LIBRARY): $(SWIFT_SOURCES) scripts/exports.map | setup
+	@echo "build: the engine (Swift, release)"
+	@$(SWIFT_BUILD) 2>&1 | { grep -E "error|warning: unre|Compiling|complete" || true; } | tail -n 40; exit $${PIPESTATUS[0]}
+	@cp .build/release/libmillstream.so $@
+	@strip --strip-unneeded $@
+
+.venv/.millstream-package: $(NATIVE_SOURCES) $(LIBRARY) scripts/build_native.sh python/pyproject.toml
+	@echo "build: the Python extension"
+	@scripts/build_native.sh
+	@.venv/bin/pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e python
+	@touch $@
+
+demo: build
+	@.venv/bin/python examples/python/flights.py
+
+test: build lint test-swift test-c test-python
+
+# The everyday loop: everything that ends quickly.
+test-fast: build
+	@$(SWIFT_TEST) --quiet
+	@.venv/bin/python -m pytest -q -m "not slow" tests/python
+
+test-swift: setup
+	@echo "test: Swift"
+	@$(SWIFT_TEST)
+
+test-python: build
+	@echo "test: Python, documentation and examples"
+	@.venv/bin/python -m pytest -q tests/python
+
+test-c: build
+	@echo "test: C"
+	@tests/c/run.sh
+
+bench: build
+	@.venv/bin/python benchmarks/run.py
+
+wheel: build
+	@scripts/wheel.sh
+
+install: build
+	@scripts/install.sh "$(PREFIX)"
+
+simulate: setup
+	@MILLSTREAM_SEEDS=$(SEEDS) MILLSTREAM_FIRST_SEED=$(FIRST_SEED) $(SWIFT_TEST) --filter SimulatedTopologyTests
+
+lint: setup
+	@.venv/bin/ruff check -q python examples benchmarks tests scripts
+	@.venv/bin/mypy --no-error-summary python/src/millstream
+
+format: setup
+	@swift format -i -r Sources Tests Package.swift
+	@.venv/bin/ruff format -q python examples benchmarks tests
+
+clean:
+	rm -rf .build .venv build dist python/src/millstream/*.so

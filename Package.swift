@@ -1,0 +1,54 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Exclusivity is checked while debugging and in the tests; hot loops over class storage do not pay for it in a release.
+let engine: [SwiftSetting] = [
+    .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)),
+]
+
+// The rooms of docs/architecture.md, lowest first. A target may depend on lower levels only; Tests/ArchitectureTests says so.
+let package = Package(
+    name: "millstream",
+    products: [
+        .library(name: "millstream", type: .dynamic, targets: ["CABI"]),
+    ],
+    targets: [
+        // The C header, compiled alone, so that an edit is tracked and a mistake is found.
+        .target(name: "CMillstream", path: "include", sources: ["millstream.c"], publicHeadersPath: "."),
+        // C and C++ libraries of the formats, for Connectors alone.
+        .target(name: "CDecoding", linkerSettings: [.linkedLibrary("simdjson"), .linkedLibrary("stdc++")]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        // Level 0
+        .target(name: "Columnar", dependencies: ["CMillstream"], swiftSettings: engine),
+        // Level 1
+        .target(name: "Dataflow", dependencies: ["Columnar"], swiftSettings: engine),
+        .target(name: "Plan", dependencies: ["Columnar"], swiftSettings: engine),
+        // Level 2
+        .target(name: "State", dependencies: ["Columnar", "Dataflow"], swiftSettings: engine),
+        // Level 3
+        .target(name: "Exchange", dependencies: ["Columnar", "Dataflow"], swiftSettings: engine),
+        .target(name: "Operators", dependencies: ["Columnar", "Dataflow", "Plan", "State"], swiftSettings: engine),
+        .target(
+            name: "Connectors", dependencies: ["Columnar", "Dataflow", "Plan", "CDecoding", "CZlib", "CZstd"], swiftSettings: engine),
+        // Level 4
+        .target(
+            name: "Runtime",
+            dependencies: ["Columnar", "Dataflow", "Plan", "State", "Exchange", "Operators", "Connectors"],
+            swiftSettings: engine),
+        // Level 5
+        .target(
+            name: "CABI", dependencies: ["CMillstream", "Columnar", "Dataflow", "Plan", "Operators", "Connectors", "Runtime"],
+            swiftSettings: engine),
+        .testTarget(name: "ColumnarTests", dependencies: ["CMillstream", "Columnar"], exclude: ["Golden"]),
+        .testTarget(name: "StateTests", dependencies: ["Columnar", "Dataflow", "Plan", "State"], swiftSettings: engine),
+        .testTarget(name: "ArchitectureTests"),
+        .testTarget(name: "ExchangeTests", dependencies: ["Columnar", "Dataflow", "Exchange"]),
+        .testTarget(name: "RuntimeTests", dependencies: ["Columnar", "Dataflow", "Plan", "Exchange", "Runtime"]),
+        .testTarget(name: "OperatorsTests", dependencies: ["Columnar", "Dataflow", "Plan", "State", "Operators"]),
+        .testTarget(name: "DataflowTests", dependencies: ["Columnar", "Dataflow"]),
+        .testTarget(name: "CABITests", dependencies: ["CABI", "CMillstream", "Columnar", "Dataflow", "Plan"]),
+        .testTarget(name: "ConnectorsTests", dependencies: ["Connectors"], exclude: ["Golden"], swiftSettings: engine),
+    ],
+    cxxLanguageStandard: .cxx17
+)

@@ -1,0 +1,89 @@
+import CMillstream
+import Columnar
+import Connectors
+import Dataflow
+import Plan
+import Runtime
+
+/// Starts a plan as a job of the process's engine.
+func startJob(_ plan: StreamPlan, _ bindings: Bindings, _ output: CallbackTextOutput?) throws(MillstreamError) -> any RunningJob {
+    let engine = try Library.shared.engine(workerCount: plan.configuration.workerCount)
+    return EngineJob(
+        try engine.submit(plan, bindings: bindings, standardOutput: output?.stream(1), standardError: output?.stream(2)))
+}
+
+/// A job of the runtime in the header's words.
+private final class EngineJob: RunningJob {
+    private let job: Job
+
+    init(_ job: Job) { self.job = job }
+
+    var status: millstream_job_status { EngineJob.status(job.status) }
+    var failure: MillstreamError? { job.failure }
+    func cancel() { job.cancel() }
+
+    func wait(milliseconds: Int64?) -> millstream_job_status {
+        EngineJob.status(job.wait(timeoutNanoseconds: milliseconds.map(EngineJob.nanoseconds)))
+    }
+
+    func collect(_ sink: NodeID, milliseconds: Int64?) -> Collected {
+        guard let queue = job.collected(node: sink.value) else { return .end }
+        switch queue.next(timeoutNanoseconds: milliseconds.map(EngineJob.nanoseconds)) {
+        case .batch(let batch): return .rows(batch)
+        case .nothingYet: return .none
+        case .end: return .end
+        }
+    }
+
+    func metricsJSON() -> String {
+        var writer = JSONText()
+        writer.raw("{\"name\":")
+        writer.string(job.name)
+        writer.raw(",\"status\":\"\(EngineJob.name(job.status))\",\"durationMillis\":\(job.durationNanoseconds / 1_000_000),\"operators\":[")
+        for (index, snapshot) in job.metrics().enumerated() {
+            writer.raw(index == 0 ? "{\"id\":" : ",{\"id\":")
+            writer.string(snapshot.operatorID)
+            writer.raw(",\"name\":")
+            writer.string(snapshot.name)
+            writer.raw(",\"subtask\":\(snapshot.subtask),\"isSource\":\(snapshot.isSource),\"isSink\":\(snapshot.isSink)")
+            for (name, value) in snapshot.values {
+                writer.raw(",")
+                writer.string(name)
+                writer.raw(":\(value)")
+            }
+            writer.raw("}")
+        }
+        writer.raw("]}")
+        return writer.text
+    }
+
+    private static func nanoseconds(_ milliseconds: Int64) -> Int64 {
+        let (product, overflow) = milliseconds.multipliedReportingOverflow(by: 1_000_000)
+        return overflow ? .max / 4 : min(product, .max / 4)
+    }
+
+    private static func status(_ status: JobStatus) -> millstream_job_status {
+        switch status {
+        case .created: MILLSTREAM_JOB_CREATED
+        case .running: MILLSTREAM_JOB_RUNNING
+        case .failing: MILLSTREAM_JOB_FAILING
+        case .failed: MILLSTREAM_JOB_FAILED
+        case .cancelling: MILLSTREAM_JOB_CANCELLING
+        case .canceled: MILLSTREAM_JOB_CANCELED
+        case .finished: MILLSTREAM_JOB_FINISHED
+        }
+    }
+
+    /// Flink's names.
+    private static func name(_ status: JobStatus) -> String {
+        switch status {
+        case .created: "CREATED"
+        case .running: "RUNNING"
+        case .failing: "FAILING"
+        case .failed: "FAILED"
+        case .cancelling: "CANCELLING"
+        case .canceled: "CANCELED"
+        case .finished: "FINISHED"
+        }
+    }
+}

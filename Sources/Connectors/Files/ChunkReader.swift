@@ -1,0 +1,168 @@
+import Columnar
+import Glibc
+
+/// Cuts an open file into chunks for a decoder. What is left of a record at a chunk's end is moved to the front of the next.
+final class ChunkReader {
+    /// nil at the end of the split.
+    private(set) var chunk: Chunk?
+    /// The file's offset of the chunk buffer's first byte.
+    private(set) var fileOffset: Int64
+
+    private let path: String
+    private let end: Int64
+    /// Bytes of a plain file that were there when it was listed and have not been read; nil for a compressed one.
+    private var unread: Int64?
+    private let limits: FileReadLimits
+    private let input: any ByteInput
+
+    /// Opens the split's file and reads the first chunk from the split's offset. Throws `io` if the file is another than the one listed.
+    init(_ split: inout FileSplit, decoder: any FileDecoder, limits: FileReadLimits) throws(MillstreamError) {
+        let file = try PlainInput(split.path)
+        try ChunkReader.check(file.identity, split)
+        path = split.path
+        end = split.end
+        self.limits = limits.bounded
+        let compression = try Compression.detect(file)
+        input = try compression.open(file)
+        fileOffset = 0
+        if compression == .none { unread = split.identity.byteCount }
+        if split.offset > 0, decoder.needsHeader {
+            var head = FileSplit(path: split.path, identity: split.identity)
+            try ChunkReader(&head, decoder: decoder, limits: limits).close()
+        }
+        try input.seek(to: split.offset)
+        if let unread { self.unread = max(0, unread - split.offset) }
+        fileOffset = split.offset
+        if split.line == FileSplit.unaligned { try align(&split, decoder) }
+        try fill(keeping: nil, from: 0)
+        if split.offset == 0 {
+            let passed = try passHeader(decoder)
+            split.line += passed
+        }
+        if let chunk { decoder.begin(chunk) }
+    }
+
+    func close() { input.close() }
+
+    /// A file that was replaced or cut since it was listed must not be read on as if nothing had happened.
+    private static func check(_ now: FileIdentity, _ split: FileSplit) throws(MillstreamError) {
+        let listed = split.identity
+        if now.byteCount < listed.byteCount {
+            throw MillstreamError(
+                .io, "'\(split.path)' was shortened from \(listed.byteCount) to \(now.byteCount) bytes since it was listed", domain: .external)
+        }
+        guard split.offset > 0 else { return }
+        let isRewritten = now.byteCount == listed.byteCount && now.modifiedNanoseconds != listed.modifiedNanoseconds
+        guard now.inode == listed.inode, !isRewritten else {
+            throw MillstreamError(
+                .io, "'\(split.path)' was changed since it was read up to byte \(split.offset)",
+                hint: "Put the old file back, or start without the checkpoint.", domain: .external)
+        }
+    }
+
+    /// Moves on to the record at `position` of the chunk. The decoder starts with the new chunk.
+    func refill(from position: Int, _ decoder: any FileDecoder) throws(MillstreamError) {
+        guard let old = chunk else { return }
+        if position >= old.limit || (old.isLast && position >= old.end) {
+            chunk = nil
+            return
+        }
+        let tail = old.end - position
+        guard tail <= limits.recordByteCountMax else {
+            throw MillstreamError(
+                .limitExceeded, "the record at byte \(fileOffset + Int64(position)) of '\(path)' is longer than \(limits.recordByteCountMax) bytes",
+                hint: "Look for a quote that is never closed, or a file that is not text.")
+        }
+        try fill(keeping: old, from: position)
+        if let chunk { decoder.begin(chunk) }
+    }
+
+    /// Reads the next chunk behind the tail of the old one.
+    private func fill(keeping old: Chunk?, from position: Int) throws(MillstreamError) {
+        let tail = old.map { $0.end - position } ?? 0
+        let capacity = tail + max(limits.chunkByteCount, tail)
+        let buffer = try Buffer(checking: capacity + Chunk.paddingByteCount)
+        if let old, tail > 0 { memcpy(buffer.base, old.buffer.base + position, tail) }
+        fileOffset += Int64(position)
+        var end = tail
+        var isLast = false
+        while end < capacity, !isLast {
+            let got = try read(into: buffer.base + end, capacity - end)
+            end += got
+            isLast = got == 0
+        }
+        memset(buffer.base + end, 0, Chunk.paddingByteCount)
+        let limit = self.end == .max ? Int.max : Int(max(0, self.end - fileOffset))
+        chunk = end > 0 && limit > 0 ? Chunk(buffer: buffer, start: 0, end: end, limit: limit, isLast: isLast) : nil
+    }
+
+    private func read(into target: UnsafeMutableRawPointer, _ capacity: Int) throws(MillstreamError) -> Int {
+        guard let left = unread else { return try input.read(into: target, capacity) }
+        guard left > 0 else { return 0 }
+        let got = try input.read(into: target, Int(min(Int64(capacity), left)))
+        guard got > 0 else {
+            throw MillstreamError(.io, "'\(path)' was shortened by \(left) bytes while it was read", domain: .external)
+        }
+        unread = left - Int64(got)
+        return got
+    }
+
+    /// Passes over a byte order mark and the header; returns how many lines that were.
+    private func passHeader(_ decoder: any FileDecoder) throws(MillstreamError) -> Int64 {
+        while let current = chunk {
+            let start = try byteOrderMarkLength(current)
+            let text = Chunk(buffer: current.buffer, start: start, end: current.end, limit: current.limit, isLast: current.isLast)
+            if current.end >= 3 || current.isLast {
+                let header: Int?
+                do throws(MillstreamError) { header = try decoder.readHeader(text) } catch {
+                    throw MillstreamError(error.code, "\(path):1: \(error.message)", hint: error.hint)
+                }
+                if let position = header {
+                    chunk = Chunk(
+                        buffer: current.buffer, start: position, end: current.end, limit: current.limit, isLast: current.isLast)
+                    let lines = Int64(countLines(current.bytes, start, position).count)
+                    if position == current.end, current.isLast { chunk = nil }
+                    return lines
+                }
+            }
+            guard current.end <= limits.recordByteCountMax else {
+                throw MillstreamError(.limitExceeded, "the header of '\(path)' is longer than \(limits.recordByteCountMax) bytes")
+            }
+            try fill(keeping: current, from: 0)
+        }
+        return 0
+    }
+
+    private func byteOrderMarkLength(_ chunk: Chunk) throws(MillstreamError) -> Int {
+        let bytes = chunk.bytes
+        if chunk.end >= 3, bytes[0] == 0xEF, bytes[1] == 0xBB, bytes[2] == 0xBF { return 3 }
+        if chunk.end >= 2, (bytes[0] == 0xFF && bytes[1] == 0xFE) || (bytes[0] == 0xFE && bytes[1] == 0xFF) {
+            throw MillstreamError(.decode, "'\(path)' is UTF-16; only UTF-8 can be read", hint: "Convert it, e.g. iconv -f UTF-16 -t UTF-8.")
+        }
+        return 0
+    }
+
+    /// The first record that starts in the range: the one behind the first line end at or after the byte before the range.
+    private func align(_ split: inout FileSplit, _ decoder: any FileDecoder) throws(MillstreamError) {
+        let buffer = Buffer(byteCount: 1 << 16)
+        let bytes = buffer.pointer(as: UInt8.self)
+        try input.seek(to: split.start - 1)
+        var offset = split.start - 1
+        var afterReturn = false
+        search: while true {
+            let count = try input.read(into: buffer.base, buffer.byteCount)
+            if count == 0 { break }
+            for index in 0..<count {
+                if afterReturn, bytes[index] != 0x0A { break search }
+                offset += 1
+                if bytes[index] == 0x0A { break search }
+                if decoder.endsAtCarriageReturn, bytes[index] == 0x0D { afterReturn = true }
+            }
+        }
+        split.offset = offset
+        split.line = FileSplit.unknownLine
+        unread = max(0, split.identity.byteCount - offset)
+        fileOffset = offset
+        try input.seek(to: offset)
+    }
+}

@@ -1,0 +1,31 @@
+import Columnar
+import Dataflow
+import Plan
+
+/// Makes the source that a description names.
+public enum SourceFactory {
+    /// `schema` is what the source emits. Throws `configuration` for values that are refused, `plan` for a binding that is missing.
+    public static func make(
+        _ description: SourceDescription, schema: Schema, environment: ConnectorEnvironment
+    ) throws(MillstreamError) -> any Source {
+        switch description.kind {
+        case .sequence(let first, let last):
+            return try SequenceSource(first: first, last: last, schema: schema)
+        case .generator(let generator):
+            guard let makeRowGenerator = environment.makeRowGenerator else {
+                throw MillstreamError(.unsupported, "this program evaluates no generator expressions")
+            }
+            return try GeneratorSource(generator, rows: try makeRowGenerator(generator, schema), schema: schema)
+        case .files(let files):
+            return try FileSource(files, schema: schema, clock: environment.clock)
+        case .socketText(let host, let port, let delimiter, let maxRetries):
+            return try SocketTextSource(host: host, port: port, delimiter: delimiter, maxRetries: maxRetries, schema: schema)
+        case .arrow(let binding):
+            return BatchStreamSource(try environment.bindings.stream(binding.value), schema: schema)
+        case .host(let binding, let isBounded):
+            return HostSource(try environment.bindings.function(binding.value), isBounded: isBounded, schema: schema)
+        case .custom(let binding):
+            return try environment.bindings.source(binding.value)
+        }
+    }
+}

@@ -1,0 +1,168 @@
+import Columnar
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// The machine's disk. A rename, and a new directory, is on the disk when the call returns.
+public final class DiskStorage: Storage {
+    public init() {}
+
+    public func makeDirectories(_ path: String) throws(MillstreamError) {
+        var made = path.hasPrefix("/") ? "" : "."
+        for part in path.split(separator: "/") where part != "." {
+            let parent = made.isEmpty ? "/" : made
+            made += "/" + part
+            if mkdir(made, 0o777) == 0 {
+                try syncDirectory(parent)
+                continue
+            }
+            // Some file systems refuse with another reason than EEXIST what is there already.
+            let number = errno
+            var status = stat()
+            guard stat(made, &status) == 0 else { throw MillstreamError.system("make the directory", made, number) }
+            guard status.st_mode & S_IFMT == S_IFDIR else { throw MillstreamError.system("make the directory", made, ENOTDIR) }
+        }
+    }
+
+    public func create(_ path: String) throws(MillstreamError) -> any StorageFile {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+        guard descriptor >= 0 else { throw MillstreamError.system("create", path, errno) }
+        return DiskFile(path, descriptor, byteCount: 0, isNew: true)
+    }
+
+    public func reopen(_ path: String, truncatedTo byteCount: Int64) throws(MillstreamError) -> any StorageFile {
+        let descriptor = open(path, O_WRONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw MillstreamError.system("open", path, errno) }
+        let file = DiskFile(path, descriptor, byteCount: byteCount, isNew: false)
+        let length = lseek(descriptor, 0, SEEK_END)
+        guard length >= 0 else { throw MillstreamError.system("open", path, errno) }
+        guard Int64(length) >= byteCount else {
+            throw MillstreamError(.io, "'\(path)' has \(length) bytes, but \(byteCount) were on the disk", domain: .external)
+        }
+        guard ftruncate(descriptor, off_t(byteCount)) == 0, lseek(descriptor, off_t(byteCount), SEEK_SET) >= 0 else {
+            throw MillstreamError.system("truncate", path, errno)
+        }
+        return file
+    }
+
+    public func read(_ path: String) throws(MillstreamError) -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw MillstreamError.system("open", path, errno) }
+        defer { close(descriptor) }
+        var result: [UInt8] = []
+        var failure: Int32 = 0
+        withUnsafeTemporaryAllocation(byteCount: 1 << 16, alignment: 16) { part in
+            while true {
+                let count = Glibc.read(descriptor, part.baseAddress, part.count)
+                if count > 0 { result.append(contentsOf: part[..<count]) }
+                if count == 0 { return }
+                if count < 0, errno != EINTR {
+                    failure = errno
+                    return
+                }
+            }
+        }
+        guard failure == 0 else { throw MillstreamError.system("read", path, failure) }
+        return result
+    }
+
+    public func exists(_ path: String) -> Bool {
+        var status = stat()
+        return lstat(path, &status) == 0
+    }
+
+    public func rename(_ from: String, to: String) throws(MillstreamError) {
+        guard Glibc.rename(from, to) == 0 else { throw MillstreamError.system("rename to '\(to)'", from, errno) }
+        try syncDirectory(parent(to))
+        if parent(from) != parent(to) { try syncDirectory(parent(from)) }
+    }
+
+    public func remove(_ path: String) throws(MillstreamError) {
+        guard unlink(path) == 0 else { throw MillstreamError.system("remove", path, errno) }
+    }
+
+    public func list(_ directory: String) throws(MillstreamError) -> [String] {
+        guard let stream = opendir(directory) else { throw MillstreamError.system("list", directory, errno) }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { tuple in
+                tuple.withMemoryRebound(to: CChar.self, capacity: MemoryLayout.size(ofValue: tuple.pointee)) { String(cString: $0) }
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    }
+}
+
+private func parent(_ path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+}
+
+private func syncDirectory(_ path: String) throws(MillstreamError) {
+    let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw MillstreamError.system("open", path, errno) }
+    defer { close(descriptor) }
+    // Some file systems cannot sync a directory and say so; there is nothing more to do on them.
+    guard fsync(descriptor) == 0 || errno == EINVAL else { throw MillstreamError.system("sync", path, errno) }
+}
+
+/// A file on the disk that is being written.
+private final class DiskFile: StorageFile {
+    private let path: String
+    private var descriptor: Int32
+    private(set) var byteCount: Int64
+    private var hasFailed = false
+    /// The directory may not have the file's name on the disk yet.
+    private var isNew: Bool
+
+    init(_ path: String, _ descriptor: Int32, byteCount: Int64, isNew: Bool) {
+        self.isNew = isNew
+        self.path = path
+        self.descriptor = descriptor
+        self.byteCount = byteCount
+    }
+
+    deinit { close() }
+
+    func write(_ bytes: UnsafeRawBufferPointer) throws(MillstreamError) {
+        try checkUsable()
+        guard let base = bytes.baseAddress else { return }
+        var done = 0
+        while done < bytes.count {
+            let written = Glibc.write(descriptor, base + done, bytes.count - done)
+            if written > 0 {
+                done += written
+                byteCount += Int64(written)
+            } else if written < 0, errno != EINTR {
+                let number = errno
+                hasFailed = true
+                throw MillstreamError.system("write to", path, number)
+            }
+        }
+    }
+
+    func sync() throws(MillstreamError) {
+        try checkUsable()
+        guard fsync(descriptor) == 0 else {
+            let number = errno
+            hasFailed = true
+            throw MillstreamError.system("sync", path, number)
+        }
+        if isNew { try syncDirectory(parent(path)) }
+        isNew = false
+    }
+
+    private func checkUsable() throws(MillstreamError) {
+        guard descriptor >= 0 else { throw MillstreamError(.invalidState, "'\(path)' is closed", domain: .internal) }
+        guard !hasFailed else {
+            throw MillstreamError(.io, "'\(path)' failed before; what it holds is not known", domain: .external)
+        }
+    }
+
+    func close() {
+        if descriptor >= 0 { _ = Glibc.close(descriptor) }
+        descriptor = -1
+    }
+}

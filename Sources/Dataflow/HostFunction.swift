@@ -1,0 +1,199 @@
+import Columnar
+
+/// A function of the host language, called with whole batches.
+///
+/// The engine knows no language: the C ABI makes these from a function pointer and a context. One request is one crossing. The host may raise its
+/// own exception, which comes back in `MillstreamError.hostException`.
+public protocol HostFunction: AnyObject, Sendable {
+    /// What the function is called in messages: the user's name for it, or file and line.
+    var name: String { get }
+    /// The columns of one accumulator of REDUCE, ACCUMULATE and MERGE; empty: a reduce function's are those of its input, an aggregate function's is
+    /// one OBJECT. Known before the first call, which gets them with nulls.
+    var accumulatorTypes: [DataType] { get }
+    /// What the function emits, where the host declared it.
+    var resultSchema: Schema? { get }
+    /// One crossing. The engine calls an instance from one subtask only, and never twice at once.
+    func call(_ request: HostRequest) throws(MillstreamError) -> HostResponse
+    /// An instance for one subtask; stateless functions return themselves.
+    func instance() throws(MillstreamError) -> any HostFunction
+    /// One function that does what this and then `next` do, in one crossing; nil if the two cannot be joined.
+    func fused(with next: any HostFunction) -> (any HostFunction)?
+}
+
+extension HostFunction {
+    public var accumulatorTypes: [DataType] { [] }
+    public var resultSchema: Schema? { nil }
+}
+
+/// What the engine asks of a host function.
+public enum HostOperation: Int32, Sendable {
+    /// Before the first batch. `integers`: subtask index, parallelism, max parallelism. Input and output empty.
+    case open = 0
+    /// After the last one, also after a failure.
+    case close = 1
+    /// Rows in, rows out: map, flat map, filter, key selector, any of them fused. Output: columns, and for each row the input row it came from.
+    case transform = 2
+    /// Rows and their timestamps in (`timestamps`), one BIGINT column of milliseconds out.
+    case extractTimestamps = 3
+    /// Keys in, one INT column of channel numbers in 0 ..< integers[0] out.
+    case partition = 4
+    /// Keyed reduce. `columns`: values; `slots`: a dense index in 0 ..< accumulators.count per row; `accumulators`: the current value per slot, null
+    /// where there is none. Back: `accumulators`, one per slot, and if integers[0] is 1 also `outputs[0]`: the running result per row.
+    case reduce = 5
+    /// Like `reduce` with an aggregate function's accumulators.
+    case accumulate = 6
+    /// `accumulators` in, one result per slot out.
+    case result = 7
+    /// `accumulators` in pairs (2 i, 2 i + 1): one merged accumulator per pair back, in `accumulators`.
+    case merge = 8
+    /// Rows with `keys`, `timestamps` and `state` of a process function; output 0 is the main one, side outputs by name.
+    case process = 9
+    /// Timers that fire: `keys`, `timestamps` (the timers'), integers[0] 0 event time and 1 processing time.
+    case timers = 10
+    /// Windows that fire: `keys`, one row per window; integer columns `starts` and `ends` in `windows`; `columns` holds all the elements, and
+    /// `elementOffsets` (count + 1) says which belong to which window. Parents in the output are window numbers.
+    case window = 11
+    /// At most integers[0] rows of a host source out; the response says whether more come. integers[1]: row position to start at.
+    case read = 12
+    /// Rows for a host sink.
+    case write = 13
+    /// A host sink makes everything durable; integers[0] is 1 at the end of input.
+    case flush = 14
+    /// A periodic call of a host's watermark generator: timestamps in, integers out: [watermark].
+    case watermark = 15
+}
+
+/// One crossing into the host: columns are dense (no selection).
+public struct HostRequest {
+    public var operation: HostOperation
+    public var count: Int
+    public var columns: [Column]
+    public var schema: Schema
+    public var keys: [Column]
+    public var timestamps: Column?
+    public var rowKinds: Column?
+    public var slots: Column?
+    public var accumulators: [Column]
+    /// Window starts and ends, BIGINT.
+    public var windows: [Column]
+    public var elementOffsets: Column?
+    public var integers: [Int64]
+    public var state: (any HostStateAccess)?
+    /// Where to go on after a response with `more`: the host finds its own place by it; 0 in a first call.
+    public var resumption: Int64
+
+    public init(_ operation: HostOperation, count: Int = 0, columns: [Column] = [], schema: Schema = Schema([])) {
+        self.operation = operation
+        self.count = count
+        self.columns = columns
+        self.schema = schema
+        keys = []
+        timestamps = nil
+        rowKinds = nil
+        slots = nil
+        accumulators = []
+        windows = []
+        elementOffsets = nil
+        integers = []
+        state = nil
+        resumption = 0
+    }
+}
+
+/// What came back.
+public struct HostResponse {
+    public struct Rows {
+        /// nil for the main output; the tag's name otherwise.
+        public var sideOutput: SideOutputID?
+        public var columns: [Column]
+        public var count: Int
+        /// INT: the input row (or window, or timer) each row came from; nil if they are the same rows.
+        public var parents: Column?
+        /// BIGINT: timestamps of the host's own; nil to take the parent's.
+        public var timestamps: Column?
+        /// BIGINT: the key's hashes, where the host computed them in the same crossing; nil: the engine does.
+        public var keyHashes: Column?
+
+        public init(
+            sideOutput: SideOutputID? = nil, columns: [Column], count: Int, parents: Column? = nil, timestamps: Column? = nil,
+            keyHashes: Column? = nil
+        ) {
+            self.keyHashes = keyHashes
+            self.sideOutput = sideOutput
+            self.columns = columns
+            self.count = count
+            self.parents = parents
+            self.timestamps = timestamps
+        }
+    }
+
+    /// `reduce` and `accumulate`: the running results. Otherwise the rows that the function emits.
+    public var outputs: [Rows]
+    /// `reduce`, `accumulate` and `merge`: the new accumulators, one per slot (or pair).
+    public var accumulators: [Column]
+    /// Not 0: the host has more for this request; call again with this value in `resumption`.
+    public var resumption: Int64
+    /// `read`: the host's source has ended.
+    public var isEnd: Bool
+    /// `read`: nothing at hand; ask again after so long.
+    public var waitMilliseconds: Int64?
+    public var integers: [Int64]
+    /// What went wrong behind the rows in `outputs`, which are of the records before: they are emitted, and then this is thrown.
+    public var failure: MillstreamError?
+
+    public init(
+        outputs: [Rows] = [], accumulators: [Column] = [], resumption: Int64 = 0, isEnd: Bool = false, waitMilliseconds: Int64? = nil,
+        integers: [Int64] = []
+    ) {
+        self.outputs = outputs
+        self.accumulators = accumulators
+        self.waitMilliseconds = waitMilliseconds
+        self.resumption = resumption
+        self.isEnd = isEnd
+        self.integers = integers
+    }
+}
+
+/// The keyed state and the timers of a process function while a request runs. `row` is a row (or timer, or window) of the request: its key is the
+/// current key. Values are handles of the host, numbers or bytes, as the state was declared. Setters take over a reference to a handle; getters lend.
+public protocol HostStateAccess: AnyObject {
+    /// A value state's value.
+    func value(_ state: Int, row: Int) throws(MillstreamError) -> StateValue?
+    func setValue(_ state: Int, row: Int, _ value: StateValue?) throws(MillstreamError)
+
+    func listCount(_ state: Int, row: Int) throws(MillstreamError) -> Int
+    func listElement(_ state: Int, row: Int, index: Int) throws(MillstreamError) -> StateValue?
+    func listAppend(_ state: Int, row: Int, _ value: StateValue) throws(MillstreamError)
+    func listClear(_ state: Int, row: Int) throws(MillstreamError)
+
+    func mapValue(_ state: Int, row: Int, key: StateValue) throws(MillstreamError) -> StateValue?
+    func mapPut(_ state: Int, row: Int, key: StateValue, value: StateValue) throws(MillstreamError)
+    func mapRemove(_ state: Int, row: Int, key: StateValue) throws(MillstreamError)
+    func mapClear(_ state: Int, row: Int) throws(MillstreamError)
+    func mapCount(_ state: Int, row: Int) throws(MillstreamError) -> Int
+    /// Entries in the order of their insertion.
+    func mapEntry(_ state: Int, row: Int, index: Int) throws(MillstreamError) -> (key: StateValue, value: StateValue)?
+
+    func registerTimer(row: Int, domain: TimeDomain, at milliseconds: Int64) throws(MillstreamError)
+    func deleteTimer(row: Int, domain: TimeDomain, at milliseconds: Int64) throws(MillstreamError)
+    var currentWatermark: EventTime { get }
+    var currentProcessingTime: ProcessingTime { get }
+}
+
+public enum TimeDomain: Int32, Sendable { case eventTime = 0, processingTime = 1 }
+
+/// One value in a state: never on a native hot path, only at the border to a host function.
+public enum StateValue: Sendable {
+    case bool(Bool)
+    case int64(Int64)
+    case double(Double)
+    case bytes([UInt8])
+    /// A handle; whoever receives it by a setter owns a reference.
+    case object(HostHandle)
+}
+
+/// A handle that crosses threads with its owner.
+public struct HostHandle: @unchecked Sendable {
+    public let pointer: HostObjects.Handle
+    public init(_ pointer: HostObjects.Handle) { self.pointer = pointer }
+}

@@ -1,0 +1,37 @@
+import Columnar
+import Synchronization
+
+/// A number that one subtask writes per batch and anyone reads.
+public final class Counter: Sendable {
+    private let storage: Atomic<Int64>
+    public init(_ value: Int64 = 0) { storage = Atomic(value) }
+    public var value: Int64 { storage.load(ordering: .relaxed) }
+    public func add(_ amount: Int) { storage.wrappingAdd(Int64(amount), ordering: .relaxed) }
+    public func set(_ value: Int64) { storage.store(value, ordering: .relaxed) }
+}
+
+/// What one subtask of one operator counts, from the first batch on. Names are Flink's where it has one.
+public final class OperatorMetrics: Sendable {
+    public let recordsIn = Counter()
+    public let recordsOut = Counter()
+    public let bytesIn = Counter()
+    public let bytesOut = Counter()
+    public let batchesIn = Counter()
+    /// Rows that came after their window or timer had passed and were dropped or sent to a side output.
+    public let lateRecords = Counter()
+    /// Of the late rows, those that nobody received.
+    public let lateRecordsDropped = Counter()
+    /// Rows of a source that did not decode and were skipped because the user asked for it.
+    public let malformedRecords = Counter()
+    /// The last watermark that came in, `Int64.min` before the first.
+    public let currentInputWatermark = Counter(.min)
+    /// The last watermark that went out.
+    public let currentOutputWatermark = Counter(.min)
+    /// Time spent in the operator, and waiting for room in its outputs.
+    public let busyNanoseconds = Counter()
+    public let backPressuredNanoseconds = Counter()
+    /// Processing-time timers that were pending at the end of input and did not fire.
+    public let timersDropped = Counter()
+
+    public init() {}
+}

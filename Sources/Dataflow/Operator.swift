@@ -1,0 +1,110 @@
+import Columnar
+
+/// Whether an operator has finished with what it was given.
+///
+/// An operator whose one input may yield unboundedly many rows (a flat map, ten million timers at one watermark) emits some, returns `more`, and
+/// is called again by `resume` when its outputs have room. So backpressure reaches into an operator, and memory stays bounded.
+public enum Progress: Sendable { case done, more }
+
+/// One step of a dataflow: takes batches and the events between them, gives batches to its output.
+///
+/// The methods are the moments of an operator's life, in order: `open`, then any of `process`, `onWatermark`, `onProcessingTime`, `onStatus`,
+/// `onEndOfInput` (once per input), with `resume` after each `more`, `snapshot` at a barrier, and `close` once at the end, also after a failure.
+/// The runtime calls one operator from one thread at a time, and hands it over between threads with a memory barrier.
+/// While `more` is outstanding nothing but `resume` (or `close`) is called. The runtime forwards watermarks, statuses and barriers itself after the
+/// operator is done with them, unless `forwardsWatermarks` is false.
+public protocol Operator: AnyObject {
+    /// False for an operator that makes its own watermarks (a watermark assigner).
+    var forwardsWatermarks: Bool { get }
+    func open(_ context: OperatorContext) throws(MillstreamError)
+    func process(_ batch: Batch, input: Int, output: any Output) throws(MillstreamError) -> Progress
+    /// The combined watermark of all inputs has advanced.
+    func onWatermark(_ watermark: EventTime, output: any Output) throws(MillstreamError) -> Progress
+    /// The time that `OperatorContext.wakeUp(at:)` asked for has passed.
+    func onProcessingTime(_ now: ProcessingTime, output: any Output) throws(MillstreamError) -> Progress
+    /// All inputs became idle, or one became active again.
+    func onStatus(_ status: WatermarkStatus, output: any Output) throws(MillstreamError)
+    func onEndOfInput(_ input: Int, output: any Output) throws(MillstreamError) -> Progress
+    func resume(output: any Output) throws(MillstreamError) -> Progress
+    /// Writes the operator's state for a checkpoint.
+    func snapshot(_ checkpoint: CheckpointBarrier, into writer: any StateWriter) throws(MillstreamError)
+    /// Reads the state that an earlier `snapshot` wrote; comes after `open` and before the first batch.
+    func restore(from reader: any StateReader) throws(MillstreamError)
+    func close()
+}
+
+extension Operator {
+    public var forwardsWatermarks: Bool { true }
+    public func open(_ context: OperatorContext) throws(MillstreamError) {}
+    public func onWatermark(_ watermark: EventTime, output: any Output) throws(MillstreamError) -> Progress { .done }
+    public func onProcessingTime(_ now: ProcessingTime, output: any Output) throws(MillstreamError) -> Progress { .done }
+    public func onStatus(_ status: WatermarkStatus, output: any Output) throws(MillstreamError) {}
+    public func onEndOfInput(_ input: Int, output: any Output) throws(MillstreamError) -> Progress { .done }
+    public func resume(output: any Output) throws(MillstreamError) -> Progress { .done }
+    public func snapshot(_ checkpoint: CheckpointBarrier, into writer: any StateWriter) throws(MillstreamError) {}
+    public func restore(from reader: any StateReader) throws(MillstreamError) {}
+    public func close() {}
+}
+
+/// Where an operator puts its results: the next operator of its chain, or the exchange behind the chain.
+public protocol Output: AnyObject {
+    func emit(_ batch: Batch) throws(MillstreamError)
+    /// Rows for a side output; dropped where nobody reads it.
+    func emit(_ batch: Batch, to sideOutput: SideOutputID) throws(MillstreamError)
+    /// Only for an operator with `forwardsWatermarks == false`.
+    func emit(_ watermark: EventTime) throws(MillstreamError)
+    /// Only for an operator with `forwardsWatermarks == false`.
+    func emit(_ status: WatermarkStatus) throws(MillstreamError)
+    /// Whether an operator with more to emit should return `more` now: the channels behind it are full.
+    var isFull: Bool { get }
+}
+
+/// What an operator knows of its place in the job.
+public final class OperatorContext {
+    public let operatorID: OperatorID
+    public let operatorName: String
+    public let subtask: SubtaskIndex
+    public let parallelism: Int
+    public let maxParallelism: Int
+    public let jobName: String
+    public let clock: any Clock
+    public let random: any RandomSource
+    public let metrics: OperatorMetrics
+    private let requestWakeUp: (ProcessingTime) -> Void
+
+    public init(
+        operatorID: OperatorID, operatorName: String, subtask: SubtaskIndex, parallelism: Int, maxParallelism: Int, jobName: String,
+        clock: any Clock, random: any RandomSource, metrics: OperatorMetrics, requestWakeUp: @escaping (ProcessingTime) -> Void
+    ) {
+        self.operatorID = operatorID
+        self.operatorName = operatorName
+        self.subtask = subtask
+        self.parallelism = parallelism
+        self.maxParallelism = maxParallelism
+        self.jobName = jobName
+        self.clock = clock
+        self.random = random
+        self.metrics = metrics
+        self.requestWakeUp = requestWakeUp
+    }
+
+    /// The key groups whose keys come to this subtask.
+    public var keyGroups: Range<Int> {
+        KeyGroup.range(subtask: subtask.value, parallelism: parallelism, maxParallelism: maxParallelism)
+    }
+
+    /// Asks for `onProcessingTime` once the clock has passed `time`. An earlier request replaces a later one; ask again after each call.
+    public func wakeUp(at time: ProcessingTime) { requestWakeUp(time) }
+}
+
+/// Where an operator's state goes at a checkpoint: named parts of bytes or batches, the keyed ones by key group.
+public protocol StateWriter: AnyObject {
+    func write(_ name: String, keyGroup: KeyGroup?, batch: Batch) throws(MillstreamError)
+    func write(_ name: String, keyGroup: KeyGroup?, bytes: [UInt8]) throws(MillstreamError)
+}
+
+/// The parts that `StateWriter` wrote, already narrowed to this subtask's key groups, in the order in which they were written.
+public protocol StateReader: AnyObject {
+    func batches(_ name: String) throws(MillstreamError) -> [(keyGroup: KeyGroup?, batch: Batch)]
+    func bytes(_ name: String) throws(MillstreamError) -> [(keyGroup: KeyGroup?, bytes: [UInt8])]
+}

@@ -1,0 +1,52 @@
+import Columnar
+
+/// The other end of the dataflow. A writer takes rows; what it has prepared becomes visible only by a commit.
+public protocol Sink: AnyObject, Sendable {
+    func makeWriter(_ context: OperatorContext) throws(MillstreamError) -> any SinkWriter
+    /// Makes prepared results visible; nil for a sink that has nothing to commit.
+    func makeCommitter() throws(MillstreamError) -> (any Committer)?
+}
+
+/// Called from one thread at a time.
+public protocol SinkWriter: AnyObject {
+    /// `timestamps` and row kinds travel in the batch. False: there is no room for the batch now, nothing of it was taken, and `notify` is called
+    /// once, from any thread, when it is worth another try.
+    func write(_ batch: Batch, notify: @escaping @Sendable () -> Void) throws(MillstreamError) -> Bool
+    /// Time for rolling by age; comes about once a second, and after each watermark.
+    func onTime(_ now: ProcessingTime, watermark: EventTime) throws(MillstreamError)
+    /// Everything written so far is durable, or in a committable, when this returns. The last call has `endOfInput`.
+    func prepareCommit(endOfInput: Bool) throws(MillstreamError) -> [Committable]
+    /// What a restart needs to go on with unfinished files.
+    func snapshot() throws(MillstreamError) -> [UInt8]
+    func restore(_ bytes: [UInt8]) throws(MillstreamError)
+    /// Gives up what is not prepared; also called after a failure.
+    func close()
+}
+
+extension SinkWriter {
+    public func onTime(_ now: ProcessingTime, watermark: EventTime) throws(MillstreamError) {}
+    public func snapshot() throws(MillstreamError) -> [UInt8] { [] }
+    public func restore(_ bytes: [UInt8]) throws(MillstreamError) {}
+}
+
+/// Something prepared that one call makes visible; the bytes are the sink's own encoding and go into the checkpoint.
+public struct Committable: Hashable, Sendable {
+    public let payload: [UInt8]
+    public init(payload: [UInt8]) { self.payload = payload }
+}
+
+/// Makes committables visible. Committing one twice must be the same as once.
+public protocol Committer: AnyObject {
+    func commit(_ committables: [Committable]) throws(MillstreamError) -> [CommitOutcome]
+    func close()
+}
+
+/// The five answers of a commit.
+public enum CommitOutcome: Sendable {
+    case committed
+    case alreadyCommitted
+    case retry(MillstreamError)
+    case failed(MillstreamError)
+    /// The target may or may not have it: the job stops with everything kept.
+    case unknown(MillstreamError)
+}

@@ -1,0 +1,28 @@
+import Columnar
+
+/// The only door to the disk for what must be durable: file sinks, checkpoints. The simulation has a twin that loses what was not synced.
+///
+/// Paths are absolute. Errors are `.io` with the path and the system's reason.
+public protocol Storage: AnyObject, Sendable {
+    func makeDirectories(_ path: String) throws(MillstreamError)
+    /// Creates (or empties) a file for writing.
+    func create(_ path: String) throws(MillstreamError) -> any StorageFile
+    /// Opens a file and cuts it to `byteCount`, to go on from there.
+    func reopen(_ path: String, truncatedTo byteCount: Int64) throws(MillstreamError) -> any StorageFile
+    func read(_ path: String) throws(MillstreamError) -> [UInt8]
+    func exists(_ path: String) -> Bool
+    /// Atomic; the directories are synced before it returns.
+    func rename(_ from: String, to: String) throws(MillstreamError)
+    func remove(_ path: String) throws(MillstreamError)
+    /// Names in a directory, sorted by bytes.
+    func list(_ directory: String) throws(MillstreamError) -> [String]
+}
+
+/// A file that is being written.
+public protocol StorageFile: AnyObject {
+    var byteCount: Int64 { get }
+    func write(_ bytes: UnsafeRawBufferPointer) throws(MillstreamError)
+    /// Returns when the bytes, and the name of a file that `create` made, are on the disk. After a failure the file is never synced again: the kernel may have dropped its pages.
+    func sync() throws(MillstreamError)
+    func close()
+}

@@ -1,0 +1,191 @@
+import Columnar
+import Dataflow
+import Plan
+
+/// Gives rows their timestamps and makes the watermarks that follow from them.
+///
+/// Watermarks are due by data (`BoundedOutOfOrdernessWatermarks`): a batch is cut where one is due. When the input has been quiet for an interval of processing
+/// time, the exact watermark goes out. Watermarks that come in are dropped, but for the last one, at the end of input.
+final class AssignTimestampsOperator: Operator {
+    private let description: WatermarkDescription
+    private var timestampFunction: HostCaller?
+    private var generator: BoundedOutOfOrdernessWatermarks?
+    private var hostGenerator: HostCaller?
+    private let interval: Int64
+    private let types: [DataType]
+    private var context: OperatorContext?
+    private var rowsBefore: Int64 = 0
+    private var pending: Batch?
+    private var isIdle = false
+    private var lastRows: ProcessingTime?
+    private var lastWatermark = EventTime.min
+
+    init(_ description: WatermarkDescription, schema: Schema, interval: Int64, bindings: Bindings) throws(MillstreamError) {
+        self.description = description
+        self.interval = interval
+        types = schema.types
+        if case .host(let id) = description.timestamps { timestampFunction = try HostCaller(try bindings.function(id.value)) }
+        switch description.generator {
+        case .none: break
+        case .boundedOutOfOrderness(let milliseconds):
+            generator = BoundedOutOfOrdernessWatermarks(outOfOrdernessMilliseconds: milliseconds, intervalMilliseconds: interval)
+        case .host(let id): hostGenerator = try HostCaller(try bindings.function(id.value))
+        }
+        if case .column(let position) = description.timestamps, position < 0 || position >= types.count || !types[position].isTimestampSource {
+            throw MillstreamError(
+                .plan, "column \(position) of \(schema) holds no timestamps",
+                hint: "Timestamps come from a BIGINT (milliseconds), TIMESTAMP or TIMESTAMP_LTZ column.")
+        }
+    }
+
+    var forwardsWatermarks: Bool { false }
+
+    func open(_ context: OperatorContext) throws(MillstreamError) {
+        self.context = context
+        try timestampFunction?.open(context)
+        try hostGenerator?.open(context)
+        lastRows = context.clock.now()
+        if isTimed { context.wakeUp(at: context.clock.now() + tick) }
+    }
+
+    private var isTimed: Bool { description.idleTimeoutMilliseconds != nil || generator != nil || hostGenerator != nil }
+    private var tick: Int64 { max(1, min(interval == 0 ? 200 : interval, description.idleTimeoutMilliseconds ?? .max)) }
+
+    func process(_ batch: Batch, input: Int, output: any Output) throws(MillstreamError) -> Progress {
+        if batch.isEmpty { return .done }
+        if isIdle {
+            isIdle = false
+            try output.emit(WatermarkStatus.active)
+        }
+        if isTimed { lastRows = context?.clock.now() }
+        var timed = try batch.compacted()
+        timed.timestamps = try timestamps(timed)
+        rowsBefore += Int64(batch.count)
+        pending = timed
+        return try resume(output: output)
+    }
+
+    func resume(output: any Output) throws(MillstreamError) -> Progress {
+        // A watermark may be due after every row, so that this is a loop and stops where there is no room.
+        while let batch = pending {
+            guard generator != nil, let times = batch.timestamps else {
+                pending = nil
+                try output.emit(batch)
+                if hostGenerator != nil { try askGenerator(batch.timestamps, count: batch.count, output) }
+                return .done
+            }
+            let rows = UnsafeBufferPointer(start: UnsafePointer(times.pointer(as: Int64.self)), count: batch.count)
+            let (end, watermark) = generator?.advance(rows, from: 0) ?? (batch.count, nil)
+            withExtendedLifetime(times) {}
+            pending = end < batch.count ? batch.slice(end, batch.count - end) : nil
+            try output.emit(batch.slice(0, end))
+            if let watermark { try emit(watermark, output) }
+            if pending != nil && output.isFull { return .more }
+        }
+        return .done
+    }
+
+    func onWatermark(_ watermark: EventTime, output: any Output) throws(MillstreamError) -> Progress {
+        if watermark == .max { try emit(watermark, output) }
+        return .done
+    }
+
+    func onProcessingTime(_ now: ProcessingTime, output: any Output) throws(MillstreamError) -> Progress {
+        let quiet = now.milliseconds.subtractingSaturating(lastRows?.milliseconds ?? now.milliseconds)
+        if generator?.isBehind == true, quiet >= interval, let watermark = generator?.emitCurrent() { try emit(watermark, output) }
+        if hostGenerator != nil { try askGenerator(nil, count: 0, output) }
+        if let timeout = description.idleTimeoutMilliseconds, quiet >= timeout, !isIdle {
+            isIdle = true
+            try output.emit(WatermarkStatus.idle)
+        }
+        context?.wakeUp(at: now + tick)
+        return .done
+    }
+
+    func close() {
+        timestampFunction?.close()
+        hostGenerator?.close()
+        pending = nil
+    }
+
+    private func emit(_ watermark: EventTime, _ output: any Output) throws(MillstreamError) {
+        guard watermark > lastWatermark else { return }
+        lastWatermark = watermark
+        try output.emit(watermark)
+    }
+
+    private func askGenerator(_ timestamps: Column?, count: Int, _ output: any Output) throws(MillstreamError) {
+        guard let hostGenerator else { return }
+        var request = HostRequest(.watermark, count: count)
+        request.timestamps = timestamps
+        if let value = try hostGenerator.call(request).integers.first { try emit(EventTime(milliseconds: value), output) }
+    }
+
+    // MARK: Timestamps
+
+    private func timestamps(_ batch: Batch) throws(MillstreamError) -> Column? {
+        switch description.timestamps {
+        case .keep: return batch.timestamps
+        case .column(let position): return try fromColumn(batch.columns[position], count: batch.count)
+        case .host:
+            guard var caller = timestampFunction else { return nil }
+            caller.rowsBefore = rowsBefore
+            var request = HostRequest(
+                .extractTimestamps, count: batch.count, columns: Array(batch.columns.prefix(types.count)), schema: batch.schema)
+            request.timestamps = batch.timestamps
+            let response = try caller.call(request)
+            guard let rows = response.outputs.first, rows.count == batch.count, let column = rows.columns.first else {
+                throw MillstreamError(.typeMismatch, "a timestamp assigner gave \(response.outputs.first?.count ?? 0) timestamps for \(batch.count) records")
+            }
+            try refuseNulls(column, count: batch.count)
+            return column
+        }
+    }
+
+    private func fromColumn(_ column: Column, count: Int) throws(MillstreamError) -> Column {
+        try refuseNulls(column, count: count)
+        let unit: TimeUnit
+        switch column.type.kind {
+        case .timestamp(let precision), .timestampLTZ(let precision): unit = TimeUnit(precision: precision)
+        default: return column.retyped(.bigInt)
+        }
+        if unit == .millisecond { return column.retyped(.bigInt) }
+        let buffer = Buffer(byteCount: 8 * count)
+        toMilliseconds(
+            UnsafePointer(column.pointer(as: Int64.self)), count, perSecond: unit.perSecond, into: buffer.pointer(as: Int64.self))
+        return Column(type: .bigInt, count: count, values: buffer)
+    }
+
+    private func refuseNulls(_ column: Column, count: Int) throws(MillstreamError) {
+        guard column.mayHaveNulls, column.nullCount > 0 else { return }
+        let row = (0..<count).first { column.isNull($0) } ?? 0
+        throw MillstreamError(
+            .eventTime, "the event time of a record is null", hint: "Filter such records out before assigning timestamps.",
+            recordIndex: rowsBefore + Int64(row))
+    }
+}
+
+/// Floors to milliseconds (times before the epoch too); saturates where seconds overflow.
+private func toMilliseconds(_ source: UnsafePointer<Int64>, _ count: Int, perSecond: Int64, into target: UnsafeMutablePointer<Int64>) {
+    if perSecond >= 1_000 {
+        let divisor = perSecond / 1_000
+        for row in 0..<count {
+            let (quotient, remainder) = source[row].quotientAndRemainder(dividingBy: divisor)
+            target[row] = remainder < 0 ? quotient &- 1 : quotient
+        }
+    } else {
+        for row in 0..<count {
+            let (product, overflow) = source[row].multipliedReportingOverflow(by: 1_000 / perSecond)
+            target[row] = overflow ? (source[row] < 0 ? .min + 1 : .max) : product
+        }
+    }
+}
+
+extension DataType {
+    fileprivate var isTimestampSource: Bool {
+        switch kind {
+        case .bigInt, .timestamp, .timestampLTZ: true
+        default: false
+        }
+    }
+}

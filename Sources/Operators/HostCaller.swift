@@ -1,0 +1,42 @@
+import Columnar
+import Dataflow
+
+/// One subtask's instance of a host function: opened before its first batch, closed once, its errors placed in the operator's input.
+struct HostCaller {
+    let function: any HostFunction
+    private var isOpen = false
+    /// Rows handed to the function before the current request.
+    var rowsBefore: Int64 = 0
+
+    /// `definition` is the function of the plan; the subtask gets its own instance.
+    init(_ definition: any HostFunction) throws(MillstreamError) { function = try definition.instance() }
+
+    mutating func open(_ context: OperatorContext) throws(MillstreamError) {
+        isOpen = true
+        var request = HostRequest(.open)
+        request.integers = [Int64(context.subtask.value), Int64(context.parallelism), Int64(context.maxParallelism)]
+        _ = try function.call(request)
+    }
+
+    func call(_ request: HostRequest) throws(MillstreamError) -> HostResponse {
+        let response = try callKeepingRows(request)
+        if let failure = response.failure { throw failure }
+        return response
+    }
+
+    /// Like `call`, for operators that emit the rows of the records before a failing one: they throw the response's failure themselves, behind the rows.
+    func callKeepingRows(_ request: HostRequest) throws(MillstreamError) -> HostResponse {
+        do {
+            var response = try function.call(request)
+            response.failure = response.failure?.shifted(by: rowsBefore)
+            return response
+        } catch { throw error.shifted(by: rowsBefore) }
+    }
+
+    mutating func close() {
+        guard isOpen else { return }
+        isOpen = false
+        // The job is ending; an error of the host's clean-up has nobody to go to.
+        _ = try? function.call(HostRequest(.close))
+    }
+}

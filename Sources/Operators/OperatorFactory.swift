@@ -1,0 +1,52 @@
+import Columnar
+import Dataflow
+import Plan
+
+/// Makes the operator that a node names.
+public enum OperatorFactory {
+    /// `inputs` are the schemas of the node's logical inputs, `hidden` the types of the key columns behind the first one's. Throws `plan` for expressions that
+    /// do not bind, for keys that are not there, and for bindings that are missing.
+    public static func make(
+        for node: Node, inputs: [Schema], hidden: [DataType] = [], bindings: Bindings, configuration: JobConfiguration = JobConfiguration()
+    ) throws(MillstreamError) -> any Operator {
+        let input = inputs.first ?? Schema([])
+        let columnTypes = input.types + hidden
+        switch node.operation {
+        case .project(let expressions):
+            var bound: [BoundExpression] = []
+            for expression in expressions { bound.append(try expression.bind(to: input)) }
+            return ProjectOperator(bound, output: node.output)
+        case .filter(let condition): return FilterOperator(try condition.bind(to: input))
+        case .transform(let id), .keySelector(let id, _): return try TransformOperator(try bindings.function(id.value), output: node.output)
+        case .assignTimestamps(let description):
+            return try AssignTimestampsOperator(
+                description, schema: input, interval: configuration.watermarkIntervalMilliseconds, bindings: bindings)
+        case .window(let description):
+            return try WindowOperatorFactory.make(
+                description, node: node, input: input, keyTypes: try keyTypes(description.keys, columnTypes), bindings: bindings)
+        case .reduce(let id, let keys):
+            return try ReduceOperator(
+                try bindings.function(id.value), keys: keys, input: input, output: node.output, hostObjects: bindings.hostObjects)
+        case .rolling(let aggregate, let column, let keys):
+            return try RollingOperator(
+                aggregate, column: column, keys: keys, input: input, output: node.output, hostObjects: bindings.hostObjects)
+        case .process(let description):
+            return try ProcessOperator(
+                try bindings.function(description.function.value), description, output: node.output, sideOutputs: node.sideOutputs,
+                hostObjects: bindings.hostObjects)
+        default: throw MillstreamError(.unsupported, "\(node.name) is not built yet")
+        }
+    }
+
+    /// The types of key columns by position.
+    static func keyTypes(_ positions: [Int], _ columnTypes: [DataType]) throws(MillstreamError) -> [DataType] {
+        var types: [DataType] = []
+        for position in positions {
+            guard position >= 0, position < columnTypes.count else {
+                throw MillstreamError(.plan, "the key is column \(position); the stream has \(columnTypes.count) columns")
+            }
+            types.append(columnTypes[position])
+        }
+        return types
+    }
+}

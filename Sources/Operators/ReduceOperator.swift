@@ -1,0 +1,67 @@
+import Columnar
+import Dataflow
+import Plan
+import State
+
+/// Keyed rolling reduce by a host function: emits the running value for each row, or what joined maps and filters make of it. One crossing per batch.
+///
+/// The function sees the accumulators of the batch's keys and the rows' numbers among them; the rest stays here.
+final class ReduceOperator: Operator {
+    private var caller: HostCaller
+    private let schema: Schema
+    private var keyed: KeyedRows
+    private let local = LocalSlots()
+    private let accumulators: RowStore
+
+    /// `input` is the type of the rows, and of the accumulators where the function says nothing else.
+    init(_ function: any HostFunction, keys: [Int], input: Schema, output: Schema, hostObjects: HostObjects?) throws(MillstreamError) {
+        caller = try HostCaller(function)
+        schema = output
+        keyed = KeyedRows(keys: keys, hostObjects: hostObjects)
+        let types = function.accumulatorTypes.isEmpty ? input.fields.map(\.type) : function.accumulatorTypes
+        accumulators = RowStore(types: types, hostObjects: hostObjects)
+    }
+
+    func open(_ context: OperatorContext) throws(MillstreamError) { try caller.open(context) }
+
+    func process(_ batch: Batch, input: Int, output: any Output) throws(MillstreamError) -> Progress {
+        if batch.isEmpty { return .done }
+        let batch = try batch.compacted()
+        let places = Buffer(byteCount: 4 * batch.count)
+        let rows = places.pointer(as: Int32.self)
+        _ = try keyed.look(up: batch, into: rows)
+        local.assign(rows, count: batch.count)
+        withExtendedLifetime(places) {}
+
+        var request = HostRequest(.reduce, count: batch.count, columns: Array(batch.columns.prefix(batch.schema.fields.count)), schema: batch.schema)
+        request.slots = local.rows
+        request.timestamps = batch.timestamps
+        request.rowKinds = batch.rowKinds
+        request.integers = [1]
+        request.accumulators = try local.slots.withUnsafeBufferPointer { (slots) throws(MillstreamError) in
+            guard let base = slots.baseAddress else { return [Column]() }
+            return try accumulators.gather(base, count: slots.count)
+        }
+        let response = try caller.callKeepingRows(request)
+        if let failure = response.failure {
+            for rows in response.outputs where rows.count > 0 { try output.emit(try rows.batch(schema: schema, from: batch)) }
+            throw failure
+        }
+        caller.rowsBefore += Int64(batch.count)
+        // Fewer than the rows where filters behind it were joined with the function; then they have parents.
+        let results = response.outputs.first
+        guard results == nil || results?.parents != nil || results?.count == batch.count else {
+            throw .internal("'\(caller.function.name)' gave \(results?.count ?? 0) results for \(batch.count) rows")
+        }
+        guard response.accumulators.first?.count == local.slots.count else {
+            throw .internal("'\(caller.function.name)' gave \(response.accumulators.first?.count ?? 0) accumulators for \(local.slots.count) keys")
+        }
+        try local.slots.withUnsafeBufferPointer { (slots) throws(MillstreamError) in
+            if let base = slots.baseAddress { try accumulators.set(response.accumulators, slots: base, count: slots.count) }
+        }
+        if let results { try output.emit(try results.batch(schema: schema, from: batch)) }
+        return .done
+    }
+
+    func close() { caller.close() }
+}

@@ -1,0 +1,171 @@
+import Columnar
+
+/// A source by its description; `Connectors` makes the real one.
+public struct SourceDescription: Sendable {
+    public enum Kind: Sendable {
+        /// Integers `first ... last`, BIGINT, split over the subtasks.
+        case sequence(first: Int64, last: Int64)
+        /// Rows made by rules.
+        case generator(GeneratorDescription)
+        case files(FileSourceDescription)
+        case socketText(host: String, port: Int, delimiter: UInt8, maxRetries: Int)
+        /// Arrow batches from a stream that the program binds; read once, in one subtask.
+        case arrow(BindingID)
+        /// A host's `read` function, in one subtask.
+        case host(BindingID, isBounded: Bool)
+        /// A source that the program binds (written in Swift).
+        case custom(BindingID)
+    }
+    public var kind: Kind
+    public var watermarks: WatermarkDescription?
+
+    public init(_ kind: Kind, watermarks: WatermarkDescription? = nil) {
+        self.kind = kind
+        self.watermarks = watermarks
+    }
+}
+
+public struct GeneratorDescription: Sendable {
+    /// The rows' columns, as expressions over one BIGINT column (position 0): the row's number.
+    public var columns: [Expression]
+    /// nil: without end.
+    public var count: Int64?
+    /// Over all subtasks; nil: as fast as it goes.
+    public var rowsPerSecond: Double?
+
+    public init(columns: [Expression], count: Int64?, rowsPerSecond: Double?) {
+        self.columns = columns
+        self.count = count
+        self.rowsPerSecond = rowsPerSecond
+    }
+}
+
+public struct FileSourceDescription: Sendable {
+    public enum Format: Sendable {
+        /// One STRING column, a row per line.
+        case text
+        case csv(CSVOptions)
+        case jsonLines
+    }
+    /// Files, directories (read recursively; names that start with `.` or `_` are left out) and globs.
+    public var paths: [String]
+    public var format: Format
+    /// All columns that the file has, with their types; a projection picks from them.
+    public var fileSchema: Schema
+    /// Positions in `fileSchema`; nil: all.
+    public var projection: [Int]?
+    /// Rows that do not decode are skipped and counted instead of failing the job.
+    public var skipsMalformed: Bool
+    /// nil: read once. Otherwise look for new files this often, without end.
+    public var monitorMilliseconds: Int64?
+
+    public init(paths: [String], format: Format, fileSchema: Schema) {
+        self.paths = paths
+        self.format = format
+        self.fileSchema = fileSchema
+        skipsMalformed = false
+    }
+}
+
+public struct CSVOptions: Hashable, Sendable {
+    public var delimiter: UInt8
+    /// nil: quotes have no meaning.
+    public var quote: UInt8?
+    public var escape: UInt8?
+    /// The first line of each file names the columns: checked against the schema's names, and mapped by them.
+    public var hasHeader: Bool
+    /// A field with exactly this text is NULL.
+    public var nullLiteral: String?
+    /// Lines that start with this are skipped.
+    public var comment: UInt8?
+    /// A row may have fewer fields (the rest is NULL) or more (the rest is dropped) than the schema.
+    public var allowsRaggedRows: Bool
+
+    public init(delimiter: UInt8 = 0x2C, quote: UInt8? = 0x22, hasHeader: Bool = false, nullLiteral: String? = nil) {
+        self.delimiter = delimiter
+        self.quote = quote
+        self.hasHeader = hasHeader
+        self.nullLiteral = nullLiteral
+        allowsRaggedRows = false
+    }
+}
+
+/// A sink by its description.
+public struct SinkDescription: Sendable {
+    public enum Kind: Sendable {
+        /// Standard output, `prefix> ` before each row where there is one; standard error if asked.
+        case print(prefix: String?, standardError: Bool)
+        case files(FileSinkDescription)
+        /// Batches that the program takes from the job's result while it runs; bounded.
+        case collect
+        /// Takes rows and drops them.
+        case blackhole
+        /// A host's `write` and `flush`.
+        case host(BindingID)
+        /// A sink that the program binds (written in Swift).
+        case custom(BindingID)
+    }
+    public var kind: Kind
+    public init(_ kind: Kind) { self.kind = kind }
+}
+
+public struct FileSinkDescription: Sendable {
+    public enum Format: Sendable {
+        /// One line per row: a scalar's text; a tuple or row as CSV without quotes unless needed.
+        case text
+        case csv(CSVOptions)
+        case jsonLines
+    }
+    public var directory: String
+    public var format: Format
+    /// Rolls a file that is at least so large, so old, or so long without rows (milliseconds).
+    public var rollByteCount: Int64
+    public var rollAgeMilliseconds: Int64
+    public var rollInactivityMilliseconds: Int64
+    public var prefix: String
+    public var suffix: String
+    /// One folder per value of an expression of type STRING; nil: the directory itself.
+    public var bucket: Expression?
+
+    /// Flink's defaults: 128 MiB, 60 s, 60 s.
+    public init(directory: String, format: Format) {
+        self.directory = directory
+        self.format = format
+        rollByteCount = 128 << 20
+        rollAgeMilliseconds = 60_000
+        rollInactivityMilliseconds = 60_000
+        prefix = "part"
+        suffix = ""
+    }
+}
+
+/// What holds for the whole job unless an operator says otherwise.
+public struct JobConfiguration: Hashable, Sendable {
+    public enum Mode: Int32, Sendable { case streaming = 0, batch = 1, automatic = 2 }
+
+    public var parallelism: Int
+    public var maxParallelism: Int?
+    /// How long a row may wait for its batch to fill. 0: every batch goes on at once.
+    public var bufferTimeoutMilliseconds: Int64
+    /// The bound of one exchange, over all its channels.
+    public var exchangeByteCount: Int
+    public var batchRowCountLimit: Int
+    /// nil: as many as the machine has cores.
+    public var workerCount: Int?
+    public var isChainingEnabled: Bool
+    /// "pipeline.auto-watermark-interval": by how much of event time a watermark advances before it is emitted anew.
+    public var watermarkIntervalMilliseconds: Int64
+    public var mode: Mode
+    /// nil: a job's randomness (shuffle) is seeded by the runtime's own.
+    public var seed: UInt64?
+
+    public init() {
+        parallelism = 1
+        bufferTimeoutMilliseconds = 100
+        exchangeByteCount = 4 << 20
+        batchRowCountLimit = 4096
+        isChainingEnabled = true
+        watermarkIntervalMilliseconds = 200
+        mode = .streaming
+    }
+}

@@ -1,0 +1,245 @@
+import Columnar
+import Dataflow
+import Exchange
+
+/// What passes through a chain.
+enum ChainEvent {
+    case batch(Batch, input: Int)
+    case watermark(EventTime)
+    case status(WatermarkStatus)
+    case barrier(CheckpointBarrier)
+    case processingTime(ProcessingTime)
+    case endOfInput(Int)
+}
+
+/// An operator that waits for something other than room in a channel (a sink whose target is full).
+protocol WaitingOperator: AnyObject {
+    var isWaiting: Bool { get }
+}
+
+/// One operator in its chain: runs it, and is the output that it emits to.
+///
+/// Invariants: events are handled in order; while the operator has `more` outstanding, or events wait, later events join the queue. The queue is bounded
+/// because whoever fills it asks `isFull` first, and overshoots by what one event gives at most.
+final class ChainLink: Output {
+    let name: String
+    let metrics: OperatorMetrics
+    let context: OperatorContext
+    private let operation: any Operator
+    private let waiting: (any WaitingOperator)?
+    private var children: [ChainLink] = []
+    private var writers: [ExchangeWriter] = []
+    private var sideOutputs: [(tag: SideOutputID, children: [ChainLink], writers: [ExchangeWriter])] = []
+    private var queue: [ChainEvent] = []
+    private var queueStart = 0
+    /// What to forward when the operator that said `more` is done; nil while it is not busy.
+    private var outstanding: ChainEvent?
+    private var openInputs: Int
+    /// In BATCH mode an operator's own watermarks are held back, and event time passes at once when the input has ended.
+    private let emitsOnlyFinalWatermark: Bool
+    private(set) var hasEnded = false
+    private var isOpen = false
+
+    init(
+        operation: any Operator, inputCount: Int, emitsOnlyFinalWatermark: Bool = false, makeContext: (@escaping (ProcessingTime) -> Void) -> OperatorContext
+    ) {
+        let request = WakeUpRequest()
+        context = makeContext { time in request.time = request.time.map { Swift.min($0, time) } ?? time }
+        self.operation = operation
+        waiting = operation as? any WaitingOperator
+        name = context.operatorName
+        metrics = context.metrics
+        openInputs = max(1, inputCount)
+        self.emitsOnlyFinalWatermark = emitsOnlyFinalWatermark
+        self.request = request
+    }
+
+    /// Holds the request of the context's closure without a cycle through the link.
+    private final class WakeUpRequest { var time: ProcessingTime? }
+    private let request: WakeUpRequest
+
+    /// When the operator wants to be woken, in processing time; never after its end: pending timers are dropped then.
+    var wakeUpTime: ProcessingTime? { hasEnded ? nil : request.time }
+
+    func connect(child: ChainLink, sideOutput: String?) { connect(sideOutput) { $0.append(child) } writers: { _ in } }
+    func connect(writer: ExchangeWriter, sideOutput: String?) { connect(sideOutput) { _ in } writers: { $0.append(writer) } }
+
+    private func connect(_ sideOutput: String?, children edit: (inout [ChainLink]) -> Void, writers editWriters: (inout [ExchangeWriter]) -> Void) {
+        guard let sideOutput else {
+            edit(&children)
+            editWriters(&writers)
+            return
+        }
+        let tag = SideOutputID(sideOutput)
+        if !sideOutputs.contains(where: { $0.tag == tag }) { sideOutputs.append((tag, [], [])) }
+        for index in sideOutputs.indices where sideOutputs[index].tag == tag {
+            edit(&sideOutputs[index].children)
+            editWriters(&sideOutputs[index].writers)
+        }
+    }
+
+    func open() throws(MillstreamError) {
+        isOpen = true
+        do { try operation.open(context) } catch { throw error.inOperator(name) }
+    }
+
+    /// Once, also after a failure; does nothing if `open` was never called.
+    func close() {
+        guard isOpen else { return }
+        isOpen = false
+        queue = []
+        outstanding = nil
+        operation.close()
+    }
+
+    // MARK: Events
+
+    /// Hands an event to the operator, or lets it wait behind what is outstanding.
+    func deliver(_ event: ChainEvent) throws(MillstreamError) {
+        if outstanding != nil || queueStart < queue.count {
+            queue.append(event)
+        } else {
+            try handle(event)
+        }
+    }
+
+    /// Whether `step` has something to do now.
+    var canStep: Bool {
+        guard outstanding != nil || queueStart < queue.count else { return false }
+        return !(waiting?.isWaiting ?? false) && !isOutputFull
+    }
+
+    /// Whether something is outstanding or waits.
+    var hasWork: Bool { outstanding != nil || queueStart < queue.count }
+
+    /// Goes on with what is outstanding, then with the next event that waits.
+    func step() throws(MillstreamError) {
+        if let event = outstanding {
+            let progress: Progress
+            do { progress = try operation.resume(output: self) } catch { throw error.inOperator(name) }
+            if progress == .done {
+                outstanding = nil
+                try complete(event)
+            }
+            return
+        }
+        guard queueStart < queue.count else { return }
+        let event = queue[queueStart]
+        queueStart += 1
+        if queueStart == queue.count {
+            queue.removeAll(keepingCapacity: true)
+            queueStart = 0
+        }
+        try handle(event)
+    }
+
+    private func handle(_ event: ChainEvent) throws(MillstreamError) {
+        let progress: Progress
+        do { progress = try call(event) } catch { throw error.inOperator(name) }
+        if progress == .more {
+            outstanding = event
+        } else {
+            try complete(event)
+        }
+    }
+
+    private func call(_ event: ChainEvent) throws(MillstreamError) -> Progress {
+        switch event {
+        case .batch(let batch, let input):
+            metrics.recordsIn.add(batch.count)
+            metrics.batchesIn.add(1)
+            return try operation.process(batch, input: input, output: self)
+        case .watermark(let watermark):
+            metrics.currentInputWatermark.set(watermark.milliseconds)
+            return try operation.onWatermark(watermark, output: self)
+        case .status(let status):
+            try operation.onStatus(status, output: self)
+            return .done
+        case .processingTime(let now):
+            return try operation.onProcessingTime(now, output: self)
+        case .endOfInput(let input):
+            return try operation.onEndOfInput(input, output: self)
+        case .barrier:
+            return .done
+        }
+    }
+
+    /// Passes on what the operator has dealt with.
+    private func complete(_ event: ChainEvent) throws(MillstreamError) {
+        switch event {
+        case .batch, .processingTime: break
+        case .watermark(let watermark): if operation.forwardsWatermarks { try forward(watermark) }
+        case .status(let status): if operation.forwardsWatermarks { try forward(status) }
+        case .barrier(let barrier): try forward(event, message: .barrier(barrier))
+        case .endOfInput:
+            openInputs -= 1
+            if openInputs == 0 {
+                hasEnded = true
+                try forward(.endOfInput(0), message: .endOfInput)
+            }
+        }
+    }
+
+    private func forward(_ watermark: EventTime) throws(MillstreamError) {
+        metrics.currentOutputWatermark.set(watermark.milliseconds)
+        try forward(.watermark(watermark), message: .watermark(watermark))
+    }
+
+    private func forward(_ status: WatermarkStatus) throws(MillstreamError) { try forward(.status(status), message: .status(status)) }
+
+    private func forward(_ event: ChainEvent, message: Message) throws(MillstreamError) {
+        for child in children { try child.deliver(event) }
+        for writer in writers { try writer.broadcast(message) }
+        for side in sideOutputs {
+            for child in side.children { try child.deliver(event) }
+            for writer in side.writers { try writer.broadcast(message) }
+        }
+    }
+
+    /// Calls the operator if its time has come.
+    func checkTime(_ now: ProcessingTime) throws(MillstreamError) {
+        guard let time = request.time, now > time, !hasEnded else { return }
+        request.time = nil
+        try deliver(.processingTime(now))
+    }
+
+    // MARK: Output
+
+    func emit(_ batch: Batch) throws(MillstreamError) {
+        if batch.isEmpty { return }
+        metrics.recordsOut.add(batch.count)
+        for child in children { try child.deliver(.batch(batch, input: 0)) }
+        for writer in writers { try writer.write(batch) }
+    }
+
+    func emit(_ batch: Batch, to sideOutput: SideOutputID) throws(MillstreamError) {
+        if batch.isEmpty { return }
+        for side in sideOutputs where side.tag == sideOutput {
+            metrics.recordsOut.add(batch.count)
+            for child in side.children { try child.deliver(.batch(batch, input: 0)) }
+            for writer in side.writers { try writer.write(batch) }
+        }
+    }
+
+    func emit(_ watermark: EventTime) throws(MillstreamError) {
+        if emitsOnlyFinalWatermark, watermark < .max { return }
+        try forward(watermark)
+    }
+
+    func emit(_ status: WatermarkStatus) throws(MillstreamError) {
+        if emitsOnlyFinalWatermark { return }
+        try forward(status)
+    }
+
+    var isFull: Bool { isOutputFull }
+
+    private var isOutputFull: Bool {
+        for writer in writers where writer.isFull { return true }
+        for child in children where child.hasWork || child.isOutputFull { return true }
+        for side in sideOutputs {
+            for writer in side.writers where writer.isFull { return true }
+            for child in side.children where child.hasWork || child.isOutputFull { return true }
+        }
+        return false
+    }
+}

@@ -1,0 +1,216 @@
+import Columnar
+import Connectors
+import Dataflow
+import Exchange
+import Operators
+import Plan
+import Synchronization
+
+/// Where a job is in its life; Flink's names.
+public enum JobStatus: Int32, Sendable {
+    case created = 0
+    case running = 1
+    case failing = 2
+    case failed = 3
+    case cancelling = 4
+    case canceled = 5
+    case finished = 6
+
+    /// Whether nothing follows.
+    public var isTerminal: Bool { self == .failed || self == .canceled || self == .finished }
+}
+
+/// A plan that runs. Any thread may call any method.
+public final class Job: SubtaskOwner, @unchecked Sendable {
+    public let name: String
+    private let monitor = Monitor()
+    private var currentStatus = JobStatus.created
+    private var firstFailure: MillstreamError?
+    /// A cancellation that came before the start.
+    private var isCancelledEarly = false
+    private var liveCount = 0
+    private var subtasks: [Subtask] = []
+    /// What stays readable after the subtasks are gone.
+    private var statistics: [OperatorStatistics] = []
+    private var collectQueues: [Int: CollectQueue] = [:]
+    private var whenEnded: [@Sendable () -> Void] = []
+    private let clock: any Clock
+    private let startTime: Int64
+    private var endTime: Int64?
+
+    init(name: String, clock: any Clock) {
+        self.name = name
+        self.clock = clock
+        startTime = clock.monotonicNanoseconds()
+        LiveObjects.jobs.add(1)
+    }
+
+    deinit { LiveObjects.jobs.add(-1) }
+
+    // MARK: For the job's owner
+
+    public var status: JobStatus {
+        monitor.lock()
+        defer { monitor.unlock() }
+        return currentStatus
+    }
+
+    /// What the job failed with: the first failure, whatever followed from it.
+    public var failure: MillstreamError? {
+        monitor.lock()
+        defer { monitor.unlock() }
+        return firstFailure
+    }
+
+    /// How long the job has run, or ran.
+    public var durationNanoseconds: Int64 {
+        monitor.lock()
+        defer { monitor.unlock() }
+        return (endTime ?? clock.monotonicNanoseconds()) &- startTime
+    }
+
+    /// Waits until the job has ended, at most so long (nil: for ever), and gives the status then.
+    @discardableResult
+    public func wait(timeoutNanoseconds: Int64? = nil) -> JobStatus {
+        monitor.lock()
+        defer { monitor.unlock() }
+        let deadline = timeoutNanoseconds.map { Monitor.deadline(after: $0) }
+        while !currentStatus.isTerminal {
+            if !monitor.wait(until: deadline) { break }
+        }
+        return currentStatus
+    }
+
+    /// Asks the job to stop. Does nothing if it has ended or is stopping.
+    public func cancel() {
+        stop(.cancelling)
+    }
+
+    /// The rows of the collecting sink that was node `node` of the plan; nil if there is none.
+    public func collected(node: Int) -> CollectQueue? {
+        monitor.lock()
+        defer { monitor.unlock() }
+        return collectQueues[node]
+    }
+
+    // MARK: For the engine
+
+    /// Runs once when the job has ended; at once if it has.
+    func onEnd(_ body: @escaping @Sendable () -> Void) {
+        monitor.lock()
+        let hasEnded = currentStatus.isTerminal
+        if !hasEnded { whenEnded.append(body) }
+        monitor.unlock()
+        if hasEnded { body() }
+    }
+
+    func start(_ made: [Subtask], statistics: [OperatorStatistics], collectQueues: [Int: CollectQueue]) {
+        monitor.lock()
+        subtasks = made
+        liveCount = made.count
+        self.statistics = statistics
+        self.collectQueues = collectQueues
+        currentStatus = .running
+        let isCancelled = isCancelledEarly
+        monitor.unlock()
+        if isCancelled { cancel() }
+        for subtask in made { subtask.wake() }
+    }
+
+    func subtaskFailed(_ subtask: Subtask, _ error: MillstreamError) {
+        monitor.lock()
+        if firstFailure == nil, currentStatus == .running { firstFailure = error }
+        monitor.unlock()
+        stop(.failing)
+    }
+
+    func subtaskEnded(_ subtask: Subtask) {
+        monitor.lock()
+        liveCount -= 1
+        guard liveCount == 0 else {
+            monitor.unlock()
+            return
+        }
+        switch currentStatus {
+        case .failing: currentStatus = .failed
+        case .cancelling: currentStatus = .canceled
+        default: currentStatus = .finished
+        }
+        endTime = clock.monotonicNanoseconds()
+        let callbacks = whenEnded
+        whenEnded = []
+        let queues = collectQueues.keys.sorted().compactMap { collectQueues[$0] }
+        subtasks = []
+        monitor.broadcast()
+        monitor.unlock()
+        for queue in queues { queue.end() }
+        for callback in callbacks { callback() }
+    }
+
+    private func stop(_ status: JobStatus) {
+        monitor.lock()
+        guard currentStatus == .running else {
+            if currentStatus == .created { isCancelledEarly = true }
+            monitor.unlock()
+            return
+        }
+        currentStatus = status
+        let running = subtasks
+        monitor.broadcast()
+        monitor.unlock()
+        for subtask in running { subtask.cancel() }
+    }
+
+    // MARK: Metrics
+
+    /// The counters of each operator and subtask, now.
+    public func metrics() -> [OperatorStatistics.Snapshot] {
+        monitor.lock()
+        let all = statistics
+        let running = subtasks
+        monitor.unlock()
+        var queued: [Int: Int] = [:]
+        for subtask in running { queued[subtask.number] = subtask.queuedByteCount }
+        return all.map { $0.snapshot(queuedByteCount: $0.isHead ? queued[$0.subtaskNumber] ?? 0 : 0) }
+    }
+}
+
+/// The counters of one subtask of one operator, with where they belong.
+public struct OperatorStatistics: Sendable {
+    public struct Snapshot: Sendable {
+        public var operatorID: String
+        public var name: String
+        public var subtask: Int
+        public var isSource: Bool
+        public var isSink: Bool
+        /// Names as in Flink's REST interface, and values, in a fixed order.
+        public var values: [(name: String, value: Int64)]
+    }
+
+    let operatorID: String
+    let name: String
+    let subtask: Int
+    let subtaskNumber: Int
+    let isHead: Bool
+    let isSource: Bool
+    let isSink: Bool
+    let metrics: OperatorMetrics
+
+    func snapshot(queuedByteCount: Int) -> Snapshot {
+        Snapshot(
+            operatorID: operatorID, name: name, subtask: subtask, isSource: isSource, isSink: isSink,
+            values: [
+                ("numRecordsIn", metrics.recordsIn.value), ("numRecordsOut", metrics.recordsOut.value),
+                ("numBytesIn", metrics.bytesIn.value), ("numBytesOut", metrics.bytesOut.value), ("numBatchesIn", metrics.batchesIn.value),
+                ("numLateRecords", metrics.lateRecords.value), ("numLateRecordsDropped", metrics.lateRecordsDropped.value),
+                ("numMalformedRecords", metrics.malformedRecords.value), ("numTimersDropped", metrics.timersDropped.value),
+                ("currentInputWatermark", metrics.currentInputWatermark.value),
+                ("currentOutputWatermark", metrics.currentOutputWatermark.value), ("busyNanoseconds", metrics.busyNanoseconds.value),
+                ("backPressuredNanoseconds", metrics.backPressuredNanoseconds.value), ("queuedBytes", Int64(queuedByteCount)),
+            ])
+    }
+}
+
+extension LiveObjects {
+    public static let jobs = Counter()
+}

@@ -1,0 +1,240 @@
+import Columnar
+import Connectors
+import Dataflow
+import Exchange
+import Operators
+import Plan
+
+/// Makes a job's subtasks from its graph: operators, channels, gates, and who wakes whom.
+struct JobBuilder {
+    let graph: JobGraph
+    let plan: StreamPlan
+    let job: Job
+    let scheduler: any Scheduler
+    let handover: (any ChannelHandover)?
+    let environment: ConnectorEnvironment
+    let clock: any Clock
+    let seed: UInt64
+
+    struct Result {
+        var subtasks: [Subtask]
+        var statistics: [OperatorStatistics]
+        var collectQueues: [Int: CollectQueue]
+    }
+
+    /// Names the subtask that a sink or reader wakes, before it exists.
+    private final class WakeTarget: @unchecked Sendable {
+        weak var subtask: Subtask?
+    }
+
+    func build() throws(MillstreamError) -> Result {
+        var result = Result(subtasks: [], statistics: [], collectQueues: [:])
+        let channels = makeChannels()
+        var sources: [Int: (source: any Source, enumerator: SharedEnumerator)] = [:]
+        do {
+            try build(channels, &sources, &result)
+        } catch {
+            for node in sources.keys.sorted() { sources[node]?.enumerator.abandon() }
+            throw error
+        }
+        connect(channels, result.subtasks)
+        return result
+    }
+
+    private func build(
+        _ channels: [[[Channel?]]], _ sources: inout [Int: (source: any Source, enumerator: SharedEnumerator)], _ result: inout Result
+    ) throws(MillstreamError) {
+        var sinks: [Int: any Sink] = [:]
+        var isBounded = true
+        for task in graph.tasks {
+            for step in task.steps {
+                if case .source(let description) = step.node.operation {
+                    let source = try make(step) { () throws(MillstreamError) in
+                        try SourceFactory.make(description, schema: step.node.output, environment: environment)
+                    }
+                    let enumerator = try make(step) { () throws(MillstreamError) in try source.makeEnumerator(parallelism: task.parallelism) }
+                    if source.boundedness == .unbounded { isBounded = false }
+                    sources[step.node.id.value] = (source, SharedEnumerator(enumerator, userCount: task.parallelism))
+                }
+                if case .sink(let description) = step.node.operation {
+                    var own = environment
+                    if case .collect = description.kind {
+                        let queue = CollectQueue()
+                        result.collectQueues[step.node.id.value] = queue
+                        own.collectTarget = queue
+                    }
+                    sinks[step.node.id.value] = try make(step) { () throws(MillstreamError) in
+                        try SinkFactory.make(description, input: step.inputs.first ?? Schema([]), environment: own)
+                    }
+                }
+            }
+        }
+        let isBatch = try isBatch(isBounded: isBounded)
+        for task in graph.tasks {
+            for index in 0..<task.parallelism {
+                let target = WakeTarget()
+                let wake: @Sendable () -> Void = { target.subtask?.wake() }
+                var links: [ChainLink] = []
+                var writers: [ExchangeWriter] = []
+                for step in task.steps {
+                    let operation = try make(step) { () throws(MillstreamError) in try makeOperator(step, sinks: sinks, wake: wake) }
+                    let metrics = OperatorMetrics()
+                    links.append(
+                        ChainLink(operation: operation, inputCount: step.inputs.count, emitsOnlyFinalWatermark: isBatch) { requestWakeUp in
+                            OperatorContext(
+                                operatorID: step.id, operatorName: step.node.name, subtask: SubtaskIndex(index), parallelism: task.parallelism,
+                                maxParallelism: task.maxParallelism, jobName: plan.jobName, clock: clock,
+                                random: SeededRandom(seed: seed &+ UInt64(result.subtasks.count) &* 1_000_003 &+ UInt64(links.count)), metrics: metrics,
+                                requestWakeUp: requestWakeUp)
+                        })
+                    result.statistics.append(
+                        OperatorStatistics(
+                            operatorID: step.id.text, name: step.node.name, subtask: index, subtaskNumber: result.subtasks.count,
+                            isHead: links.count == 1, isSource: sources[step.node.id.value] != nil && links.count == 1,
+                            isSink: sinks[step.node.id.value] != nil, metrics: metrics))
+                }
+                for (place, step) in task.steps.enumerated() {
+                    for child in step.chained { links[place].connect(child: links[child.step], sideOutput: child.sideOutput) }
+                    for exit in step.exits {
+                        let writer = try makeWriter(exit.exchange, producer: index, task: task, channels: channels, metrics: links[place].metrics)
+                        writers.append(writer)
+                        links[place].connect(writer: writer, sideOutput: exit.sideOutput)
+                    }
+                }
+                let gate = task.entries.isEmpty
+                    ? nil
+                    : InputGate(inputs: task.entries.map { exchanges in exchanges.flatMap { channels[$0].compactMap { $0[index] } } })
+                var input: SourceInput?
+                if let head = task.steps.first, let made = sources[head.node.id.value] {
+                    let context = SourceReaderContext(
+                        subtask: SubtaskIndex(index), parallelism: task.parallelism, clock: clock,
+                        random: SeededRandom(seed: seed &+ UInt64(result.subtasks.count) &* 7_919), metrics: links[0].metrics,
+                        operatorName: head.node.name, notifyAvailable: { target.subtask?.notifyAvailable() })
+                    input = SourceInput(
+                        source: made.source, enumerator: made.enumerator, context: context, rowCountLimit: plan.configuration.batchRowCountLimit)
+                }
+                let subtask = Subtask(
+                    number: result.subtasks.count, name: task.name, index: SubtaskIndex(index), callsHost: task.callsHost, clock: clock,
+                    scheduler: scheduler, owner: job, links: links, writers: writers, gate: gate, source: input)
+                target.subtask = subtask
+                result.subtasks.append(subtask)
+            }
+        }
+    }
+
+    private func isBatch(isBounded: Bool) throws(MillstreamError) -> Bool {
+        switch plan.configuration.mode {
+        case .streaming: return false
+        case .automatic: return isBounded
+        case .batch:
+            guard isBounded else {
+                throw MillstreamError(
+                    .configuration, "the runtime mode is BATCH, but a source has no end", hint: "Use STREAMING or AUTOMATIC, or bound the source.")
+            }
+            return true
+        }
+    }
+
+    // MARK: Operators
+
+    private func make<Value>(_ step: JobGraph.Step, _ body: () throws(MillstreamError) -> Value) throws(MillstreamError) -> Value {
+        do { return try body() } catch { throw error.inOperator(step.node.name) }
+    }
+
+    private func makeOperator(
+        _ step: JobGraph.Step, sinks: [Int: any Sink], wake: @escaping @Sendable () -> Void
+    ) throws(MillstreamError) -> any Operator {
+        switch step.node.operation {
+        case .source: return PassThrough()
+        case .custom(let binding): return try environment.bindings.makeOperator(binding.value)
+        case .sink:
+            guard let sink = sinks[step.node.id.value] else { throw MillstreamError.internal("a sink was not made") }
+            return SinkOperator(sink: sink, wake: wake)
+        case .transform(let id), .keySelector(let id, _), .reduce(let id, _):
+            var bindings = environment.bindings
+            if let function = step.function { bindings.bind(id.value, function: function) }
+            return try OperatorFactory.make(
+                for: step.node, inputs: step.inputs, hidden: step.hidden, bindings: bindings, configuration: plan.configuration)
+        default:
+            return try OperatorFactory.make(for: step.node, inputs: step.inputs, hidden: step.hidden, bindings: environment.bindings, configuration: plan.configuration)
+        }
+    }
+
+    // MARK: Exchanges
+
+    /// `[exchange][producer][consumer]`, nil where the two are not connected.
+    private func makeChannels() -> [[[Channel?]]] {
+        var number = 0
+        return graph.exchanges.map { exchange in
+            let producers = graph.tasks[exchange.producer].parallelism
+            let consumers = graph.tasks[exchange.consumer].parallelism
+            let limit = max(1, plan.configuration.exchangeByteCount / (producers * consumers))
+            return (0..<producers).map { producer in
+                (0..<consumers).map { consumer in
+                    guard isConnected(producer, of: producers, consumer, of: consumers, exchange.partitioning) else { return nil }
+                    number += 1
+                    return Channel(number: number - 1, byteCountLimit: limit, handover: handover)
+                }
+            }
+        }
+    }
+
+    /// Forward and rescale connect only subtasks that correspond; all others connect all with all.
+    private func isConnected(_ producer: Int, of producers: Int, _ consumer: Int, of consumers: Int, _ partitioning: Partitioning) -> Bool {
+        switch partitioning {
+        case .forward: producer == consumer
+        case .rescale: producers <= consumers ? consumer * producers / consumers == producer : producer * consumers / producers == consumer
+        default: true
+        }
+    }
+
+    private func makeWriter(
+        _ number: Int, producer: Int, task: JobGraph.Task, channels: [[[Channel?]]], metrics: OperatorMetrics
+    ) throws(MillstreamError) -> ExchangeWriter {
+        let exchange = graph.exchanges[number]
+        let own = channels[number][producer].compactMap { $0 }
+        let consumer = graph.tasks[exchange.consumer]
+        let random = SeededRandom(seed: seed &+ UInt64(number) &* 15_485_863 &+ UInt64(producer))
+        let partitioner: any Partitioner
+        switch exchange.partitioning {
+        case .forward, .global: partitioner = SingleChannelPartitioner()
+        case .rebalance, .rescale: partitioner = RoundRobinPartitioner(startingAt: Int(random.next(below: UInt64(max(1, own.count)))))
+        case .shuffle: partitioner = ShufflePartitioner(random: random)
+        case .broadcast: partitioner = BroadcastPartitioner()
+        case .hash(let keys):
+            partitioner = HashPartitioner(
+                keys: keys, parallelism: consumer.parallelism, maxParallelism: consumer.maxParallelism, operatorName: exchange.consumerName)
+        case .custom(let function, let keys):
+            partitioner = HostPartitioner(
+                function: try environment.bindings.function(function.value).instance(), keys: keys, operatorName: exchange.consumerName,
+                subtask: producer, parallelism: task.parallelism, maxParallelism: task.maxParallelism)
+        }
+        return ExchangeWriter(
+            channels: own, partitioner: partitioner, clock: clock, rowCountLimit: plan.configuration.batchRowCountLimit,
+            bufferTimeoutMilliseconds: task.bufferTimeoutMilliseconds, metrics: metrics)
+    }
+
+    private func connect(_ channels: [[[Channel?]]], _ subtasks: [Subtask]) {
+        var first: [Int] = []
+        var next = 0
+        for task in graph.tasks {
+            first.append(next)
+            next += task.parallelism
+        }
+        for (number, exchange) in graph.exchanges.enumerated() {
+            for (producer, row) in channels[number].enumerated() {
+                for (consumer, channel) in row.enumerated() {
+                    channel?.connect(producer: subtasks[first[exchange.producer] + producer], consumer: subtasks[first[exchange.consumer] + consumer])
+                }
+            }
+        }
+    }
+}
+
+/// The head of a source's chain: its rows pass, and are counted.
+private final class PassThrough: Operator {
+    func process(_ batch: Batch, input: Int, output: any Output) throws(MillstreamError) -> Progress {
+        try output.emit(batch)
+        return .done
+    }
+}

@@ -1,0 +1,103 @@
+import Columnar
+import Dataflow
+import Exchange
+import Plan
+import Synchronization
+
+/// Runs one job on the calling thread, in virtual time, with a seed that decides every choice: which subtask runs, for how long, when a message arrives.
+///
+/// The twin of `Engine` and `WorkerPool`; subtasks, channels and operators are the same. The same seed gives the same run, message by message (`traceHash`).
+public final class SimulatedEngine: Scheduler, ChannelHandover, @unchecked Sendable {
+    public let clock: SimulatedClock
+    public let random: SeededRandom
+    private let storage: any Storage
+    private let seed: UInt64
+    /// Subtasks that can run, channels with messages on their way, and sleepers with their deadlines: in the order in which they came.
+    private var runnable: [Subtask] = []
+    private var held: [Channel] = []
+    private var sleepers: [(time: Int64, subtask: Subtask)] = []
+    /// How many choices have been made.
+    public private(set) var tickCount = 0
+    /// A hash over every choice (FNV-1a); equal for equal runs.
+    public private(set) var traceHash: UInt64 = 0xCBF2_9CE4_8422_2325
+
+    public init(seed: UInt64, storage: any Storage, clock: SimulatedClock = SimulatedClock(start: 1_000_000_000_000)) {
+        self.seed = seed
+        self.storage = storage
+        self.clock = clock
+        random = SeededRandom(seed: seed)
+    }
+
+    /// Prepares a job; `run` then runs it.
+    public func submit(_ plan: StreamPlan, bindings: Bindings) throws(MillstreamError) -> Job {
+        let job = Job(name: plan.jobName, clock: clock)
+        let builder = try jobBuilder(
+            plan, bindings: bindings, job: job, scheduler: self, handover: self, clock: clock, storage: storage, seed: seed, standardOutput: nil,
+            standardError: nil)
+        let made = try builder.build()
+        job.start(made.subtasks, statistics: made.statistics, collectQueues: made.collectQueues)
+        return job
+    }
+
+    /// Makes choices until the job has ended, nothing can happen any more, or the limit is reached. `onTick` may cancel, take collected rows, move the clock.
+    public func run(_ job: Job, tickCountMax: Int = 1_000_000, onTick: (Int) -> Void = { _ in }) {
+        let end = tickCount + tickCountMax
+        while !job.status.isTerminal, tickCount < end {
+            onTick(tickCount)
+            guard choose() else { return }
+        }
+    }
+
+    /// One choice; false if nothing can happen.
+    private func choose() -> Bool {
+        tickCount += 1
+        let choices = runnable.count + held.count
+        if choices == 0 || random.next(below: 64) == 0, !sleepers.isEmpty {
+            if choices == 0 { advanceToEarliest() } else { clock.advance(nanoseconds: Int64(random.next(below: 5_000_000))) }
+            wakeDue()
+            return true
+        }
+        guard choices > 0 else { return false }
+        let choice = Int(random.next(below: UInt64(choices)))
+        if choice < runnable.count {
+            let subtask = runnable.remove(at: choice)
+            note(UInt64(subtask.number) << 1)
+            // Work takes time, so that buffer timeouts and processing-time timers come in between.
+            clock.advance(nanoseconds: Int64(random.next(below: 200_000)))
+            subtask.run()
+        } else {
+            // Delivering makes the consumer runnable, which moves no channel.
+            let place = choice - runnable.count
+            note(UInt64(held[place].number) << 1 | 1)
+            if !held[place].deliver(1 + Int(random.next(below: 4))) { held.remove(at: place) }
+        }
+        return true
+    }
+
+    private func advanceToEarliest() {
+        guard let earliest = sleepers.map(\.time).min() else { return }
+        clock.advance(nanoseconds: max(0, earliest - clock.monotonicNanoseconds()))
+    }
+
+    private func wakeDue() {
+        let now = clock.monotonicNanoseconds()
+        let due = sleepers.filter { $0.time <= now }
+        sleepers.removeAll { $0.time <= now }
+        for sleeper in due where sleeper.subtask.becomeQueued() { runnable.append(sleeper.subtask) }
+    }
+
+    private func note(_ value: UInt64) {
+        traceHash = (traceHash ^ value) &* 0x100_0000_01B3
+    }
+
+    // MARK: Scheduler and ChannelHandover
+
+    func enqueue(_ subtask: Subtask) { runnable.append(subtask) }
+    func schedule(_ subtask: Subtask, at nanoseconds: Int64) { sleepers.append((nanoseconds, subtask)) }
+    func forget(_ subtask: Subtask) { sleepers.removeAll { $0.subtask === subtask } }
+    func quantum() -> Int { 1 + Int(random.next(below: 8)) }
+
+    public func hold(_ channel: Channel) {
+        if !held.contains(where: { $0 === channel }) { held.append(channel) }
+    }
+}

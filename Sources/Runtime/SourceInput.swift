@@ -1,0 +1,83 @@
+import Columnar
+import Dataflow
+import Synchronization
+
+/// A source's enumerator, shared by the readers of all its subtasks.
+final class SharedEnumerator: @unchecked Sendable {
+    private let enumerator: any SplitEnumerator
+    private let lock = Mutex(())
+    private let users: Atomic<Int>
+
+    init(_ enumerator: any SplitEnumerator, userCount: Int) {
+        self.enumerator = enumerator
+        users = Atomic(userCount)
+    }
+
+    func nextSplit(for subtask: SubtaskIndex) throws(MillstreamError) -> SplitAssignment {
+        try lock.withLock { _ throws(MillstreamError) in try enumerator.nextSplit(for: subtask) }
+    }
+
+    /// Each subtask calls it once; the last one closes the enumerator.
+    func leave() {
+        if users.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 { enumerator.close() }
+    }
+
+    /// Closes the enumerator of a job that was never started.
+    func abandon() { enumerator.close() }
+}
+
+/// The head of a source's chain: polls the reader and asks for splits.
+final class SourceInput {
+    enum Event {
+        case batch(Batch)
+        /// Nothing now; again at this processing time, or when the reader says so.
+        case wait(ProcessingTime?)
+        case end
+    }
+
+    private let source: any Source
+    private let enumerator: SharedEnumerator
+    private let context: SourceReaderContext
+    private let rowCountLimit: Int
+    private var reader: (any SourceReader)?
+    private var noMoreSplits = false
+
+    init(source: any Source, enumerator: SharedEnumerator, context: SourceReaderContext, rowCountLimit: Int) {
+        self.source = source
+        self.enumerator = enumerator
+        self.context = context
+        self.rowCountLimit = rowCountLimit
+    }
+
+    func open() throws(MillstreamError) { reader = try source.makeReader(context) }
+
+    func poll() throws(MillstreamError) -> Event {
+        guard let reader else { return .end }
+        // Bounded: each turn takes a split, ends one, or returns.
+        while true {
+            switch try reader.poll(rowLimit: rowCountLimit) {
+            case .batch(let batch, _):
+                if batch.isEmpty { continue }
+                return .batch(batch)
+            case .splitFinished: continue
+            case .wait(let time): return .wait(time)
+            case .end: return .end
+            case .needsSplit:
+                if noMoreSplits { return .end }
+                switch try enumerator.nextSplit(for: context.subtask) {
+                case .split(let split): try reader.addSplit(split)
+                case .later(let time): return .wait(time)
+                case .noMore:
+                    noMoreSplits = true
+                    reader.noMoreSplits()
+                }
+            }
+        }
+    }
+
+    func close() {
+        reader?.close()
+        reader = nil
+        enumerator.leave()
+    }
+}

@@ -1,0 +1,289 @@
+import Columnar
+import Dataflow
+import Exchange
+import Synchronization
+
+/// One parallel instance of a task: an actor whose mailbox is its input gate (or its source's reader).
+///
+/// A scheduler calls `run` from one thread at a time. `run` never blocks: with nothing to read, or no room behind it, the subtask sleeps until somebody
+/// calls `wake` or its deadline comes. The phase below makes a wake-up that comes while it runs count.
+final class Subtask: Wakeable, @unchecked Sendable {
+    private enum Phase {
+        static let idle = 0
+        static let queued = 1
+        static let running = 2
+        static let runningAndWoken = 3
+        static let done = 4
+    }
+
+    /// How a turn ended.
+    private enum Turn {
+        case again
+        case sleep(until: Int64?)
+        case finished
+    }
+
+    /// A number that is unique and deterministic within the job.
+    let number: Int
+    let name: String
+    let index: SubtaskIndex
+    let callsHost: Bool
+    private let clock: any Clock
+    private unowned let scheduler: any Scheduler
+    private weak var owner: (any SubtaskOwner)?
+    private let links: [ChainLink]
+    private let writers: [ExchangeWriter]
+    private let gate: InputGate?
+    private let source: SourceInput?
+    private let phase = Atomic<Int>(Phase.idle)
+    private let isCancelled = Atomic<Bool>(false)
+    private var isOpen = false
+    private var sourceWait: Int64?
+    private var sourceEnded = false
+    /// The earliest deadline that the scheduler has.
+    private var scheduled: Int64?
+    /// Since when the outputs are full.
+    private var blockedSince: Int64?
+
+    init(
+        number: Int, name: String, index: SubtaskIndex, callsHost: Bool, clock: any Clock, scheduler: any Scheduler, owner: any SubtaskOwner,
+        links: [ChainLink], writers: [ExchangeWriter], gate: InputGate?, source: SourceInput?
+    ) {
+        self.number = number
+        self.name = name
+        self.index = index
+        self.callsHost = callsHost
+        self.clock = clock
+        self.scheduler = scheduler
+        self.owner = owner
+        self.links = links
+        self.writers = writers
+        self.gate = gate
+        self.source = source
+        LiveObjects.subtasks.add(1)
+    }
+
+    deinit { LiveObjects.subtasks.add(-1) }
+
+    var operators: [ChainLink] { links }
+    var queuedByteCount: Int { gate?.queuedByteCount ?? 0 }
+
+    /// From any thread: there may be something to do.
+    func wake() {
+        var current = phase.load(ordering: .relaxed)
+        while true {
+            let next: Int
+            switch current {
+            case Phase.idle: next = Phase.queued
+            case Phase.running: next = Phase.runningAndWoken
+            default: return
+            }
+            let (exchanged, original) = phase.compareExchange(expected: current, desired: next, ordering: .acquiringAndReleasing)
+            if exchanged {
+                if next == Phase.queued { scheduler.enqueue(self) }
+                return
+            }
+            current = original
+        }
+    }
+
+    /// For a scheduler whose deadline has come: true if the subtask slept and is now to be run. One that is still on its way to sleep (its deadline was at once)
+    /// is told to run again instead: otherwise nobody would ever wake it.
+    func becomeQueued() -> Bool {
+        var current = phase.load(ordering: .relaxed)
+        while true {
+            let next: Int
+            switch current {
+            case Phase.idle: next = Phase.queued
+            case Phase.running: next = Phase.runningAndWoken
+            default: return false
+            }
+            let (exchanged, original) = phase.compareExchange(expected: current, desired: next, ordering: .acquiringAndReleasing)
+            if exchanged { return next == Phase.queued }
+            current = original
+        }
+    }
+
+    /// Asks the subtask to stop without finishing.
+    func cancel() {
+        isCancelled.store(true, ordering: .releasing)
+        wake()
+    }
+
+    /// One turn. Called by the scheduler alone.
+    func run() {
+        phase.store(Phase.running, ordering: .relaxed)
+        let start = clock.monotonicNanoseconds()
+        if let blockedSince { links[0].metrics.backPressuredNanoseconds.add(Int(start &- blockedSince)) }
+        blockedSince = nil
+        let turn: Turn
+        do {
+            turn = try takeTurn()
+        } catch {
+            owner?.subtaskFailed(self, error)
+            turn = .finished
+        }
+        links[0].metrics.busyNanoseconds.add(Int(clock.monotonicNanoseconds() &- start))
+        switch turn {
+        case .finished:
+            close()
+            phase.store(Phase.done, ordering: .releasing)
+            if scheduled != nil { scheduler.forget(self) }
+            owner?.subtaskEnded(self)
+        case .again:
+            phase.store(Phase.queued, ordering: .releasing)
+            scheduler.enqueue(self)
+        case .sleep(let deadline):
+            register(deadline)
+            let slept = phase.compareExchange(expected: Phase.running, desired: Phase.idle, ordering: .acquiringAndReleasing).exchanged
+            if !slept {
+                phase.store(Phase.queued, ordering: .releasing)
+                scheduler.enqueue(self)
+            }
+        }
+    }
+
+    /// Asks for a turn at the deadline, unless an earlier one is asked for already.
+    private func register(_ deadline: Int64?) {
+        guard let deadline else { return }
+        if let scheduled, scheduled <= deadline, scheduled > clock.monotonicNanoseconds() { return }
+        scheduled = deadline
+        scheduler.schedule(self, at: deadline)
+    }
+
+    private func takeTurn() throws(MillstreamError) -> Turn {
+        if isCancelled.load(ordering: .acquiring) { return .finished }
+        if !isOpen { try open() }
+        try checkTime()
+        for _ in 0..<scheduler.quantum() {
+            if isCancelled.load(ordering: .acquiring) { return .finished }
+            guard try pump() else { return .again }
+            if links[0].hasEnded, !links.contains(where: \.hasWork) { return .finished }
+            if links.contains(where: \.hasWork) || links[0].isFull {
+                blockedSince = clock.monotonicNanoseconds()
+                return .sleep(until: nextDeadline(includingSource: false))
+            }
+            guard try readInput() else { return .sleep(until: nextDeadline(includingSource: true)) }
+        }
+        return .again
+    }
+
+    private func open() throws(MillstreamError) {
+        isOpen = true
+        // From the sinks up, so that whoever emits while it opens finds the others ready.
+        for link in links.reversed() { try link.open() }
+        do { try source?.open() } catch { throw error.inOperator(links[0].name) }
+    }
+
+    /// How many steps one turn takes at most, so that ten million timers at one watermark do not keep others, or a cancellation, waiting.
+    private static let stepCountMax = 64
+
+    /// Lets the operators go on with what waits, the last ones first, until nothing moves; false if there is more than one turn should do.
+    private func pump() throws(MillstreamError) -> Bool {
+        var steps = 0
+        var moved = true
+        while moved {
+            moved = false
+            for link in links.reversed() where link.canStep {
+                if steps == Self.stepCountMax { return false }
+                steps += 1
+                try link.step()
+                moved = true
+            }
+        }
+        return true
+    }
+
+    /// Hands one event to the head; false if there is none.
+    private func readInput() throws(MillstreamError) -> Bool {
+        if let gate {
+            guard let event = gate.read() else { return false }
+            switch event {
+            case .batch(let batch, let input, let byteCount):
+                links[0].metrics.bytesIn.add(byteCount)
+                try links[0].deliver(.batch(batch, input: input))
+            case .watermark(let watermark): try links[0].deliver(.watermark(watermark))
+            case .status(let status): try links[0].deliver(.status(status))
+            case .barrier(let barrier): try links[0].deliver(.barrier(barrier))
+            case .endOfInput(let input): try links[0].deliver(.endOfInput(input))
+            }
+            return true
+        }
+        guard let source, !sourceEnded else { return false }
+        if let sourceWait, sourceWait > clock.monotonicNanoseconds(), !takeNotification() { return false }
+        sourceWait = nil
+        let event: SourceInput.Event
+        do { event = try source.poll() } catch { throw error.inOperator(links[0].name) }
+        switch event {
+        case .batch(let batch): try links[0].deliver(.batch(batch, input: 0))
+        case .wait(let time):
+            sourceWait = time.map { monotonic($0) }
+            return false
+        case .end:
+            sourceEnded = true
+            try links[0].deliver(.watermark(.max))
+            try links[0].deliver(.endOfInput(0))
+        }
+        return true
+    }
+
+    /// Set by the reader's `notifyAvailable`.
+    private let isNotified = Atomic<Bool>(false)
+
+    func notifyAvailable() {
+        isNotified.store(true, ordering: .releasing)
+        wake()
+    }
+
+    private func takeNotification() -> Bool { isNotified.exchange(false, ordering: .acquiringAndReleasing) }
+
+    private func checkTime() throws(MillstreamError) {
+        var now: ProcessingTime?
+        for link in links where link.wakeUpTime != nil {
+            let time = now ?? clock.now()
+            now = time
+            try link.checkTime(time)
+        }
+        var monotonicNow: Int64?
+        for writer in writers where writer.flushDeadline != nil {
+            let time = monotonicNow ?? clock.monotonicNanoseconds()
+            monotonicNow = time
+            try writer.flush(at: time)
+        }
+    }
+
+    private func nextDeadline(includingSource: Bool) -> Int64? {
+        var earliest: Int64? = includingSource ? sourceWait : nil
+        for link in links {
+            // A timer fires when its millisecond has passed.
+            if let time = link.wakeUpTime { earliest = min(earliest ?? .max, monotonic(time + 1)) }
+        }
+        for writer in writers {
+            if let time = writer.flushDeadline { earliest = min(earliest ?? .max, time) }
+        }
+        return earliest
+    }
+
+    private func monotonic(_ time: ProcessingTime) -> Int64 {
+        let wait = time.milliseconds.subtractingSaturating(clock.now().milliseconds)
+        return clock.monotonicNanoseconds().addingSaturating(max(0, min(wait, 1 << 40)) &* 1_000_000)
+    }
+
+    private func close() {
+        source?.close()
+        for link in links { link.close() }
+        for writer in writers { writer.close() }
+        gate?.close()
+    }
+}
+
+/// Whom a subtask tells how it ended.
+protocol SubtaskOwner: AnyObject, Sendable {
+    func subtaskFailed(_ subtask: Subtask, _ error: MillstreamError)
+    /// Once per subtask, after it has closed everything.
+    func subtaskEnded(_ subtask: Subtask)
+}
+
+extension LiveObjects {
+    public static let subtasks = Counter()
+}

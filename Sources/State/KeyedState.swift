@@ -1,0 +1,295 @@
+import Columnar
+import Dataflow
+
+/// The states and timers of a process function's keys, per slot of a `KeyTable`, and the door through which a host function reaches them.
+///
+/// `begin` names the slots of a request's rows, `end` closes it: handles that were replaced meanwhile are then given back together, because getters lend
+/// them, and keys without state and timers are forgotten. One thread at a time.
+public final class KeyedState: HostStateAccess {
+    /// How a state is kept.
+    public enum Kind: Sendable { case value, list, map }
+
+    /// One state of all slots; only the array of its kind is used. A class, so that values change in place.
+    private final class Cells {
+        let kind: Kind
+        var values: [StateValue?] = []
+        var lists: [[StateValue]] = []
+        var maps: [StateMap] = []
+
+        init(_ kind: Kind) { self.kind = kind }
+
+        func reserve(_ end: Int) {
+            switch kind {
+            case .value: if values.count < end { values.append(contentsOf: repeatElement(nil, count: end - values.count)) }
+            case .list: if lists.count < end { lists.append(contentsOf: repeatElement([], count: end - lists.count)) }
+            case .map: if maps.count < end { maps.append(contentsOf: repeatElement(StateMap(), count: end - maps.count)) }
+            }
+        }
+    }
+
+    private let stores: [Cells]
+    private let names: [String]
+    private let hostObjects: HostObjects?
+    public let eventTimers = TimerService()
+    public let processingTimers = TimerService()
+    private let clock: any Clock
+    public var currentWatermark = EventTime.min
+
+    /// How many states and timers a slot has.
+    private var uses = SlotArray<Int32>(fill: 0)
+    private var slots: [Int32] = []
+    private var isKeyed = false
+    /// Handles that nobody refers to any more once the request is over.
+    private var garbage: [HostObjects.Handle?] = []
+
+    public init(_ states: [(name: String, kind: Kind)], hostObjects: HostObjects?, clock: any Clock) {
+        names = states.map(\.name)
+        stores = states.map { Cells($0.kind) }
+        self.hostObjects = hostObjects
+        self.clock = clock
+    }
+
+    deinit {
+        for cells in stores {
+            for value in cells.values { discard(value) }
+            for list in cells.lists { for value in list { discard(value) } }
+            for map in cells.maps { for value in map.contents { discard(value) } }
+        }
+        releaseGarbage()
+    }
+
+    public var currentProcessingTime: ProcessingTime { clock.now() }
+
+    // MARK: Requests
+
+    /// Row i of the request has the key of `slots[i]`; nil for a function without keys, which may ask for the time alone.
+    public func begin(_ slots: [Int32]?) {
+        self.slots = slots ?? []
+        isKeyed = slots != nil
+        var end = 0
+        for slot in self.slots { end = max(end, Int(slot) + 1) }
+        uses.reserve(end)
+        for cells in stores { cells.reserve(end) }
+    }
+
+    /// The request is over: gives back handles, and erases keys that nothing is kept for.
+    public func end(_ table: KeyTable?) {
+        releaseGarbage()
+        defer { slots = [] }
+        guard let table, isKeyed else { return }
+        var unused: [Int32] = []
+        for slot in slots where uses[Int(slot)] == 0 {
+            // Marked, so that a slot of several rows is erased once.
+            uses[Int(slot)] = -1
+            unused.append(slot)
+        }
+        guard !unused.isEmpty else { return }
+        for slot in unused { uses[Int(slot)] = 0 }
+        unused.withUnsafeBufferPointer { if let base = $0.baseAddress { table.erase(slots: base, count: $0.count) } }
+    }
+
+    private func releaseGarbage() {
+        guard let hostObjects, !garbage.isEmpty else { return }
+        garbage.withUnsafeBufferPointer { if let base = $0.baseAddress { hostObjects.release(base, $0.count) } }
+        garbage.removeAll(keepingCapacity: true)
+    }
+
+    private func discard(_ value: StateValue?) {
+        if case .object(let handle) = value { garbage.append(handle.pointer) }
+    }
+
+    private func slot(_ row: Int) throws(MillstreamError) -> Int {
+        guard isKeyed else {
+            throw MillstreamError(.invalidState, "state and timers need a keyed stream", hint: "Call key_by before process.")
+        }
+        guard row >= 0, row < slots.count else {
+            throw MillstreamError(.invalidArgument, "row \(row) is not one of the request's \(slots.count)")
+        }
+        return Int(slots[row])
+    }
+
+    private func mismatch(_ state: Int, _ wanted: String) -> MillstreamError {
+        guard state >= 0, state < names.count else {
+            return MillstreamError(.invalidArgument, "there is no state \(state); \(names.count) are declared")
+        }
+        return MillstreamError(.invalidArgument, "state '\(names[state])' is no \(wanted) state")
+    }
+
+    /// The cells of a state. Throws `invalidArgument` for one that was not declared or is of another kind.
+    private func cells(_ state: Int, _ kind: Kind) throws(MillstreamError) -> Cells {
+        guard state >= 0, state < stores.count, stores[state].kind == kind else { throw mismatch(state, "\(kind)") }
+        return stores[state]
+    }
+
+    private func count(_ slot: Int, wasThere: Bool, isThere: Bool) { uses[slot] += (isThere ? 1 : 0) - (wasThere ? 1 : 0) }
+
+    // MARK: Value state
+
+    public func value(_ state: Int, row: Int) throws(MillstreamError) -> StateValue? { try cells(state, .value).values[slot(row)] }
+
+    public func setValue(_ state: Int, row: Int, _ value: StateValue?) throws(MillstreamError) {
+        do throws(MillstreamError) {
+            let slot = try slot(row)
+            let cells = try cells(state, .value)
+            let old = cells.values[slot]
+            cells.values[slot] = value
+            discard(old)
+            count(slot, wasThere: old != nil, isThere: value != nil)
+        } catch {
+            discard(value)
+            throw error
+        }
+    }
+
+    // MARK: List state
+
+    public func listCount(_ state: Int, row: Int) throws(MillstreamError) -> Int { try cells(state, .list).lists[slot(row)].count }
+
+    public func listElement(_ state: Int, row: Int, index: Int) throws(MillstreamError) -> StateValue? {
+        let slot = try slot(row)
+        let cells = try cells(state, .list)
+        return index >= 0 && index < cells.lists[slot].count ? cells.lists[slot][index] : nil
+    }
+
+    public func listAppend(_ state: Int, row: Int, _ value: StateValue) throws(MillstreamError) {
+        do throws(MillstreamError) {
+            let slot = try slot(row)
+            let cells = try cells(state, .list)
+            count(slot, wasThere: !cells.lists[slot].isEmpty, isThere: true)
+            cells.lists[slot].append(value)
+        } catch {
+            discard(value)
+            throw error
+        }
+    }
+
+    public func listClear(_ state: Int, row: Int) throws(MillstreamError) {
+        let slot = try slot(row)
+        let cells = try cells(state, .list)
+        count(slot, wasThere: !cells.lists[slot].isEmpty, isThere: false)
+        for value in cells.lists[slot] { discard(value) }
+        cells.lists[slot] = []
+    }
+
+    // MARK: Map state
+
+    private func withMap<Result>(
+        _ state: Int, _ row: Int, _ body: (inout StateMap) throws(MillstreamError) -> Result
+    ) throws(MillstreamError) -> Result {
+        let slot = try slot(row)
+        let cells = try cells(state, .map)
+        let before = cells.maps[slot].count
+        let result = try body(&cells.maps[slot])
+        let after = cells.maps[slot].count
+        count(slot, wasThere: before > 0, isThere: after > 0)
+        // The memory of a map that has become empty goes.
+        if before > 0, after == 0 { cells.maps[slot] = StateMap() }
+        return result
+    }
+
+    public func mapValue(_ state: Int, row: Int, key: StateValue) throws(MillstreamError) -> StateValue? {
+        let hash = try hash(key)
+        return try withMap(state, row) { (map) throws(MillstreamError) in
+            guard let place = try map.place(of: hash, { (other) throws(MillstreamError) in try isEqual(key, other) }) else { return nil }
+            return map.value(at: place)
+        }
+    }
+
+    public func mapPut(_ state: Int, row: Int, key: StateValue, value: StateValue) throws(MillstreamError) {
+        do throws(MillstreamError) {
+            let hash = try hash(key)
+            try withMap(state, row) { (map) throws(MillstreamError) in
+                if let place = try map.place(of: hash, { (other) throws(MillstreamError) in try isEqual(key, other) }) {
+                    discard(map.replace(at: place, value))
+                    discard(key)
+                } else {
+                    map.append(hash, key, value)
+                }
+            }
+        } catch {
+            discard(key)
+            discard(value)
+            throw error
+        }
+    }
+
+    public func mapRemove(_ state: Int, row: Int, key: StateValue) throws(MillstreamError) {
+        let hash = try hash(key)
+        try withMap(state, row) { (map) throws(MillstreamError) in
+            guard let place = try map.place(of: hash, { (other) throws(MillstreamError) in try isEqual(key, other) }) else { return }
+            let entry = map.remove(at: place)
+            discard(entry.key)
+            discard(entry.value)
+        }
+    }
+
+    public func mapClear(_ state: Int, row: Int) throws(MillstreamError) {
+        try withMap(state, row) { (map) throws(MillstreamError) in
+            for value in map.contents { discard(value) }
+            map = StateMap()
+        }
+    }
+
+    public func mapCount(_ state: Int, row: Int) throws(MillstreamError) -> Int {
+        try withMap(state, row) { (map) throws(MillstreamError) in map.count }
+    }
+
+    public func mapEntry(_ state: Int, row: Int, index: Int) throws(MillstreamError) -> (key: StateValue, value: StateValue)? {
+        try withMap(state, row) { (map) throws(MillstreamError) in map.entry(index) }
+    }
+
+    /// The stable hash of a map's key. Throws `key` for a host value that can be no key.
+    private func hash(_ key: StateValue) throws(MillstreamError) -> UInt64 {
+        switch key {
+        case .bool(let flag): return StableHash.hash(Int64(flag ? 1 : 0))
+        case .int64(let number): return StableHash.hash(number)
+        case .double(let number): return StableHash.hash(number)
+        case .bytes(let bytes): return bytes.withUnsafeBytes { StableHash.hash(bytes: $0) }
+        case .object(let handle):
+            guard let hostObjects else { throw .internal("an OBJECT state has no host") }
+            var result: UInt64 = 0
+            let refused = withUnsafePointer(to: Optional(handle.pointer)) { hostObjects.hash($0, 1, &result) }
+            guard refused < 0 else {
+                throw MillstreamError(.key, "the value \(hostObjects.description(of: handle.pointer)) cannot be a key of a map state")
+            }
+            return result
+        }
+    }
+
+    private func isEqual(_ left: StateValue, _ right: StateValue) throws(MillstreamError) -> Bool {
+        switch (left, right) {
+        case (.bool(let a), .bool(let b)): return a == b
+        case (.int64(let a), .int64(let b)): return a == b
+        case (.double(let a), .double(let b)): return StableHash.canonicalBits(a) == StableHash.canonicalBits(b)
+        case (.bytes(let a), .bytes(let b)): return a == b
+        case (.object(let a), .object(let b)):
+            if a.pointer == b.pointer { return true }
+            guard let hostObjects else { throw .internal("an OBJECT state has no host") }
+            let answer = hostObjects.equal(a.pointer, b.pointer)
+            guard answer >= 0 else { throw MillstreamError(.userFunction, "comparing two keys of a map state failed") }
+            return answer != 0
+        default: return false
+        }
+    }
+
+    // MARK: Timers
+
+    private func timers(_ domain: TimeDomain) -> TimerService { domain == .eventTime ? eventTimers : processingTimers }
+
+    public func registerTimer(row: Int, domain: TimeDomain, at milliseconds: Int64) throws(MillstreamError) {
+        let slot = try slot(row)
+        if timers(domain).register(slot: slot, at: milliseconds) { uses[slot] += 1 }
+    }
+
+    public func deleteTimer(row: Int, domain: TimeDomain, at milliseconds: Int64) throws(MillstreamError) {
+        let slot = try slot(row)
+        if timers(domain).delete(slot: slot, at: milliseconds) { uses[slot] -= 1 }
+    }
+
+    /// Takes out due timers (`TimerService.takeDue`); their keys stay until the request that fires them ends.
+    public func takeDue(_ domain: TimeDomain, upTo time: Int64) -> (slots: [Int32], times: [Int64]) {
+        let due = timers(domain).takeDue(upTo: time)
+        for slot in due.slots { uses[Int(slot)] -= 1 }
+        return due
+    }
+}

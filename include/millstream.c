@@ -1,0 +1,2 @@
+/* Proves that the header compiles alone. */
+#include "millstream.h"

@@ -1,0 +1,601 @@
+/*
+ * millstream.h: stateful stream processing inside your process.
+ *
+ * A program makes an environment, adds nodes (sources, operators, sinks) to it, and executes it as a job. Rows are columnar; they cross this border
+ * as Arrow C structs. Functions of the program are called with a whole batch at a time.
+ *
+ * Rules that hold for every function:
+ * - A function that can fail returns a millstream_status and takes a `millstream_error **` (may be NULL), which it sets only when it fails. The caller
+ *   frees the error. There is no global last error.
+ * - Handles are opaque and checked: NULL, freed, foreign or stale handles give MILLSTREAM_INVALID_HANDLE, never a crash. Each `_create` has a `_free`,
+ *   which accepts NULL and a handle that was freed already.
+ * - Strings are UTF-8 and NUL-terminated; those passed in are copied. Strings returned by a handle live until the handle is freed.
+ * - Any thread may call any function, unless its comment says otherwise. An environment is built by one thread at a time.
+ */
+#ifndef MILLSTREAM_H
+#define MILLSTREAM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "millstream_arrow.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Version ------------------------------------------------------------------------------------------------------------------------------ */
+
+/* Rises when a function or struct changes incompatibly. */
+#define MILLSTREAM_ABI_VERSION 1
+
+uint32_t millstream_abi_version(void);
+/* "0.1.0"; lives for ever. */
+const char *millstream_version(void);
+
+/* ---- Errors ------------------------------------------------------------------------------------------------------------------------------- */
+
+typedef enum millstream_status {
+    MILLSTREAM_OK = 0,
+    MILLSTREAM_INVALID_ARGUMENT = 1,
+    MILLSTREAM_INVALID_HANDLE = 2,
+    MILLSTREAM_INVALID_STATE = 3,
+    MILLSTREAM_CONFIGURATION = 4,
+    MILLSTREAM_PLAN = 5,
+    MILLSTREAM_TYPE_MISMATCH = 6,
+    MILLSTREAM_DECODE = 7,
+    MILLSTREAM_IO = 8,
+    MILLSTREAM_USER_FUNCTION = 9,
+    MILLSTREAM_KEY = 10,
+    MILLSTREAM_EVENT_TIME = 11,
+    MILLSTREAM_CANCELLED = 12,
+    MILLSTREAM_LIMIT_EXCEEDED = 13,
+    MILLSTREAM_ARITHMETIC = 14,
+    MILLSTREAM_UNSUPPORTED = 15,
+    MILLSTREAM_INTERNAL = 16
+} millstream_status;
+
+typedef struct millstream_error millstream_error;
+
+millstream_status millstream_error_status(const millstream_error *error);
+/* One sentence. */
+const char *millstream_error_message(const millstream_error *error);
+/* What to do, or NULL. */
+const char *millstream_error_hint(const millstream_error *error);
+/* The operator's name, or NULL. */
+const char *millstream_error_operator(const millstream_error *error);
+/* The record's index in the operator's input so far, or -1. */
+int64_t millstream_error_record(const millstream_error *error);
+/* The exception that a function gave to millstream_response_fail, or NULL; borrowed from the error. */
+void *millstream_error_exception(const millstream_error *error);
+void millstream_error_free(millstream_error *error);
+
+/* ---- Values of the host language (OBJECT columns) ------------------------------------------------------------------------------------------ */
+
+/* What the engine may do with opaque values. Each function may be called from any thread and takes a run of handles; NULL entries stand for null.
+ * `release` must not wait for a lock that is held while the host runs user code. */
+typedef struct millstream_host_objects {
+    uint32_t struct_size;
+    void (*retain)(void *const *handles, intptr_t count);
+    void (*release)(void *const *handles, intptr_t count);
+    /* Writes the stable hash (docs/hash.md) of each; returns -1, or the index of the first value that can be no key. */
+    intptr_t (*hash)(void *const *handles, intptr_t count, uint64_t *hashes);
+    /* 1 equal, 0 not, -1 the comparison failed. */
+    int32_t (*equal)(void *left, void *right);
+    /* -1, 0, 1, or 2 if there is no order. */
+    int32_t (*compare)(void *left, void *right);
+    /* Writes at most `capacity` bytes of UTF-8; returns how many. */
+    intptr_t (*describe)(void *handle, uint8_t *text, intptr_t capacity);
+    /* Gives back an exception that an error held. */
+    void (*release_exception)(void *exception);
+} millstream_host_objects;
+
+/* Registers the host's table: once per process, before the first OBJECT column or exception crosses. The table is copied. */
+millstream_status millstream_register_host_objects(const millstream_host_objects *objects, millstream_error **error);
+
+/* ---- Environment -------------------------------------------------------------------------------------------------------------------------- */
+
+/* A job under construction. */
+typedef struct millstream_environment millstream_environment;
+/* A node of an environment, 0, 1, 2, ... in the order of creation. */
+typedef int32_t millstream_node;
+
+millstream_status millstream_environment_create(millstream_environment **environment, millstream_error **error);
+void millstream_environment_free(millstream_environment *environment);
+
+/* Options by Flink's keys: "parallelism.default", "pipeline.max-parallelism", "execution.buffer-timeout.interval" ("100 ms"),
+ * "execution.runtime-mode" (STREAMING, BATCH, AUTOMATIC), "pipeline.operator-chaining.enabled", "pipeline.auto-watermark-interval" (of event time: by
+ * how much a watermark advances before it goes out anew), and Millstream's own: "millstream.workers",
+ * "pipeline.auto-watermark-interval" ("200 ms", of event time), "millstream.batch.rows", "millstream.exchange.memory" ("4 mb"), "millstream.seed". An unknown key or a value of the wrong form is refused. */
+millstream_status millstream_environment_configure(
+    millstream_environment *environment, const char *key, const char *value, millstream_error **error);
+
+/* The plan as JSON, in the form of Flink's get_execution_plan. The caller frees it with millstream_string_free. */
+millstream_status millstream_environment_plan_json(millstream_environment *environment, char **json, millstream_error **error);
+void millstream_string_free(char *string);
+
+/* ---- Properties of a node ------------------------------------------------------------------------------------------------------------------ */
+
+/* Keys: "name", "uid", "parallelism", "max-parallelism", "chaining" (always, head, never), "buffer-timeout" (milliseconds), "slot-sharing-group",
+ * "defined-at" ("file:line" of the user's program, for messages). */
+millstream_status millstream_node_set(
+    millstream_environment *environment, millstream_node node, const char *key, const char *value, millstream_error **error);
+/* Declares a side output that the node's function may emit to. */
+millstream_status millstream_node_add_side_output(
+    millstream_environment *environment, millstream_node node, const char *tag, const char *schema, millstream_error **error);
+/* The node's output schema in the text form below; the caller frees it with millstream_string_free. */
+millstream_status millstream_node_schema(millstream_environment *environment, millstream_node node, char **schema, millstream_error **error);
+
+/* A stream: a node's main output or one of its side outputs, and how its rows are spread over whoever reads it. */
+typedef enum millstream_partitioning {
+    MILLSTREAM_FORWARD = 0,
+    MILLSTREAM_REBALANCE = 1,
+    MILLSTREAM_RESCALE = 2,
+    MILLSTREAM_SHUFFLE = 3,
+    MILLSTREAM_BROADCAST = 4,
+    MILLSTREAM_GLOBAL = 5,
+    MILLSTREAM_HASH = 6,
+    MILLSTREAM_CUSTOM = 7
+} millstream_partitioning;
+
+typedef struct millstream_function millstream_function;
+
+typedef struct millstream_input {
+    uint32_t struct_size;
+    millstream_node node;
+    /* NULL: the main output. */
+    const char *side_output;
+    millstream_partitioning partitioning;
+    /* HASH and CUSTOM: positions of the key columns. Columns that a key selector appended come behind the schema's. */
+    const int32_t *keys;
+    int32_t key_count;
+    /* CUSTOM: a function for MILLSTREAM_OPERATION_PARTITION. */
+    millstream_function *partitioner;
+} millstream_input;
+
+/* ---- Schemas ------------------------------------------------------------------------------------------------------------------------------- */
+
+/* A schema is text in Flink's type syntax:
+ *   "BIGINT"                              a stream of bare values
+ *   "ROW<word STRING, n BIGINT NOT NULL>" rows with named fields
+ *   "TUPLE<STRING, BIGINT>"               tuples; the fields are called f0, f1, ...
+ *   "OBJECT"                              values of the host language
+ * Types: BOOLEAN, TINYINT, SMALLINT, INT, BIGINT, FLOAT, DOUBLE, DECIMAL(p, s), CHAR(n), VARCHAR(n), STRING, BINARY(n), VARBINARY(n), BYTES, DATE,
+ * TIME(p), TIMESTAMP(p), TIMESTAMP_LTZ(p), INTERVAL YEAR TO MONTH, INTERVAL DAY TO SECOND(p), ARRAY<t>, MAP<k, v>, MULTISET<t>, ROW<...>,
+ * RAW('name'), OBJECT; each may be followed by NOT NULL. Names with other than letters, digits and _ stand in backquotes. */
+
+/* Checks a schema and gives its canonical text; the caller frees it with millstream_string_free. */
+millstream_status millstream_schema_parse(const char *schema, char **canonical, millstream_error **error);
+/* The Arrow schema of a schema's text (a struct type); `out` is released by the caller. */
+millstream_status millstream_schema_to_arrow(const char *schema, struct ArrowSchema *out, millstream_error **error);
+/* The text of an Arrow schema; the caller frees it with millstream_string_free. Does not release `arrow`. */
+millstream_status millstream_schema_from_arrow(const struct ArrowSchema *arrow, char **schema, millstream_error **error);
+
+/* Imports an Arrow array (moved: the call takes it over in every case) and exports it again as `out`: checks everything that can be checked. With
+ * `compatible`, text is exported with offsets instead of views, for consumers that know no views. */
+millstream_status millstream_arrow_copy(
+    struct ArrowArray *array, const struct ArrowSchema *schema, int32_t compatible, struct ArrowArray *out, struct ArrowSchema *out_schema,
+    millstream_error **error);
+
+/* ---- Functions of the program ---------------------------------------------------------------------------------------------------------------- */
+
+/* What the engine asks of a function; docs/host-functions.md describes inputs and outputs of each. */
+typedef enum millstream_operation {
+    MILLSTREAM_OPERATION_OPEN = 0,
+    MILLSTREAM_OPERATION_CLOSE = 1,
+    MILLSTREAM_OPERATION_TRANSFORM = 2,
+    MILLSTREAM_OPERATION_EXTRACT_TIMESTAMPS = 3,
+    MILLSTREAM_OPERATION_PARTITION = 4,
+    MILLSTREAM_OPERATION_REDUCE = 5,
+    MILLSTREAM_OPERATION_ACCUMULATE = 6,
+    MILLSTREAM_OPERATION_RESULT = 7,
+    MILLSTREAM_OPERATION_MERGE = 8,
+    MILLSTREAM_OPERATION_PROCESS = 9,
+    MILLSTREAM_OPERATION_TIMERS = 10,
+    MILLSTREAM_OPERATION_WINDOW = 11,
+    MILLSTREAM_OPERATION_READ = 12,
+    MILLSTREAM_OPERATION_WRITE = 13,
+    MILLSTREAM_OPERATION_FLUSH = 14,
+    MILLSTREAM_OPERATION_WATERMARK = 15
+} millstream_operation;
+
+/* Handles of a request: good until the callback returns, and only on the callback's own thread. */
+typedef struct millstream_response millstream_response;
+typedef struct millstream_state millstream_state;
+
+/* One crossing. Everything in it is only valid until the function returns. Pointers that an operation does not use are NULL. To keep an array's memory
+ * for longer, move the array out, as Arrow allows: copy the structure, set `release` of the original to NULL, and release the copy some day. */
+typedef struct millstream_request {
+    uint32_t struct_size;
+    int32_t operation;
+    /* Rows, keys, timers or windows, as the operation says. */
+    int64_t count;
+    /* A struct array, and its type. Handles of OBJECT columns (int64 in Arrow's eyes) are borrowed. */
+    struct ArrowArray *columns;
+    struct ArrowSchema *schema;
+    struct ArrowArray *keys;
+    struct ArrowSchema *key_schema;
+    /* Milliseconds; INT64_MIN where a row has none. */
+    const int64_t *timestamps;
+    /* +I 0, -U 1, +U 2, -D 3. NULL: all inserts. */
+    const int8_t *row_kinds;
+    /* REDUCE, ACCUMULATE: for each row an index into `accumulators`. */
+    const int32_t *slots;
+    struct ArrowArray *accumulators;
+    struct ArrowSchema *accumulator_schema;
+    /* WINDOW: `count` each; milliseconds, end exclusive. NULL for count windows. */
+    const int64_t *window_starts;
+    const int64_t *window_ends;
+    /* WINDOW: count + 1 positions in `columns`. */
+    const int32_t *element_offsets;
+    const int64_t *integers;
+    int32_t integer_count;
+    /* What millstream_response_resume gave in the call before, or 0. */
+    int64_t resumption;
+    /* PROCESS, TIMERS, WINDOW: keyed state and timers. */
+    millstream_state *state;
+    millstream_response *response;
+} millstream_request;
+
+/* Returns 0, or anything else after millstream_response_fail. Must not throw or jump through the engine. Called from the engine's threads; one
+ * instance is never called twice at once. */
+typedef int32_t (*millstream_callback)(void *context, const millstream_request *request);
+
+typedef struct millstream_function_options {
+    uint32_t struct_size;
+    /* For messages. */
+    const char *name;
+    void *context;
+    millstream_callback call;
+    /* Called once when nothing needs `context` any more; may be NULL. */
+    void (*release)(void *context);
+    /* A context for one subtask; NULL: all subtasks share `context`. Gives NULL for failure. The instance is released by `release`. */
+    void *(*instantiate)(void *context);
+    /* Joins two functions for TRANSFORM into one: fills `joined` (its context is released separately) and returns 1, or returns 0. May be NULL. The
+     * first may be for REDUCE: the joined function is one as well, which sends its running results through the second before it emits them, with
+     * parents; a function that does not want that returns 0. */
+    int32_t (*fuse)(void *first, void *second, struct millstream_function_options *joined);
+    /* What it emits; for REDUCE and ACCUMULATE the running or final results. */
+    const char *output_schema;
+    /* REDUCE, ACCUMULATE, MERGE: the type of an accumulator. NULL: none. */
+    const char *accumulator_schema;
+    /* A key selector: the types of the key columns that it emits behind its output's, as a TUPLE<...>. NULL: none. */
+    const char *key_schema;
+    /* Not 0: text and bytes cross with 32-bit offsets (Arrow's utf8 and binary), in and out, instead of views. Costs a copy, but is easier to write. */
+    int32_t compatible;
+} millstream_function_options;
+
+/* Takes `context` over, unless it fails. */
+millstream_status millstream_function_create(
+    const millstream_function_options *options, millstream_function **function, millstream_error **error);
+/* Nodes that use the function keep it alive. */
+void millstream_function_free(millstream_function *function);
+
+/* Emits rows. `columns` is a struct array of the function's output schema (and key columns behind it), moved: the call takes it over in every case; each
+ * non-null handle in an OBJECT column gives a reference to the engine. `side_output` NULL: the main output. `parents` (one per row, or NULL for "the
+ * same rows") are the input rows that the rows came from. `timestamps` NULL: the parents'. `key_hashes` NULL: the engine computes them. All copied. */
+millstream_status millstream_response_emit(
+    millstream_response *response, const char *side_output, struct ArrowArray *columns, const int32_t *parents, const int64_t *timestamps,
+    const uint64_t *key_hashes, millstream_error **error);
+/* New accumulators (REDUCE, ACCUMULATE, MERGE), one per slot, moved. */
+millstream_status millstream_response_accumulators(millstream_response *response, struct ArrowArray *accumulators, millstream_error **error);
+/* There is more for the same request: call again with this number, not 0. */
+void millstream_response_resume(millstream_response *response, int64_t resumption);
+/* READ: the source has ended. */
+void millstream_response_end(millstream_response *response);
+/* READ: nothing at hand; ask again in so many milliseconds. */
+void millstream_response_wait(millstream_response *response, int64_t milliseconds);
+void millstream_response_integer(millstream_response *response, int64_t value);
+/* The function failed at a row of the request (-1: no row). Rows emitted in the same call are those of the rows before: TRANSFORM, REDUCE, PROCESS, TIMERS and
+ * WINDOW pass them on before the job fails. `exception` (or NULL) is taken over and comes out of millstream_error_exception. */
+void millstream_response_fail(
+    millstream_response *response, millstream_status status, const char *message, int64_t row, void *exception);
+
+/* ---- Keyed state and timers of a process function ---------------------------------------------------------------------------------------------- */
+
+/* `state` is the request's; `index` counts the node's states in the order of declaration; `row` is a row (timer, window) of the request, whose key is
+ * the current key. A value lent by a getter lives until the next call with the same state. */
+
+typedef enum millstream_state_kind {
+    MILLSTREAM_STATE_VALUE = 0,
+    MILLSTREAM_STATE_LIST = 1,
+    MILLSTREAM_STATE_MAP = 2,
+    MILLSTREAM_STATE_REDUCING = 3,
+    MILLSTREAM_STATE_AGGREGATING = 4
+} millstream_state_kind;
+
+typedef enum millstream_value_kind {
+    MILLSTREAM_VALUE_NULL = 0,
+    MILLSTREAM_VALUE_BOOLEAN = 1,
+    MILLSTREAM_VALUE_INT64 = 2,
+    MILLSTREAM_VALUE_DOUBLE = 3,
+    MILLSTREAM_VALUE_BYTES = 4,
+    MILLSTREAM_VALUE_OBJECT = 5
+} millstream_value_kind;
+
+/* A value at the border. Setters take over a reference to an object and copy bytes; getters lend both. */
+typedef struct millstream_value {
+    int32_t kind;
+    int64_t length; /* BYTES */
+    union {
+        int64_t integer; /* BOOLEAN, INT64 */
+        double number;
+        const uint8_t *bytes;
+        void *object;
+    } as;
+} millstream_value;
+
+millstream_status millstream_state_get(millstream_state *state, int32_t index, int64_t row, millstream_value *value, millstream_error **error);
+/* A value of kind NULL clears. */
+millstream_status millstream_state_set(
+    millstream_state *state, int32_t index, int64_t row, const millstream_value *value, millstream_error **error);
+/* Any kind of state. */
+millstream_status millstream_state_clear(millstream_state *state, int32_t index, int64_t row, millstream_error **error);
+/* List and map: how many entries. */
+millstream_status millstream_state_count(millstream_state *state, int32_t index, int64_t row, int64_t *count, millstream_error **error);
+millstream_status millstream_state_list_get(
+    millstream_state *state, int32_t index, int64_t row, int64_t position, millstream_value *value, millstream_error **error);
+millstream_status millstream_state_list_add(
+    millstream_state *state, int32_t index, int64_t row, const millstream_value *value, millstream_error **error);
+millstream_status millstream_state_map_get(
+    millstream_state *state, int32_t index, int64_t row, const millstream_value *key, millstream_value *value, millstream_error **error);
+/* Takes over references to key and value. */
+millstream_status millstream_state_map_put(
+    millstream_state *state, int32_t index, int64_t row, const millstream_value *key, const millstream_value *value, millstream_error **error);
+millstream_status millstream_state_map_remove(
+    millstream_state *state, int32_t index, int64_t row, const millstream_value *key, millstream_error **error);
+/* Entry `position` in the order of insertion. */
+millstream_status millstream_state_map_entry(
+    millstream_state *state, int32_t index, int64_t row, int64_t position, millstream_value *key, millstream_value *value,
+    millstream_error **error);
+
+typedef enum millstream_time_domain { MILLSTREAM_EVENT_TIME_DOMAIN = 0, MILLSTREAM_PROCESSING_TIME_DOMAIN = 1 } millstream_time_domain;
+
+millstream_status millstream_timer_register(
+    millstream_state *state, int64_t row, millstream_time_domain domain, int64_t milliseconds, millstream_error **error);
+millstream_status millstream_timer_delete(
+    millstream_state *state, int64_t row, millstream_time_domain domain, int64_t milliseconds, millstream_error **error);
+int64_t millstream_state_watermark(millstream_state *state);
+int64_t millstream_state_processing_time(millstream_state *state);
+
+/* ---- Expressions ----------------------------------------------------------------------------------------------------------------------------- */
+
+typedef struct millstream_expression millstream_expression;
+
+/* Operation numbers are Plan's: see docs/expressions.md. Operands are not taken over. */
+millstream_status millstream_expression_name(const char *name, millstream_expression **out, millstream_error **error);
+millstream_status millstream_expression_column(int32_t position, millstream_expression **out, millstream_error **error);
+millstream_status millstream_expression_row_time(millstream_expression **out, millstream_error **error);
+/* `type` as in a schema; NULL for BOOLEAN, BIGINT, DOUBLE, STRING or BYTES by the value's kind. Text is a BYTES value with a text type. */
+millstream_status millstream_expression_literal(
+    const millstream_value *value, const char *type, millstream_expression **out, millstream_error **error);
+typedef enum millstream_unary {
+    MILLSTREAM_NEGATE = 0, MILLSTREAM_NOT = 1, MILLSTREAM_IS_NULL = 2, MILLSTREAM_IS_NOT_NULL = 3, MILLSTREAM_ABSOLUTE = 4
+} millstream_unary;
+typedef enum millstream_binary {
+    MILLSTREAM_ADD = 0, MILLSTREAM_SUBTRACT = 1, MILLSTREAM_MULTIPLY = 2, MILLSTREAM_DIVIDE = 3, MILLSTREAM_REMAINDER = 4, MILLSTREAM_EQUAL = 5,
+    MILLSTREAM_NOT_EQUAL = 6, MILLSTREAM_LESS = 7, MILLSTREAM_LESS_OR_EQUAL = 8, MILLSTREAM_GREATER = 9, MILLSTREAM_GREATER_OR_EQUAL = 10,
+    MILLSTREAM_AND = 11, MILLSTREAM_OR = 12
+} millstream_binary;
+millstream_status millstream_expression_unary(
+    millstream_unary operation, const millstream_expression *operand, millstream_expression **out, millstream_error **error);
+millstream_status millstream_expression_binary(
+    millstream_binary operation, const millstream_expression *left, const millstream_expression *right, millstream_expression **out,
+    millstream_error **error);
+millstream_status millstream_expression_cast(
+    const millstream_expression *operand, const char *type, millstream_expression **out, millstream_error **error);
+millstream_status millstream_expression_alias(
+    const millstream_expression *operand, const char *name, millstream_expression **out, millstream_error **error);
+void millstream_expression_free(millstream_expression *expression);
+
+/* ---- Sources ----------------------------------------------------------------------------------------------------------------------------------- */
+
+/* Where timestamps and watermarks come from. */
+typedef struct millstream_watermarks {
+    uint32_t struct_size;
+    /* -1: the rows keep the timestamps that they have. Else the column that holds them (BIGINT milliseconds, TIMESTAMP, TIMESTAMP_LTZ). */
+    int32_t timestamp_column;
+    /* A function for EXTRACT_TIMESTAMPS; NULL: the column. */
+    millstream_function *timestamps;
+    /* -1: no watermarks. Else the bound on out-of-orderness in milliseconds; 0: timestamps ascend. */
+    int64_t out_of_orderness;
+    /* A function for WATERMARK; NULL: the bound. */
+    millstream_function *generator;
+    /* -1: never idle. */
+    int64_t idle_timeout;
+} millstream_watermarks;
+
+/* All sources: `watermarks` may be NULL. */
+millstream_status millstream_source_sequence(
+    millstream_environment *environment, int64_t first, int64_t last, const millstream_watermarks *watermarks, millstream_node *node,
+    millstream_error **error);
+
+/* Expressions over one BIGINT column, the row's number. `count` -1: without end. `rows_per_second` 0: as fast as it goes. */
+millstream_status millstream_source_generator(
+    millstream_environment *environment, const millstream_expression *const *columns, int32_t column_count, int64_t count,
+    double rows_per_second, const millstream_watermarks *watermarks, millstream_node *node, millstream_error **error);
+
+/* Options by name, NULL-terminated pairs { key, value, key, value, NULL }: "format" (text, csv, json), "projection" ("a,b"), "skip-malformed" (true),
+ * "monitor-interval" ("1 s"), csv: "csv.delimiter", "csv.quote" (empty: none), "csv.escape", "csv.header" (true), "csv.null-literal", "csv.comment",
+ * "csv.ragged" (true). `paths` are files, directories and globs. `schema` is the file's; NULL for text. */
+millstream_status millstream_source_files(
+    millstream_environment *environment, const char *const *paths, int32_t path_count, const char *schema, const char *const *options,
+    const millstream_watermarks *watermarks, millstream_node *node, millstream_error **error);
+
+millstream_status millstream_source_socket(
+    millstream_environment *environment, const char *host, int32_t port, char delimiter, int32_t max_retries,
+    const millstream_watermarks *watermarks, millstream_node *node, millstream_error **error);
+
+/* Reads an Arrow stream once. Moved: the call takes it over in every case. `shape` is "row", "tuple" or "scalar". */
+millstream_status millstream_source_arrow(
+    millstream_environment *environment, struct ArrowArrayStream *stream, const char *shape, const millstream_watermarks *watermarks,
+    millstream_node *node, millstream_error **error);
+
+/* A function for READ. */
+millstream_status millstream_source_function(
+    millstream_environment *environment, millstream_function *function, int32_t is_bounded, const millstream_watermarks *watermarks,
+    millstream_node *node, millstream_error **error);
+
+/* ---- Operators --------------------------------------------------------------------------------------------------------------------------------- */
+
+millstream_status millstream_transform(
+    millstream_environment *environment, const millstream_input *input, millstream_function *function, millstream_node *node,
+    millstream_error **error);
+/* A function for TRANSFORM with a `key_schema`. Without an `output_schema` it emits the key's columns alone, and the input's rows that they belong to pass
+ * on before them; with one it emits its rows and the key's columns behind them. */
+millstream_status millstream_key_selector(
+    millstream_environment *environment, const millstream_input *input, millstream_function *function, millstream_node *node,
+    millstream_error **error);
+millstream_status millstream_project(
+    millstream_environment *environment, const millstream_input *input, const millstream_expression *const *expressions, int32_t count,
+    millstream_node *node, millstream_error **error);
+millstream_status millstream_filter(
+    millstream_environment *environment, const millstream_input *input, const millstream_expression *condition, millstream_node *node,
+    millstream_error **error);
+millstream_status millstream_assign_timestamps(
+    millstream_environment *environment, const millstream_input *input, const millstream_watermarks *watermarks, millstream_node *node,
+    millstream_error **error);
+millstream_status millstream_union(
+    millstream_environment *environment, const millstream_input *inputs, int32_t count, millstream_node *node, millstream_error **error);
+
+/* The keyed operators take their key from `input`, which is partitioned by MILLSTREAM_HASH. */
+
+/* A function for REDUCE; emits the running value for each row. */
+millstream_status millstream_reduce(
+    millstream_environment *environment, const millstream_input *input, millstream_function *function, millstream_node *node,
+    millstream_error **error);
+typedef enum millstream_rolling_kind {
+    MILLSTREAM_ROLLING_SUM = 0, MILLSTREAM_ROLLING_MIN = 1, MILLSTREAM_ROLLING_MAX = 2, MILLSTREAM_ROLLING_MIN_BY = 3, MILLSTREAM_ROLLING_MAX_BY = 4
+} millstream_rolling_kind;
+millstream_status millstream_rolling(
+    millstream_environment *environment, const millstream_input *input, millstream_rolling_kind kind, int32_t column, millstream_node *node,
+    millstream_error **error);
+
+typedef struct millstream_state_declaration {
+    const char *name;
+    millstream_state_kind kind;
+    /* Types as in a schema; OBJECT for values of the host. `key_type` only for maps. */
+    const char *value_type;
+    const char *key_type;
+} millstream_state_declaration;
+
+/* A function for PROCESS and TIMERS. With an input partitioned by MILLSTREAM_HASH it is keyed. */
+millstream_status millstream_process(
+    millstream_environment *environment, const millstream_input *input, millstream_function *function,
+    const millstream_state_declaration *states, int32_t state_count, millstream_node *node, millstream_error **error);
+
+typedef enum millstream_window_kind {
+    MILLSTREAM_TUMBLING = 0, MILLSTREAM_SLIDING = 1, MILLSTREAM_SESSION = 2, MILLSTREAM_COUNT_WINDOW = 3, MILLSTREAM_SLIDING_COUNT = 4
+} millstream_window_kind;
+
+typedef enum millstream_aggregate_kind {
+    MILLSTREAM_COUNT_ALL = 0, MILLSTREAM_COUNT = 1, MILLSTREAM_SUM = 2, MILLSTREAM_MIN = 3, MILLSTREAM_MAX = 4, MILLSTREAM_AVERAGE = 5
+} millstream_aggregate_kind;
+
+typedef struct millstream_aggregate {
+    millstream_aggregate_kind kind;
+    /* -1 for COUNT_ALL. */
+    int32_t column;
+    /* The result column's name. */
+    const char *name;
+} millstream_aggregate;
+
+typedef struct millstream_window {
+    uint32_t struct_size;
+    millstream_window_kind kind;
+    /* Milliseconds (gap for SESSION), or rows. */
+    int64_t size;
+    int64_t slide;
+    int64_t offset;
+    int32_t is_event_time;
+    int64_t allowed_lateness;
+    /* The tag of the side output for late rows (declared by the call itself); NULL: late rows are counted and dropped. */
+    const char *late_output;
+    /* Exactly one of the following four is given. */
+    const millstream_aggregate *aggregates;
+    int32_t aggregate_count;
+    /* A function for REDUCE. */
+    millstream_function *reduce;
+    /* A function for ACCUMULATE, RESULT and MERGE. */
+    millstream_function *aggregate;
+    /* A function for WINDOW over all elements; or, beside `reduce` or `aggregate`, over the one result. */
+    millstream_function *process;
+} millstream_window;
+
+/* Native aggregates give rows of the key columns, window_start and window_end (TIMESTAMP_LTZ(3); none for count windows), then the aggregates. */
+millstream_status millstream_window_operator(
+    millstream_environment *environment, const millstream_input *input, const millstream_window *window, millstream_node *node,
+    millstream_error **error);
+
+/* ---- Sinks ------------------------------------------------------------------------------------------------------------------------------------- */
+
+/* Prints to standard output (or error). `prefix` may be NULL. */
+millstream_status millstream_sink_print(
+    millstream_environment *environment, const millstream_input *input, const char *prefix, int32_t to_error, millstream_node *node,
+    millstream_error **error);
+/* Where printing goes instead: `write` is called with whole lines from any thread, stream 1 or 2. NULL: the process's own. */
+typedef int32_t (*millstream_text_output)(void *context, int32_t stream, const char *text, intptr_t length);
+millstream_status millstream_environment_set_text_output(
+    millstream_environment *environment, millstream_text_output write, void *context, millstream_error **error);
+
+/* Options as pairs: "format" (text, csv, json), "rolling.size" ("128 mb"), "rolling.interval" ("60 s"), "rolling.inactivity" ("60 s"), "prefix",
+ * "suffix", and the csv options of the source. `bucket` (or NULL) gives each row's subfolder. */
+millstream_status millstream_sink_files(
+    millstream_environment *environment, const millstream_input *input, const char *directory, const char *const *options,
+    const millstream_expression *bucket, millstream_node *node, millstream_error **error);
+/* Rows come out of millstream_job_collect. */
+millstream_status millstream_sink_collect(
+    millstream_environment *environment, const millstream_input *input, millstream_node *node, millstream_error **error);
+millstream_status millstream_sink_blackhole(
+    millstream_environment *environment, const millstream_input *input, millstream_node *node, millstream_error **error);
+/* A function for WRITE and FLUSH. */
+millstream_status millstream_sink_function(
+    millstream_environment *environment, const millstream_input *input, millstream_function *function, millstream_node *node,
+    millstream_error **error);
+
+/* ---- Jobs -------------------------------------------------------------------------------------------------------------------------------------- */
+
+typedef struct millstream_job millstream_job;
+
+typedef enum millstream_job_status {
+    MILLSTREAM_JOB_CREATED = 0,
+    MILLSTREAM_JOB_RUNNING = 1,
+    MILLSTREAM_JOB_FAILING = 2,
+    MILLSTREAM_JOB_FAILED = 3,
+    MILLSTREAM_JOB_CANCELLING = 4,
+    MILLSTREAM_JOB_CANCELED = 5,
+    MILLSTREAM_JOB_FINISHED = 6
+} millstream_job_status;
+
+/* Starts the environment's nodes as a job and returns at once. The environment may be executed again and changed; the job does not notice. */
+millstream_status millstream_environment_execute(
+    millstream_environment *environment, const char *job_name, millstream_job **job, millstream_error **error);
+/* Cancels the job if it runs, waits for it, and forgets it; if streams of its sinks are left, it goes on until the last of them is released. */
+void millstream_job_free(millstream_job *job);
+millstream_status millstream_job_get_status(millstream_job *job, millstream_job_status *status, millstream_error **error);
+/* Waits until the job has ended or so many milliseconds have passed (-1: for ever); gives the status then. A failed job is no error of this call. */
+millstream_status millstream_job_wait(millstream_job *job, int64_t milliseconds, millstream_job_status *status, millstream_error **error);
+/* Asks the job to stop; does nothing if it has. */
+millstream_status millstream_job_cancel(millstream_job *job, millstream_error **error);
+/* Sets *failure to the job's failure, to be freed by the caller, or to NULL if it has none. */
+millstream_status millstream_job_failure(millstream_job *job, millstream_error **failure, millstream_error **error);
+/* The counters of each operator and subtask as JSON; freed with millstream_string_free. */
+millstream_status millstream_job_metrics_json(millstream_job *job, char **json, millstream_error **error);
+/* The next rows of a collecting sink, waiting at most so many milliseconds (-1: for ever). *state: 1 rows were given, 0 none yet, -1 no more come. With
+ * `row_kinds` and `timestamps` not 0, hidden columns `$row_kind` (int8) and `$timestamp` (int64) stand behind the others. */
+millstream_status millstream_job_collect(
+    millstream_job *job, millstream_node sink, int64_t milliseconds, int32_t row_kinds, int32_t timestamps, struct ArrowArray *rows,
+    struct ArrowSchema *schema, int32_t *state, millstream_error **error);
+/* A collecting sink as an Arrow stream, which keeps the job alive. `compatible` as in millstream_arrow_copy. */
+millstream_status millstream_job_collect_stream(
+    millstream_job *job, millstream_node sink, int32_t compatible, struct ArrowArrayStream *out, millstream_error **error);
+
+/* Cancels all jobs, waits at most so many milliseconds, and stops the engine's threads. Afterwards only `_free` functions may be called; others give
+ * MILLSTREAM_INVALID_STATE. Returns MILLSTREAM_INVALID_STATE if a job did not stop in time. */
+millstream_status millstream_shutdown(int64_t milliseconds, millstream_error **error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* MILLSTREAM_H */

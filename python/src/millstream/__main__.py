@@ -1,0 +1,8 @@
+"""``python -m millstream`` is the command ``millstream``."""
+
+import sys
+
+from millstream._cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

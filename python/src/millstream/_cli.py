@@ -1,0 +1,60 @@
+"""The command ``millstream``."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from millstream._version import __version__
+
+_OPTIONAL = (("pyarrow", "from_arrow, to_arrow"), ("pandas", "from_pandas, to_pandas"), ("numpy", "arrays as values"), ("cloudpickle", "checkpoints"))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command; gives its exit status."""
+    parser = argparse.ArgumentParser(prog="millstream", description="Stateful stream processing inside your process, with PyFlink's API.")
+    parser.add_argument("--version", action="version", version=f"millstream {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="command")
+    commands.add_parser("info", help="versions, where the library is, and what is installed beside it")
+    options = parser.parse_args(arguments)
+    if options.command == "info":
+        print(info())
+        return 0
+    parser.print_help()
+    return 2
+
+
+def info() -> str:
+    """What a report about a problem should contain."""
+    import millstream
+
+    folder = Path(millstream.__file__).parent
+    lines = [f"millstream   {__version__}"]
+    try:
+        from millstream import _native
+
+        lines.append(f"engine       {_native.version()} (C ABI {_native.ABI_VERSION})")
+        lines.append(f"extension    {_native.__file__}")
+    except ImportError as error:
+        lines.append(f"engine       cannot be loaded: {error}")
+    library = folder / "libmillstream.so"
+    lines.append(f"library      {library}" + ("" if library.exists() else " (not there)"))
+    lines.append(f"python       {platform.python_version()} ({sys.executable})")
+    lines.append(f"platform     {platform.platform()}")
+    lines += [f"{name:12} {version or 'not installed':13} for {purpose}" for name, version, purpose in _installed()]
+    return "\n".join(lines)
+
+
+def _installed() -> list[tuple[str, str | None, str]]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    found: list[tuple[str, str | None, str]] = []
+    for name, purpose in _OPTIONAL:
+        try:
+            found.append((name, version(name), purpose))
+        except PackageNotFoundError:
+            found.append((name, None, purpose))
+    return found

@@ -1,0 +1,132 @@
+"""A running job, as its owner sees it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+from millstream.common.completable_future import CompletableFuture
+from millstream.common.job_execution_result import JobExecutionResult
+from millstream.common.job_id import JobID
+from millstream.common.job_status import JobStatus
+
+if TYPE_CHECKING:
+    from millstream import _native
+    from millstream.metrics import MetricRegistry
+
+__all__ = ["JobClient"]
+
+
+class JobClient:
+    """A job that was started with ``execute_async``. The job goes on when nobody holds the client.
+
+    >>> from millstream.datastream import StreamExecutionEnvironment
+    >>> env = StreamExecutionEnvironment.get_execution_environment()
+    >>> found = []
+    >>> sink = env.from_collection([1, 2, 3]).map(lambda n: n * n).add_sink(found.append)
+    >>> client = env.execute_async("squares")
+    >>> client.get_job_execution_result().result()  # doctest: +ELLIPSIS
+    <JobExecutionResult of 'squares', ...>
+    >>> client.status().name, found
+    ('FINISHED', [1, 4, 9])
+    """
+
+    def __init__(self, job: _native.Job, job_name: str, metrics: MetricRegistry | None = None, close_failures: Sequence[BaseException] = ()) -> None:
+        self._job = job
+        self._job_name = job_name
+        self._job_id = JobID()
+        self._metrics = metrics
+        self._close_failures = close_failures
+
+    def get_job_id(self) -> JobID:
+        """The job's identifier."""
+        return self._job_id
+
+    def get_job_name(self) -> str:
+        """The name that the job was started with."""
+        return self._job_name
+
+    def status(self) -> JobStatus:
+        """Where the job is in its life, at once: what ``get_job_status().result()`` gives."""
+        status = JobStatus[self._job.status()]
+        return JobStatus.FAILED if status is JobStatus.FINISHED and self._close_failures else status
+
+    def get_job_status(self) -> CompletableFuture[JobStatus]:
+        """Where the job is in its life, as a future that is done."""
+        return CompletableFuture.completed(self.status())
+
+    def cancel(self) -> CompletableFuture[None]:
+        """Asks the job to stop; the future is done when it has. Does nothing for a job that has ended."""
+        self._job.cancel()
+        return CompletableFuture(self._wait, lambda: None)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Waits for the end at most ``timeout`` seconds (``None``: for ever), and tells whether it has come. Raises no failure of the job.
+
+        Ctrl-C cancels the job.
+        """
+        return self._wait(timeout)
+
+    def get_job_execution_result(self) -> CompletableFuture[JobExecutionResult]:
+        """The job's result when it has finished. ``result()`` raises what the job failed with, such as the exception of a user's function itself."""
+        return CompletableFuture(self._wait, self._execution_result, self._failure, self._is_canceled, self._cancel)
+
+    def get_accumulators(self) -> CompletableFuture[dict[str, Any]]:
+        """The counters that functions have made with ``RuntimeContext.get_metrics_group()``, summed over the subtasks, as they are now."""
+        return CompletableFuture.completed(self._accumulators())
+
+    def get_metrics(self) -> dict[str, Any]:
+        """The engine's counters for each operator and subtask, as they are now: records in and out, watermarks, busy and waiting times."""
+        metrics: dict[str, Any] = json.loads(self._job.metrics_json())
+        return metrics
+
+    def print_progress(self, file: TextIO | None = None, interval: float = 0.25) -> JobStatus:
+        """Waits for the job's end and meanwhile shows one line with rows per second, watermark and lag; on anything but a terminal it only waits.
+
+        ``interval`` is in seconds. Gives the status at the end; raises no failure of the job. Ctrl-C cancels the job.
+        """
+        from millstream.progress import show_progress
+
+        return show_progress(self, file, interval)
+
+    def stop_with_savepoint(self, advance_to_end_of_event_time: bool, savepoint_directory: str | None = None) -> CompletableFuture[str]:
+        """Not there yet: raises ``UnsupportedError``."""
+        from millstream.exceptions import UnsupportedError
+
+        raise UnsupportedError("this version has no savepoints; cancel() stops the job")
+
+    def trigger_savepoint(self, savepoint_directory: str | None = None) -> CompletableFuture[str]:
+        """Not there yet: raises ``UnsupportedError``."""
+        from millstream.exceptions import UnsupportedError
+
+        raise UnsupportedError("this version has no savepoints")
+
+    def _wait(self, timeout: float | None = None) -> bool:
+        status = self._job.wait(-1 if timeout is None else max(0, int(timeout * 1_000)))
+        return JobStatus[status].is_terminal_state()
+
+    def _failure(self) -> BaseException | None:
+        failure = self._job.failure()
+        if failure is None and self.status() is JobStatus.CANCELED:
+            from millstream.exceptions import CancelledError
+
+            return CancelledError(f"the job {self._job_name!r} was canceled")
+        # Rows may be lost when a function cannot close what it has written, so the job has not finished. A failure of the job itself comes first.
+        return self._close_failures[0] if failure is None and self._close_failures else failure
+
+    def _is_canceled(self) -> bool:
+        return self.status() is JobStatus.CANCELED
+
+    def _cancel(self) -> bool:
+        self._job.cancel()
+        return True
+
+    def _accumulators(self) -> dict[str, Any]:
+        return {} if self._metrics is None else self._metrics.accumulators()
+
+    def _execution_result(self) -> JobExecutionResult:
+        return JobExecutionResult(self._job_id, self._job_name, int(self.get_metrics().get("durationMillis", 0)), self._accumulators())
+
+    def __repr__(self) -> str:
+        return f"<JobClient {self._job_name!r}, {self._job_id}, {self.status().name}>"

@@ -1,0 +1,161 @@
+"""How a stream learns its event time."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from millstream.common.time import Duration, Time, milliseconds_of
+
+__all__ = ["TimestampAssigner", "WatermarkGenerator", "WatermarkStrategy"]
+
+
+class TimestampAssigner(ABC):
+    """Tells each record's event time."""
+
+    @abstractmethod
+    def extract_timestamp(self, value: Any, record_timestamp: int) -> int:
+        """The event time of ``value`` in milliseconds since 1970-01-01 UTC.
+
+        ``record_timestamp`` is the timestamp that the record already has, or the smallest 64-bit integer if it has none.
+        """
+
+
+class WatermarkGenerator(ABC):
+    """Makes watermarks by rules of its own. Each subtask has one. Millstream's own: in PyFlink only Java can do this."""
+
+    @abstractmethod
+    def on_event(self, timestamp: int) -> None:
+        """A record with this timestamp (milliseconds) has come."""
+
+    @abstractmethod
+    def on_periodic_emit(self) -> int | None:
+        """The watermark now, in milliseconds, or ``None`` for none. One that is not later than the last is left out."""
+
+
+class WatermarkStrategy:
+    """Where timestamps come from, and how watermarks follow them.
+
+    A watermark with time ``t`` says: no record with a timestamp up to ``t`` comes any more. A strategy does not change: each ``with_`` method
+    gives a new one.
+
+    >>> strategy = WatermarkStrategy.for_bounded_out_of_orderness(Duration.of_seconds(5))
+    >>> strategy.with_timestamp_column("event_time").with_idleness(Duration.of_minutes(1))
+    <WatermarkStrategy bounded out-of-orderness 5000 ms, timestamps from 'event_time', idle after 60000 ms>
+    """
+
+    def __init__(self) -> None:
+        # None: no watermarks at all.
+        self._out_of_orderness: int | None = None
+        self._timestamp_assigner: TimestampAssigner | Callable[[Any, int], int] | None = None
+        self._timestamp_column: str | int | None = None
+        self._generator: Callable[[], WatermarkGenerator] | None = None
+        self._idle_timeout: int | None = None
+        self._alignment: tuple[str, int, int] | None = None
+
+    @staticmethod
+    def for_monotonous_timestamps() -> WatermarkStrategy:
+        """For timestamps that never descend: the watermark is the largest timestamp so far, minus 1 ms."""
+        strategy = WatermarkStrategy()
+        strategy._out_of_orderness = 0
+        return strategy
+
+    @staticmethod
+    def for_bounded_out_of_orderness(max_out_of_orderness: Duration | Time | timedelta | int) -> WatermarkStrategy:
+        """For records that come at most so much out of order: the watermark is the largest timestamp so far, minus the bound, minus 1 ms.
+
+        Raises ``ValueError`` for a negative bound.
+        """
+        bound = milliseconds_of(max_out_of_orderness, "max_out_of_orderness")
+        if bound < 0:
+            raise ValueError(f"the bound on out-of-orderness must not be negative, but is {bound} ms")
+        strategy = WatermarkStrategy()
+        strategy._out_of_orderness = bound
+        return strategy
+
+    @staticmethod
+    def no_watermarks() -> WatermarkStrategy:
+        """For processing time: timestamps may be assigned, but time does not advance before the end of the input."""
+        return WatermarkStrategy()
+
+    @staticmethod
+    def for_generator(make: Callable[[], WatermarkGenerator]) -> WatermarkStrategy:
+        """Watermarks by a :class:`WatermarkGenerator`; ``make`` (often the class itself) is called once per subtask. Millstream's own."""
+        if not callable(make):
+            raise TypeError(f"a function or class that makes a WatermarkGenerator is needed, not {make!r}")
+        strategy = WatermarkStrategy()
+        strategy._generator = make
+        return strategy
+
+    def with_timestamp_assigner(self, timestamp_assigner: TimestampAssigner | Callable[[Any, int], int]) -> WatermarkStrategy:
+        """Takes timestamps from a :class:`TimestampAssigner`, or from a function of the value and its old timestamp.
+
+        Raises ``TypeError`` for anything else.
+        """
+        if not isinstance(timestamp_assigner, TimestampAssigner) and not callable(timestamp_assigner):
+            raise TypeError(f"a TimestampAssigner or a function (value, old_timestamp) -> milliseconds is needed, not {timestamp_assigner!r}")
+        strategy = copy.copy(self)
+        strategy._timestamp_assigner = timestamp_assigner
+        strategy._timestamp_column = None
+        return strategy
+
+    def with_timestamp_column(self, column: str | int) -> WatermarkStrategy:
+        """Takes timestamps from a column, by name or position, without calling Python: BIGINT milliseconds, TIMESTAMP or TIMESTAMP_LTZ.
+
+        This is Millstream's own; PyFlink has timestamp assigners only.
+        """
+        strategy = copy.copy(self)
+        strategy._timestamp_column = column
+        strategy._timestamp_assigner = None
+        return strategy
+
+    def with_idleness(self, idle_timeout: Duration | Time | timedelta | int) -> WatermarkStrategy:
+        """An input without records for so long no longer holds the others' event time back.
+
+        Raises ``ValueError`` unless the timeout is positive.
+        """
+        timeout = milliseconds_of(idle_timeout, "idle_timeout")
+        if timeout <= 0:
+            raise ValueError(f"the idle timeout must be positive, but is {timeout} ms")
+        strategy = copy.copy(self)
+        strategy._idle_timeout = timeout
+        return strategy
+
+    def with_watermark_alignment(
+        self,
+        watermark_group: str,
+        max_allowed_watermark_drift: Duration | Time | timedelta | int,
+        update_interval: Duration | Time | timedelta | int | None = None,
+    ) -> WatermarkStrategy:
+        """Keeps sources of one group within so much event time of each other.
+
+        The alignment is kept in the strategy; sources that cannot pause ignore it. ``update_interval`` is 1 s unless given.
+        """
+        strategy = copy.copy(self)
+        strategy._alignment = (
+            watermark_group,
+            milliseconds_of(max_allowed_watermark_drift, "max_allowed_watermark_drift"),
+            1_000 if update_interval is None else milliseconds_of(update_interval, "update_interval"),
+        )
+        return strategy
+
+    def __repr__(self) -> str:
+        if self._generator is not None:
+            parts = [f"watermarks by {getattr(self._generator, '__name__', 'a generator')}"]
+        elif self._out_of_orderness is None:
+            parts = ["no watermarks"]
+        elif self._out_of_orderness == 0:
+            parts = ["monotonous timestamps"]
+        else:
+            parts = [f"bounded out-of-orderness {self._out_of_orderness} ms"]
+        if self._timestamp_column is not None:
+            parts.append(f"timestamps from {self._timestamp_column!r}")
+        elif self._timestamp_assigner is not None:
+            name = getattr(self._timestamp_assigner, "__name__", type(self._timestamp_assigner).__name__)
+            parts.append(f"timestamps by {name}")
+        if self._idle_timeout is not None:
+            parts.append(f"idle after {self._idle_timeout} ms")
+        return f"<WatermarkStrategy {', '.join(parts)}>"

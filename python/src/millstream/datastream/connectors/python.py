@@ -1,0 +1,198 @@
+"""Sources and sinks written in Python."""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+from millstream import _native
+from millstream.common.typeinfo import TypeInformation, type_of
+from millstream.datastream.connectors.base import AddSink, AddSource, Sink, Source
+from millstream.datastream.function_adapter import SubtaskCopies, callables_of, closer, opener
+from millstream.datastream.functions import Function, SinkFunction
+from millstream.exceptions import InvalidStateError
+
+__all__ = ["IteratorSource", "PythonSink", "PythonSource"]
+
+
+class PythonSource(Source, Function):
+    """A source written in Python. One copy of it reads, in one subtask.
+
+    Subclasses give :meth:`read`. A source that knows its position gives it with :meth:`snapshot_position` and goes to it with
+    :meth:`restore_position`; the position says exactly what comes next. Jobs have no checkpoints yet; sources written so will go on from them
+    without a change.
+
+    >>> from millstream.common import Types
+    >>> from millstream.datastream import StreamExecutionEnvironment
+    >>> class Countdown(PythonSource):
+    ...     def __init__(self, start):
+    ...         super().__init__(Types.LONG())
+    ...         self.next = start
+    ...     def read(self, limit):
+    ...         if self.next == 0:
+    ...             return None
+    ...         self.next -= 1
+    ...         return [self.next + 1]
+    >>> env = StreamExecutionEnvironment.get_execution_environment()
+    >>> list(env.from_source(Countdown(3)).execute_and_collect())
+    [3, 2, 1]
+    """
+
+    name = "Python source"
+
+    def __init__(self, type_info: TypeInformation | list[Any] | str | None = None, is_bounded: bool = True) -> None:
+        """``type_info`` is the type of the values; ``is_bounded`` tells whether the source ends by itself."""
+        self._type = type_of(type_info, "the type of a PythonSource")
+        self._is_bounded = is_bounded
+
+    @abstractmethod
+    def read(self, limit: int) -> Sequence[Any] | float | None:
+        """The next values, at most ``limit``; a number: there are none now, ask again in so many seconds; ``None``: the source has ended.
+
+        Must not wait long: cancelling the job waits for it. An exception fails the job.
+        """
+
+    def snapshot_position(self) -> Any:
+        """Where the source is: whatever :meth:`restore_position` needs to go on behind the last value read."""
+        return None
+
+    def restore_position(self, position: Any) -> None:
+        """Goes to a position that :meth:`snapshot_position` gave; called before the first :meth:`read`."""
+
+    @property
+    def produced_type(self) -> TypeInformation:
+        return self._type
+
+    def lower(self, type_info: TypeInformation) -> AddSource:
+        def add(builder: Any, transformation: Any, watermarks: _native.Watermarks | None) -> int:
+            callables = callables_of(self, ["read"], builder.scope, transformation.name)
+            function = _native.source(callables, type_info.schema(), transformation.name)
+            native: _native.Environment = builder.native
+            return native.source_function(function, self._is_bounded, watermarks)
+
+        return add
+
+
+class IteratorSource(Source):
+    """The values of an iterator or generator, in one subtask: the shortest way to a source of one's own. An iterator serves one job.
+
+    A generator that waits holds one of the engine's threads; a :class:`PythonSource` can say that it has nothing at hand.
+
+    >>> from millstream.datastream import StreamExecutionEnvironment
+    >>> env = StreamExecutionEnvironment.get_execution_environment()
+    >>> list(env.from_source(IteratorSource(n * n for n in range(4))).execute_and_collect())
+    [0, 1, 4, 9]
+    """
+
+    name = "Iterator"
+    #: How long values are gathered before they go on, in seconds: a slow generator's values must not wait for a full batch.
+    patience = 0.01
+
+    def __init__(self, values: Iterable[Any], type_info: TypeInformation | list[Any] | str | None = None) -> None:
+        self._values = iter(values)
+        self._type = type_of(type_info, "the type of an IteratorSource")
+        self._is_used = False
+
+    @property
+    def produced_type(self) -> TypeInformation:
+        return self._type
+
+    def read(self, limit: int) -> list[Any] | None:
+        """The next values, or ``None`` at the end."""
+        until = time.monotonic() + self.patience
+        found: list[Any] = []
+        for value in self._values:
+            found.append(value)
+            if len(found) >= limit or time.monotonic() >= until:
+                return found
+        return found or None
+
+    def lower(self, type_info: TypeInformation) -> AddSource:
+        def add(builder: Any, transformation: Any, watermarks: _native.Watermarks | None) -> int:
+            native: _native.Environment = builder.native
+            if self._is_used and not builder.for_plan:
+                raise InvalidStateError("the iterator was taken by an earlier job; make a new one for each job")
+            self._is_used = self._is_used or not builder.for_plan
+            function = _native.source(_located(self.read, self._values), type_info.schema(), transformation.name)
+            return native.source_function(function, True, watermarks)
+
+        return add
+
+
+class PythonSink(Sink, Function):
+    """A sink written in Python. Each subtask has its own copy.
+
+    Subclasses give :meth:`write`, and :meth:`flush` if they hold values back.
+
+    >>> from millstream.datastream import StreamExecutionEnvironment
+    >>> class Lines(PythonSink):
+    ...     def write(self, values):
+    ...         print("\\n".join(f"<{value}>" for value in values))
+    >>> env = StreamExecutionEnvironment.get_execution_environment()
+    >>> sink = env.from_collection(["a", "b"]).sink_to(Lines())
+    >>> result = env.execute()
+    <a>
+    <b>
+    """
+
+    name = "Python sink"
+
+    @abstractmethod
+    def write(self, values: list[Any]) -> None:
+        """Takes some values, in order. Waiting here holds the job back, which is right when the sink is slow."""
+
+    def flush(self, end_of_input: bool) -> None:
+        """Makes everything written so far durable; called at the end of the input, and later at checkpoints."""
+
+    def lower(self, type_info: TypeInformation) -> AddSink:
+        schema = type_info.schema()
+
+        def add(builder: Any, transformation: Any, inputs: list[_native.Input]) -> int:
+            callables = callables_of(self, ["write", "flush"], builder.scope, transformation.name)
+            native: _native.Environment = builder.native
+            return native.sink_function(inputs[0], _native.sink(callables, schema, transformation.name))
+
+        return add
+
+
+def lower_sink_function(function: Any, type_info: TypeInformation) -> AddSink:
+    """A function of one value as a sink."""
+    schema = type_info.schema()
+
+    def add(builder: Any, transformation: Any, inputs: list[_native.Input]) -> int:
+        native: _native.Environment = builder.native
+        if not isinstance(function, SinkFunction):
+            return native.sink_function(inputs[0], _native.sink(_each(function), schema, transformation.name))
+        scope, task_name, copies = builder.scope, transformation.name, SubtaskCopies(function)
+
+        def make() -> tuple[Any, Any, Any]:
+            instance = copies.next()
+            return _each(instance.invoke), opener(instance, scope, task_name), closer(instance, scope, task_name)
+
+        return native.sink_function(inputs[0], _native.sink(_native.PerSubtask(make, function), schema, transformation.name))
+
+    return add
+
+
+def _each(function: Any) -> Any:
+    def write(values: list[Any]) -> None:
+        for value in values:
+            function(value)
+
+    # Where an error says that the function is.
+    write.__wrapped__ = function  # type: ignore[attr-defined]
+    return write
+
+
+def _located(read: Callable[[int], Any], values: Iterator[Any]) -> Callable[[int], Any]:
+    """``read``, in errors placed where the generator is that it reads."""
+
+    def call(limit: int) -> Any:
+        return read(limit)
+
+    if isinstance(values, Generator):
+        call.__wrapped__ = SimpleNamespace(__code__=values.gi_code)  # type: ignore[attr-defined]
+    return call

@@ -1,0 +1,24 @@
+"""The end of a stream."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from millstream.datastream.operator_settings import OperatorSettings
+from millstream.datastream.transformation import Transformation
+
+if TYPE_CHECKING:
+    from millstream.datastream.stream_execution_environment import StreamExecutionEnvironment
+
+__all__ = ["DataStreamSink"]
+
+
+class DataStreamSink(OperatorSettings):
+    """A sink that reads a stream. What can be set on it is set as on a stream."""
+
+    def __init__(self, env: StreamExecutionEnvironment, transformation: Transformation) -> None:
+        self._env = env
+        self._transformation = transformation
+
+    def __repr__(self) -> str:
+        return f"<DataStreamSink {self._transformation.name!r}>"

@@ -1,0 +1,6 @@
+"""How files' bytes become rows, and rows bytes."""
+
+from millstream.datastream.formats.csv import CsvReaderFormat, CsvRowFormat, CsvSchema
+from millstream.datastream.formats.json import JsonReaderFormat, JsonRowFormat
+
+__all__ = ["CsvReaderFormat", "CsvRowFormat", "CsvSchema", "JsonReaderFormat", "JsonRowFormat"]

@@ -1,0 +1,256 @@
+"""Users' functions in the shape that the engine takes: callables, with a beginning and an end for each subtask."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from millstream import _native
+from millstream.datastream.functions import Function
+from millstream.datastream.runtime_context import DeclaredStates, KeyedSubtaskContext, SubtaskContext
+from millstream.datastream.time_domain import TimeDomain
+from millstream.datastream.transformation import JobBuilder, JobScope, Transformation
+from millstream.exceptions import UnsupportedError
+
+Open = Callable[[int, int, int], None] | None
+Close = Callable[[], None] | None
+
+
+def checked_function(function: Any, function_class: type, method: str, what: str) -> None:
+    """Raises ``TypeError`` unless it is a ``function_class`` or can be called."""
+    name = function_class.__name__
+    if isinstance(function, type) and issubclass(function, Function):
+        raise TypeError(f"{what} takes a {name}, not the class itself; write {function.__name__}()")
+    if isinstance(function, function_class) or (callable(function) and not isinstance(function, Function)):
+        return
+    raise TypeError(f"{what} takes a {name} or a function, not {function!r} of type {type(function).__name__}")
+
+
+def callables_of(function: Any, methods: Sequence[str], scope: JobScope, task_name: str) -> Any:
+    """A function object's methods, of a copy per subtask; a plain callable as it is."""
+    if not isinstance(function, Function):
+        return function
+    copies = SubtaskCopies(function)
+
+    def make() -> tuple[Any, Open, Close]:
+        instance = copies.next()
+        found = tuple(getattr(instance, method) for method in methods)
+        return found[0] if len(found) == 1 else found, opener(instance, scope, task_name), closer(instance, scope, task_name)
+
+    return _native.PerSubtask(make, function)
+
+
+class SubtaskCopies:
+    """Copies of a function object, one per subtask, so that their attributes are not shared."""
+
+    def __init__(self, function: Any) -> None:
+        self._function = function
+        self._original_is_used = False
+
+    def next(self) -> Any:
+        """A copy. What cannot be copied serves one subtask as it is; for another one ``TypeError`` is raised."""
+        try:
+            return copy.deepcopy(self._function)
+        except Exception as error:
+            if not self._original_is_used:
+                self._original_is_used = True
+                return self._function
+            raise TypeError(
+                f"{type(self._function).__name__} cannot be copied for each subtask ({error}): make what cannot be copied in open(), "
+                "or set the operator's parallelism to 1"
+            ) from error
+
+
+def opener(instance: Any, scope: JobScope, task_name: str) -> Open:
+    """What opens a function object; None where there is nothing to do."""
+    if not overrides(instance, "open"):
+        return None
+
+    def open(index: int, parallelism: int, max_parallelism: int) -> None:
+        instance.open(SubtaskContext(scope, task_name, index, parallelism, max_parallelism))
+
+    return open
+
+
+def closer(instance: Any, scope: JobScope, task_name: str) -> Close:
+    """What closes a function object; None where there is nothing to do. A failure is kept for whoever asks for the job's result."""
+    if not overrides(instance, "close"):
+        return None
+
+    def close() -> None:
+        try:
+            instance.close()
+        except BaseException as failure:
+            # The first frame is this one, which says nothing to the user.
+            if failure.__traceback__ is not None:
+                failure.__traceback__ = failure.__traceback__.tb_next
+            failure.add_note(f"in operator {task_name!r}, while it was closed")
+            scope.close_failures.append(failure)
+            raise
+
+    return close
+
+
+def overrides(instance: Any, method: str) -> bool:
+    """Whether a function object has a method of its own, not the empty one of :class:`Function`."""
+    return getattr(type(instance), method, None) is not getattr(Function, method)
+
+
+# ---- Process functions -----------------------------------------------------------------------------------------------------------------------
+
+Elements = Callable[[Any], tuple[Callable[..., Any], Callable[..., Any] | None]]
+
+
+class KeyedContext(_native.Context):
+    """The context of a process function, with Python's own enumeration of time domains."""
+
+    __slots__ = ()
+
+    def time_domain(self) -> TimeDomain:  # type: ignore[override]
+        """Whether the timer that fires went by event time or by processing time."""
+        return TimeDomain(super().time_domain())
+
+
+def keyed_process(
+    builder: JobBuilder, transformation: Transformation, stream: _native.Input, function: Any, elements: Elements, schema: str, key_schema: str
+) -> int:
+    """Adds a function on a keyed stream, with its states. ``elements`` picks ``process_element`` and ``on_timer`` from a copy."""
+    scope, task_name = builder.scope, transformation.name
+    copies = SubtaskCopies(function)
+    declared = DeclaredStates()
+    parallelism, max_parallelism = builder.parallelism(transformation), builder.max_parallelism(transformation)
+    opened: list[tuple[Any, KeyedSubtaskContext]] = []
+    if overrides(function, "open") and not builder.for_plan:
+        first = copies.next()
+        context = KeyedSubtaskContext(declared, scope, task_name, 0, parallelism, max_parallelism)
+        first.open(context)
+        opened.append((first, context))
+
+    def make(native: _native.Context) -> tuple[Any, Open, Close]:
+        # With one subtask it is the first; else only `open` tells which one this is.
+        instance = opened[0][0] if opened and parallelism == 1 else copies.next()
+
+        def open(index: int, parallelism: int, max_parallelism: int) -> None:
+            if index == 0 and opened:
+                first, context = opened.pop()
+                context.bind(native)
+                adopt(instance, first)
+            else:
+                context = KeyedSubtaskContext(declared, scope, task_name, index, parallelism, max_parallelism)
+                context.bind(native)
+                instance.open(context)
+
+        return elements(instance), open if overrides(instance, "open") else None, closer(instance, scope, task_name)
+
+    process = _native.process(
+        make,
+        schema,
+        transformation.type_info.schema(),
+        task_name,
+        key_schema=key_schema,
+        side_outputs=side_schemas(transformation),
+        describe=function,
+        context=KeyedContext,
+    )
+    return declare_side_outputs(builder, transformation, builder.native.process(stream, process, declared.seal()))
+
+
+def adopt(instance: Any, first: Any) -> None:
+    """Makes a copy of a function object stand for the one that was opened while the job was built: they share their attributes."""
+    if instance is first:
+        return
+    for owner in type(first).__mro__:
+        for name in getattr(owner, "__slots__", ()):
+            if hasattr(first, name) and name not in ("__dict__", "__weakref__"):
+                setattr(instance, name, getattr(first, name))
+    if hasattr(first, "__dict__"):
+        instance.__dict__ = first.__dict__
+
+
+def plain_process(builder: JobBuilder, transformation: Transformation, stream: _native.Input, function: Any, schema: str) -> int:
+    """Adds a process function on a stream without keys."""
+    # What the engine keeps must not lead back to the builder: it holds the engine's environment, and neither would ever go.
+    scope, task_name, copies = builder.scope, transformation.name, SubtaskCopies(function)
+
+    def make(_: _native.Context) -> tuple[Any, Open, Close]:
+        instance = copies.next()
+        return (instance.process_element, None), opener(instance, scope, task_name), closer(instance, scope, task_name)
+
+    process = _native.process(
+        make,
+        schema,
+        transformation.type_info.schema(),
+        transformation.name,
+        side_outputs=side_schemas(transformation),
+        describe=function,
+        context=KeyedContext,
+    )
+    return declare_side_outputs(builder, transformation, builder.native.process(stream, process))
+
+
+def side_schemas(transformation: Transformation, late: str | None = None) -> dict[str, str]:
+    """The side outputs that a function may emit to; all but the late one, which the engine fills."""
+    return {tag: type_info.schema() for tag, type_info in transformation.side_outputs.items() if tag != late}
+
+
+def declare_side_outputs(builder: JobBuilder, transformation: Transformation, node: int, late: str | None = None) -> int:
+    """Tells the engine about the side outputs of a node; gives the node back."""
+    for tag, schema in side_schemas(transformation, late).items():
+        builder.native.add_side_output(node, tag, schema)
+    return node
+
+
+# ---- Window functions ------------------------------------------------------------------------------------------------------------------------
+
+
+class WindowFunctionContext(_native.WindowContext):
+    """The context of a window function."""
+
+    __slots__ = ()
+
+    def window_state(self) -> Any:
+        """Not there yet."""
+        raise UnsupportedError("window functions have no states yet; a KeyedProcessFunction after the window has")
+
+    def global_state(self) -> Any:
+        """Not there yet."""
+        raise UnsupportedError("window functions have no states yet; a KeyedProcessFunction after the window has")
+
+
+def window_callable(instance: Any) -> Callable[..., Any]:
+    """A window function's method in the engine's shape: ``process(key, context, elements)``."""
+    if hasattr(instance, "process"):
+        process: Callable[..., Any] = instance.process
+        return process
+    apply = instance.apply
+
+    def process_by_apply(key: Any, context: WindowFunctionContext, elements: list[Any]) -> Any:
+        return apply(key, context.window(), elements)
+
+    return process_by_apply
+
+
+def window_process(
+    builder: JobBuilder, transformation: Transformation, function: Any, schema: str, key_schema: str, late: str | None
+) -> _native.Function:
+    """A window function over elements (or a result) of ``schema``."""
+    from millstream.datastream.window import make_time_window
+
+    scope, task_name, copies = builder.scope, transformation.name, SubtaskCopies(function)
+
+    def make(_: _native.WindowContext) -> tuple[Any, Open, Close]:
+        instance = copies.next()
+        return window_callable(instance), opener(instance, scope, task_name), closer(instance, scope, task_name)
+
+    return _native.window_process(
+        make,
+        schema,
+        transformation.type_info.schema(),
+        transformation.name,
+        key_schema=key_schema,
+        side_outputs=side_schemas(transformation, late),
+        make_window=make_time_window,
+        describe=function,
+        context=WindowFunctionContext,
+    )

@@ -1,0 +1,318 @@
+"""What users write: functions that jobs call.
+
+A plain callable will do wherever a function takes one value and gives one. A class is needed where a function has a beginning and an end, keeps state
+or sets timers. Each subtask of an operator gets its own copy of such an object, made with ``copy.deepcopy`` when the job starts; ``open`` is called
+before the first record and ``close`` after the last, also after a failure. What plain callables refer to is shared by all subtasks.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from millstream.datastream.state import (
+        AggregatingState,
+        AggregatingStateDescriptor,
+        ListState,
+        ListStateDescriptor,
+        MapState,
+        MapStateDescriptor,
+        ReducingState,
+        ReducingStateDescriptor,
+        ValueState,
+        ValueStateDescriptor,
+    )
+    from millstream.datastream.time_domain import TimeDomain
+    from millstream.datastream.timerservice import TimerService
+    from millstream.metrics import MetricGroup
+
+__all__ = [
+    "AggregateFunction",
+    "FilterFunction",
+    "FlatMapFunction",
+    "Function",
+    "KeySelector",
+    "KeyedProcessFunction",
+    "KeyedStateStore",
+    "MapFunction",
+    "Partitioner",
+    "ProcessFunction",
+    "ProcessWindowFunction",
+    "ReduceFunction",
+    "RuntimeContext",
+    "SinkFunction",
+    "WindowFunction",
+]
+
+IN = TypeVar("IN")
+OUT = TypeVar("OUT")
+KEY = TypeVar("KEY")
+W = TypeVar("W")
+ACC = TypeVar("ACC")
+
+
+class KeyedStateStore(ABC):
+    """Where a function gets its states. A state belongs to the current key; asking for a name twice gives the same state."""
+
+    @abstractmethod
+    def get_state(self, state_descriptor: ValueStateDescriptor) -> ValueState[Any]:
+        """One value per key."""
+
+    @abstractmethod
+    def get_list_state(self, state_descriptor: ListStateDescriptor) -> ListState[Any]:
+        """A list per key."""
+
+    @abstractmethod
+    def get_map_state(self, state_descriptor: MapStateDescriptor) -> MapState[Any, Any]:
+        """A map per key."""
+
+    @abstractmethod
+    def get_reducing_state(self, state_descriptor: ReducingStateDescriptor) -> ReducingState[Any]:
+        """One value per key, into which others are reduced."""
+
+    @abstractmethod
+    def get_aggregating_state(self, state_descriptor: AggregatingStateDescriptor) -> AggregatingState[Any, Any]:
+        """An accumulator per key, to which values are added."""
+
+
+class RuntimeContext(KeyedStateStore):
+    """What a function learns in ``open``: which subtask it is, its parameters, its states and metrics."""
+
+    @abstractmethod
+    def get_task_name(self) -> str:
+        """The operator's name."""
+
+    @abstractmethod
+    def get_number_of_parallel_subtasks(self) -> int:
+        """The operator's parallelism."""
+
+    @abstractmethod
+    def get_max_number_of_parallel_subtasks(self) -> int:
+        """The number of key groups."""
+
+    @abstractmethod
+    def get_index_of_this_subtask(self) -> int:
+        """Which of the subtasks this is, from 0."""
+
+    @abstractmethod
+    def get_attempt_number(self) -> int:
+        """How often the subtask was started before."""
+
+    @abstractmethod
+    def get_task_name_with_subtasks(self) -> str:
+        """The name with the subtask's number, from 1, and the parallelism: ``Map (1/4)``."""
+
+    @abstractmethod
+    def get_job_parameter(self, key: str, default_value: str | None = None) -> str | None:
+        """A parameter that was set with ``ExecutionConfig.set_global_job_parameters``."""
+
+    @abstractmethod
+    def get_metrics_group(self) -> MetricGroup:
+        """Where to make counters and gauges."""
+
+
+class Function(ABC):  # noqa: B024 - open and close may be left out
+    """The base of all function classes."""
+
+    def open(self, runtime_context: RuntimeContext) -> None:  # noqa: B027
+        """Called once in each subtask before the first record: the place to make states, files and connections."""
+
+    def close(self) -> None:  # noqa: B027
+        """Called once in each subtask after the last record, also after a failure."""
+
+
+class MapFunction(Function, Generic[IN, OUT]):
+    """One value for each.
+
+    >>> class Double(MapFunction):
+    ...     def map(self, value):
+    ...         return value * 2
+    """
+
+    @abstractmethod
+    def map(self, value: IN) -> OUT:
+        """The value that takes the place of ``value``."""
+
+
+class FlatMapFunction(Function, Generic[IN, OUT]):
+    """Any number of values for each."""
+
+    @abstractmethod
+    def flat_map(self, value: IN) -> Iterable[OUT] | None:
+        """Yields the values that take the place of ``value``, or gives them as an iterable; ``None`` for none."""
+
+
+class FilterFunction(Function, Generic[IN]):
+    """Keeps some values."""
+
+    @abstractmethod
+    def filter(self, value: IN) -> bool:
+        """Whether ``value`` stays."""
+
+
+class KeySelector(Function, Generic[IN, KEY]):
+    """Tells a value's key."""
+
+    @abstractmethod
+    def get_key(self, value: IN) -> KEY:
+        """The key: never ``None``; for each value always the same."""
+
+
+class Partitioner(Function, Generic[KEY]):
+    """Tells where values with a key go."""
+
+    @abstractmethod
+    def partition(self, key: KEY, num_partitions: int) -> int:
+        """The number of the subtask, 0 to ``num_partitions - 1``."""
+
+
+class ReduceFunction(Function, Generic[IN]):
+    """Makes one value of two, of the same type. The order in which values come together is theirs in the stream."""
+
+    @abstractmethod
+    def reduce(self, value1: IN, value2: IN) -> IN:
+        """The value that stands for both; ``value1`` is the result so far."""
+
+
+class AggregateFunction(Function, Generic[IN, ACC, OUT]):
+    """Adds values to an accumulator and makes a result of it."""
+
+    @abstractmethod
+    def create_accumulator(self) -> ACC:
+        """An accumulator for no values."""
+
+    @abstractmethod
+    def add(self, value: IN, accumulator: ACC) -> ACC:
+        """The accumulator with ``value`` added; may be the same object, changed."""
+
+    @abstractmethod
+    def get_result(self, accumulator: ACC) -> OUT:
+        """The result so far."""
+
+    @abstractmethod
+    def merge(self, acc_a: ACC, acc_b: ACC) -> ACC:
+        """One accumulator for the values of both; needed for session windows."""
+
+
+class ProcessFunction(Function, Generic[IN, OUT]):
+    """Any number of results and side outputs for each value, with its timestamp at hand."""
+
+    class Context(ABC):
+        """What is known besides the value. Only valid during the call."""
+
+        @abstractmethod
+        def timestamp(self) -> int | None:
+            """The value's timestamp in milliseconds, or ``None`` if it has none."""
+
+        @abstractmethod
+        def timer_service(self) -> TimerService:
+            """The time now; timers need a keyed stream."""
+
+    @abstractmethod
+    def process_element(self, value: IN, ctx: ProcessFunction.Context) -> Iterable[Any] | None:
+        """Yields results, and ``tag, value`` for side outputs."""
+
+
+class KeyedProcessFunction(Function, Generic[KEY, IN, OUT]):
+    """A process function with states and timers for each key.
+
+    >>> from millstream.common import Types
+    >>> from millstream.datastream.state import ValueStateDescriptor
+    >>> class Count(KeyedProcessFunction):
+    ...     def open(self, runtime_context):
+    ...         self.count = runtime_context.get_state(ValueStateDescriptor("count", Types.LONG()))
+    ...     def process_element(self, value, ctx):
+    ...         count = (self.count.value() or 0) + 1
+    ...         self.count.update(count)
+    ...         yield ctx.get_current_key(), count
+    """
+
+    class Context(ABC):
+        """What is known besides the value. Only valid during the call."""
+
+        @abstractmethod
+        def get_current_key(self) -> Any:
+            """The value's key."""
+
+        @abstractmethod
+        def timestamp(self) -> int | None:
+            """The value's timestamp in milliseconds, or ``None`` if it has none."""
+
+        @abstractmethod
+        def timer_service(self) -> TimerService:
+            """The time now, and timers for the current key."""
+
+    class OnTimerContext(Context):
+        """What is known besides the time of the timer."""
+
+        @abstractmethod
+        def time_domain(self) -> TimeDomain:
+            """Whether the timer went by event time or by processing time."""
+
+    @abstractmethod
+    def process_element(self, value: IN, ctx: KeyedProcessFunction.Context) -> Iterable[Any] | None:
+        """Yields results, and ``tag, value`` for side outputs."""
+
+    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterable[Any] | None:
+        """Called when a timer is due, with the time that it was set for. Yields as :meth:`process_element` does."""
+        return None
+
+
+class WindowFunction(Function, Generic[IN, OUT, KEY, W]):
+    """Makes results of a window's elements."""
+
+    @abstractmethod
+    def apply(self, key: KEY, window: W, inputs: Iterable[IN]) -> Iterable[OUT] | None:
+        """Yields the window's results."""
+
+
+class ProcessWindowFunction(Function, Generic[IN, OUT, KEY, W]):
+    """Makes results of a window's elements, with the window and the time at hand."""
+
+    class Context(ABC):
+        """What is known besides the elements. Only valid during the call."""
+
+        @abstractmethod
+        def window(self) -> Any:
+            """The window: its ``start`` and ``end`` in milliseconds."""
+
+        @abstractmethod
+        def current_processing_time(self) -> int:
+            """The clock's time in milliseconds."""
+
+        @abstractmethod
+        def current_watermark(self) -> int:
+            """Event time has come so far, in milliseconds."""
+
+        @abstractmethod
+        def window_state(self) -> KeyedStateStore:
+            """States of this key and window. Not there yet: raises ``UnsupportedError``."""
+
+        @abstractmethod
+        def global_state(self) -> KeyedStateStore:
+            """States of this key for all windows. Not there yet: raises ``UnsupportedError``."""
+
+    @abstractmethod
+    def process(self, key: KEY, context: ProcessWindowFunction.Context, elements: Iterable[IN]) -> Iterable[OUT] | None:
+        """Yields the window's results, and ``tag, value`` for side outputs."""
+
+    def clear(self, context: ProcessWindowFunction.Context) -> None:
+        """For the states of a window that has expired; not called while there are none."""
+
+
+class SinkFunction(Function, Generic[IN]):
+    """Takes values one at a time. :class:`~millstream.datastream.connectors.python.PythonSink` takes them in batches, which is faster.
+
+    A plain callable can be given instead.
+    """
+
+    def __init__(self, sink_func: Callable[[IN], Any] | None = None) -> None:
+        self._sink_func = sink_func
+
+    def invoke(self, value: IN) -> None:
+        """Takes one value."""
+        if self._sink_func is None:
+            raise NotImplementedError(f"{type(self).__name__} has neither an invoke method nor a function")
+        self._sink_func(value)

@@ -1,0 +1,354 @@
+"""States of keyed functions: what they remember for each key.
+
+A function makes its states in ``open`` from descriptors, and uses them while it processes a record or a timer: they then stand for the current key.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+
+from millstream import _native
+from millstream.common.typeinfo import TypeInformation, type_of
+from millstream.exceptions import InvalidStateError, UnsupportedError
+
+if TYPE_CHECKING:
+    from millstream.datastream.functions import AggregateFunction, ReduceFunction
+
+__all__ = [
+    "AggregatingState",
+    "AggregatingStateDescriptor",
+    "AppendingState",
+    "ListState",
+    "ListStateDescriptor",
+    "MapState",
+    "MapStateDescriptor",
+    "MergingState",
+    "ReducingState",
+    "ReducingStateDescriptor",
+    "State",
+    "StateDescriptor",
+    "ValueState",
+    "ValueStateDescriptor",
+]
+
+T = TypeVar("T")
+K = TypeVar("K")
+V = TypeVar("V")
+IN = TypeVar("IN")
+OUT = TypeVar("OUT")
+
+
+# ---- Descriptors -----------------------------------------------------------------------------------------------------------------------------
+
+
+class StateDescriptor(ABC):
+    """A state's name, unique within its operator, and the type of what is in it.
+
+    Without a type, values stay Python objects. Raises ``ValueError`` for an empty name.
+    """
+
+    def __init__(self, name: str, type_info: TypeInformation | list[Any] | None) -> None:
+        if not name or not isinstance(name, str):
+            raise ValueError(f"a state needs a name, not {name!r}")
+        self.name = name
+        self.type_info = type_of(type_info, f"the type of state {name!r}")
+
+    def get_name(self) -> str:
+        """The state's name."""
+        return self.name
+
+    def enable_time_to_live(self, ttl_config: Any) -> None:
+        """Not there yet: raises ``UnsupportedError``."""
+        raise UnsupportedError(f"state {self.name!r}: this version has no time-to-live; delete old entries with timers")
+
+    def _declaration(self) -> tuple[str, _native.StateKind, str, str | None]:
+        """As ``_native.Environment.process`` takes it."""
+        return self.name, self._kind(), _value_schema(self.type_info), None
+
+    @abstractmethod
+    def _kind(self) -> _native.StateKind:
+        """The engine's name of the kind of state."""
+
+    @abstractmethod
+    def _make(self) -> State:
+        """A state that is not bound to a subtask yet."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r}, {self.type_info!r})"
+
+
+class ValueStateDescriptor(StateDescriptor):
+    """Describes a :class:`ValueState`."""
+
+    def __init__(self, name: str, value_type_info: TypeInformation | list[Any] | None = None) -> None:
+        super().__init__(name, value_type_info)
+
+    def _kind(self) -> _native.StateKind:
+        return "VALUE"
+
+    def _make(self) -> ValueState[Any]:
+        return ValueState(self)
+
+
+class ListStateDescriptor(StateDescriptor):
+    """Describes a :class:`ListState` by the type of its elements."""
+
+    def __init__(self, name: str, elem_type_info: TypeInformation | list[Any] | None = None) -> None:
+        super().__init__(name, elem_type_info)
+
+    def _kind(self) -> _native.StateKind:
+        return "LIST"
+
+    def _make(self) -> ListState[Any]:
+        return ListState(self)
+
+
+class MapStateDescriptor(StateDescriptor):
+    """Describes a :class:`MapState` by the types of its keys and values."""
+
+    def __init__(
+        self,
+        name: str,
+        key_type_info: TypeInformation | list[Any] | None = None,
+        value_type_info: TypeInformation | list[Any] | None = None,
+    ) -> None:
+        super().__init__(name, value_type_info)
+        self.key_type_info = type_of(key_type_info, f"the key type of state {name!r}")
+
+    def _declaration(self) -> tuple[str, _native.StateKind, str, str | None]:
+        return self.name, "MAP", _value_schema(self.type_info), _value_schema(self.key_type_info)
+
+    def _kind(self) -> _native.StateKind:
+        return "MAP"
+
+    def _make(self) -> MapState[Any, Any]:
+        return MapState(self)
+
+
+class ReducingStateDescriptor(StateDescriptor):
+    """Describes a :class:`ReducingState` by the function that makes one value of two."""
+
+    def __init__(
+        self, name: str, reduce_function: ReduceFunction[Any] | Callable[[Any, Any], Any], type_info: TypeInformation | list[Any] | None = None
+    ) -> None:
+        super().__init__(name, type_info)
+        if not callable(reduce_function) and not callable(getattr(reduce_function, "reduce", None)):
+            raise TypeError(f"state {name!r} needs a ReduceFunction or a function of two values, not {reduce_function!r}")
+        self.reduce_function = reduce_function
+
+    def get_reduce_function(self) -> ReduceFunction[Any] | Callable[[Any, Any], Any]:
+        """The function."""
+        return self.reduce_function
+
+    def _kind(self) -> _native.StateKind:
+        return "REDUCING"
+
+    def _make(self) -> ReducingState[Any]:
+        return ReducingState(self)
+
+
+class AggregatingStateDescriptor(StateDescriptor):
+    """Describes an :class:`AggregatingState` by its function and the type of its accumulator."""
+
+    def __init__(
+        self, name: str, agg_function: AggregateFunction[Any, Any, Any], state_type_info: TypeInformation | list[Any] | None = None
+    ) -> None:
+        super().__init__(name, state_type_info)
+        if not all(callable(getattr(agg_function, method, None)) for method in ("create_accumulator", "add", "get_result")):
+            raise TypeError(f"state {name!r} needs an AggregateFunction, not {agg_function!r}")
+        self.agg_function = agg_function
+
+    def get_agg_function(self) -> AggregateFunction[Any, Any, Any]:
+        """The function."""
+        return self.agg_function
+
+    def _kind(self) -> _native.StateKind:
+        return "AGGREGATING"
+
+    def _make(self) -> AggregatingState[Any, Any]:
+        return AggregatingState(self)
+
+
+# ---- States ----------------------------------------------------------------------------------------------------------------------------------
+
+
+class State(ABC):
+    """What a function remembers for the current key."""
+
+    # A state is made before its subtask exists. When it is bound, the engine's own methods take the place of those below, as attributes of the
+    # instance: a call of the user's is then one call of C.
+    def __init__(self, descriptor: StateDescriptor) -> None:
+        self._descriptor = descriptor
+
+    def clear(self) -> None:
+        """Forgets what is remembered for the current key."""
+        self._unbound()
+
+    @abstractmethod
+    def _bind(self, context: _native.Context, index: int) -> None:
+        """Connects the state to a subtask."""
+
+    def _take(self, native: Any, *names: str) -> None:
+        for name in names:
+            self.__dict__[name] = getattr(native, name)
+
+    def _unbound(self) -> NoReturn:
+        raise InvalidStateError(
+            f"state {self._descriptor.name!r} was used outside process_element and on_timer: it belongs to a key, and there is none here"
+        )
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> State:
+        return self
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._descriptor.name!r}>"
+
+
+class ValueState(State, Generic[T]):
+    """One value."""
+
+    def value(self) -> T | None:
+        """The value, or ``None`` if there is none."""
+        self._unbound()
+
+    def update(self, value: T | None) -> None:
+        """Sets the value; ``None`` forgets it."""
+        self._unbound()
+
+    def _bind(self, context: _native.Context, index: int) -> None:
+        native = _native.ValueState(context, index, _value_schema(self._descriptor.type_info))
+        self._take(native, "value", "update", "clear")
+
+
+class AppendingState(State, Generic[IN, OUT]):
+    """A state to which values are added."""
+
+    def get(self) -> OUT | None:
+        """What is remembered, or ``None``."""
+        self._unbound()
+
+    def add(self, value: IN) -> None:
+        """Adds a value."""
+        self._unbound()
+
+
+class MergingState(AppendingState[IN, OUT]):
+    """An appending state of which two can be made one."""
+
+
+class ReducingState(MergingState[T, T]):
+    """One value, into which the added ones are reduced."""
+
+    def _bind(self, context: _native.Context, index: int) -> None:
+        descriptor = self._descriptor
+        assert isinstance(descriptor, ReducingStateDescriptor)
+        function = descriptor.reduce_function
+        reduce: Callable[[Any, Any], Any] = getattr(function, "reduce", None) or function  # type: ignore[assignment]
+        self._take(_native.ReducingState(context, index, reduce, _value_schema(descriptor.type_info)), "get", "add", "clear")
+
+
+class AggregatingState(MergingState[IN, OUT]):
+    """An accumulator to which values are added; ``get`` gives the result so far."""
+
+    def _bind(self, context: _native.Context, index: int) -> None:
+        descriptor = self._descriptor
+        assert isinstance(descriptor, AggregatingStateDescriptor)
+        function = descriptor.agg_function
+        callables = (function.create_accumulator, function.add, function.get_result)
+        self._take(_native.AggregatingState(context, index, callables, _value_schema(descriptor.type_info)), "get", "add", "clear")
+
+
+class ListState(MergingState[T, Iterable[T]]):
+    """A list."""
+
+    def update(self, values: list[T]) -> None:
+        """Takes these values instead of all before."""
+        self._unbound()
+
+    def add_all(self, values: list[T]) -> None:
+        """Adds several values."""
+        self._unbound()
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self.get() or ())
+
+    def _bind(self, context: _native.Context, index: int) -> None:
+        native = _native.ListState(context, index, _value_schema(self._descriptor.type_info))
+        self._take(native, "get", "add", "update", "add_all", "clear")
+
+
+class MapState(State, Generic[K, V]):
+    """A map. Entries come in the order in which their keys were first put. ``state[key]``, ``del``, ``in``, ``len`` and iteration work too."""
+
+    _engine: _native.MapState
+
+    def get(self, key: K) -> V | None:
+        """The value of a key, or ``None``."""
+        self._unbound()
+
+    def put(self, key: K, value: V) -> None:
+        """Sets the value of a key."""
+        self._unbound()
+
+    def put_all(self, dict_value: Mapping[K, V]) -> None:
+        """Sets several."""
+        self._unbound()
+
+    def remove(self, key: K) -> None:
+        """Forgets a key."""
+        self._unbound()
+
+    def contains(self, key: K) -> bool:
+        """Whether the key has a value."""
+        self._unbound()
+
+    def items(self) -> Iterator[tuple[K, V]]:
+        """Keys and values."""
+        self._unbound()
+
+    def keys(self) -> Iterator[K]:
+        """The keys."""
+        self._unbound()
+
+    def values(self) -> Iterator[V]:
+        """The values."""
+        self._unbound()
+
+    def is_empty(self) -> bool:
+        """Whether there is no entry."""
+        self._unbound()
+
+    def __getitem__(self, key: K) -> V | None:
+        return self.get(key)
+
+    def __setitem__(self, key: K, value: V) -> None:
+        self.put(key, value)
+
+    def __delitem__(self, key: K) -> None:
+        self.remove(key)
+
+    def __contains__(self, key: K) -> bool:
+        return self.contains(key)
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(self.keys())
+
+    def __len__(self) -> int:
+        native = self.__dict__.get("_engine")
+        if native is None:
+            self._unbound()
+        return len(native)
+
+    def _bind(self, context: _native.Context, index: int) -> None:
+        descriptor = self._descriptor
+        assert isinstance(descriptor, MapStateDescriptor)
+        native = _native.MapState(context, index, _value_schema(descriptor.key_type_info), _value_schema(descriptor.type_info))
+        self.__dict__["_engine"] = native
+        self._take(native, "get", "put", "put_all", "remove", "contains", "items", "keys", "values", "is_empty", "clear")
+
+
+def _value_schema(type_info: TypeInformation) -> str:
+    # A tuple is a shape of a stream, no type of a value: in a state it stays a Python object.
+    return type_info._field_type()

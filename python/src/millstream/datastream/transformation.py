@@ -1,0 +1,195 @@
+"""A job under construction: what the API's calls have made, before the engine sees it.
+
+A stream's methods make transformations; each knows its inputs, its type and how to add itself to the engine's environment. `execute` lowers the ones
+that the job needs: so one environment can run several jobs, and a later call can still change an earlier operator.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from os.path import abspath, dirname
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from millstream import _native
+from millstream.common.typeinfo import TypeInformation
+from millstream.exceptions import ConfigurationError
+from millstream.metrics import MetricRegistry
+
+if TYPE_CHECKING:
+    from millstream.datastream.stream_execution_environment import StreamExecutionEnvironment
+
+_ids = itertools.count()
+_PACKAGE = dirname(dirname(abspath(__file__)))
+
+
+class StreamInput(NamedTuple):
+    """A transformation's output, or one of its side outputs, and how its rows are spread over whoever reads it."""
+
+    transformation: Transformation
+    partitioning: _native.Partitioning = "FORWARD"
+    side_output: str | None = None
+    keys: tuple[int, ...] = ()
+    #: For CUSTOM: makes the engine's function.
+    partitioner: Callable[[JobScope], _native.Function] | None = None
+
+
+class Transformation:
+    """One operator, source or sink."""
+
+    __slots__ = ("add", "call_site", "description", "id", "inputs", "is_sink", "name", "settings", "side_outputs", "type_info")
+
+    def __init__(
+        self,
+        name: str,
+        inputs: Sequence[StreamInput],
+        type_info: TypeInformation,
+        add: Callable[[JobBuilder, Transformation, list[_native.Input]], int],
+        is_sink: bool = False,
+    ) -> None:
+        self.id = next(_ids)
+        self.name = name
+        self.inputs = tuple(inputs)
+        self.type_info = type_info
+        #: Adds it to the engine's environment and gives its node.
+        self.add = add
+        #: By the engine's keys: uid, parallelism, max-parallelism, chaining, buffer-timeout, slot-sharing-group.
+        self.settings: dict[str, str] = {}
+        self.side_outputs: dict[str, TypeInformation] = {}
+        self.description: str | None = None
+        self.call_site = call_site()
+        self.is_sink = is_sink
+
+    def __repr__(self) -> str:
+        return f"<{self.name} at {self.call_site}>"
+
+
+class JobScope(NamedTuple):
+    """What one job's functions share: parameters, metrics, and what their ``close`` failed with, which the engine has nobody to tell."""
+
+    job_parameters: dict[str, str]
+    metrics: MetricRegistry
+    close_failures: list[BaseException]
+
+
+class JobBuilder:
+    """Lowers transformations to the engine's environment, for one job."""
+
+    def __init__(self, env: StreamExecutionEnvironment, for_plan: bool = False) -> None:
+        self.env = env
+        self.native = _native.Environment()
+        self.scope = JobScope(env.get_config().get_global_job_parameters(), MetricRegistry(), [])
+        #: True where the plan is only looked at: sources that can be read once must not be touched.
+        self.for_plan = for_plan
+        self._nodes: dict[Transformation, int] = {}
+
+    def add_all(self, wanted: Iterable[Transformation]) -> None:
+        """Adds transformations and whatever they read, in the order in which the program made them.
+
+        Raises ``ConfigurationError`` for a uid that comes twice, and what the engine says about the plan.
+        """
+        uids: dict[str, Transformation] = {}
+        for transformation in sorted(reachable(wanted), key=lambda entry: entry.id):
+            uid = transformation.settings.get("uid")
+            if uid is not None and uids.setdefault(uid, transformation) is not transformation:
+                raise duplicate_uid(uid, uids[uid], transformation)
+            self._add(transformation)
+        if not self.for_plan:
+            self._end_streams()
+
+    def node(self, transformation: Transformation) -> int:
+        """The node that a transformation became."""
+        return self._nodes[transformation]
+
+    def parallelism(self, transformation: Transformation) -> int:
+        """How many subtasks it has, as far as Python knows."""
+        return int(transformation.settings.get("parallelism", self.env.get_parallelism()))
+
+    def max_parallelism(self, transformation: Transformation) -> int:
+        """How many key groups it has: as set, or Flink's rule of half as many again as subtasks, at least 128, as a power of two."""
+        found = int(transformation.settings.get("max-parallelism", self.env.get_max_parallelism()))
+        if found > 0:
+            return found
+        parallelism = self.parallelism(transformation)
+        return min(max(1 << (parallelism + parallelism // 2 - 1).bit_length(), 128), 32_768)
+
+    def _add(self, transformation: Transformation) -> None:
+        inputs = [self._input(entry) for entry in transformation.inputs]
+        node = transformation.add(self, transformation, inputs)
+        self._nodes[transformation] = node
+        self.native.set(node, "name", transformation.name)
+        self.native.set(node, "defined-at", transformation.call_site)
+        for key, value in transformation.settings.items():
+            self.native.set(node, key, value)
+
+    def _end_streams(self) -> None:
+        """Drops the results of operators that nobody reads: as in Flink they run too."""
+        read = {entry.transformation for transformation in self._nodes for entry in transformation.inputs}
+        for transformation, node in self._nodes.items():
+            if transformation not in read and not transformation.is_sink:
+                self.native.sink_blackhole(_native.Input(node))
+
+    def _input(self, entry: StreamInput) -> _native.Input:
+        return _native.Input(
+            self._nodes[entry.transformation],
+            entry.partitioning,
+            side_output=entry.side_output,
+            keys=entry.keys,
+            partitioner=None if entry.partitioner is None else entry.partitioner(self.scope),
+        )
+
+
+def reachable(wanted: Iterable[Transformation]) -> set[Transformation]:
+    """The transformations and all that they read, directly or not. Chains may be longer than Python's stack is deep."""
+    found: set[Transformation] = set()
+    todo = list(wanted)
+    while todo:
+        transformation = todo.pop()
+        if transformation not in found:
+            found.add(transformation)
+            todo += [entry.transformation for entry in transformation.inputs]
+    return found
+
+
+def duplicate_uid(uid: str, first: Transformation, second: Transformation) -> ConfigurationError:
+    """What to say about a uid that two operators have."""
+    return ConfigurationError(
+        f"uid {uid!r} is given to two operators: {first.name!r} ({first.call_site}) and {second.name!r} ({second.call_site}); "
+        "state is matched by uid, so each operator needs its own"
+    )
+
+
+def infer_type(type_info: TypeInformation, add: Callable[[_native.Environment, _native.Input], int]) -> str:
+    """The output schema that the engine gives an operator over a stream of this type, found out with an environment that never runs.
+
+    Raises what the engine says about the operator, so that a mistake is told where it is made.
+    """
+    native = _native.Environment()
+    try:
+        source = native.source_function(_native.collection([], type_info.schema(), "input"))
+        return native.schema(add(native, _native.Input(source)))
+    finally:
+        native.close()
+
+
+def infer_keyed_type(
+    type_info: TypeInformation, key_type: TypeInformation, keys: tuple[int, ...], add: Callable[[_native.Environment, _native.Input], int]
+) -> str:
+    """The same for an operator over a keyed stream, whose key is in the columns ``keys``."""
+
+    def add_keyed(native: _native.Environment, stream: _native.Input) -> int:
+        schema = type_info.schema()
+        selector = _native.transform([("key", lambda value: value, "KeyBy", key_type.schema())], schema)
+        # A selector's columns stand behind the schema's own; fields of the stream are found in either case.
+        return add(native, _native.Input(native.key_selector(stream, selector), "HASH", keys=keys))
+
+    return infer_type(type_info, add_keyed)
+
+
+def call_site() -> str:
+    """The line of the user's program that called the API, as ``file:line``."""
+    frame: Any = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    return "<unknown>:0" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"

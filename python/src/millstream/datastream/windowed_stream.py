@@ -1,0 +1,255 @@
+"""Streams in windows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+from millstream import _native
+from millstream.common.time import Duration, Time, milliseconds_of
+from millstream.common.typeinfo import PickledBytesTypeInfo, TypeInformation, type_from_schema, type_of
+from millstream.datastream.data_stream import DataStream
+from millstream.datastream.field_access import field_index, rolling_function
+from millstream.datastream.function_adapter import callables_of, checked_function, declare_side_outputs, window_process
+from millstream.datastream.functions import AggregateFunction, ProcessWindowFunction, ReduceFunction, WindowFunction
+from millstream.datastream.output_tag import OutputTag
+from millstream.datastream.transformation import JobBuilder, Transformation, infer_keyed_type
+from millstream.datastream.window import WindowAssigner, WindowShape
+from millstream.exceptions import ConfigurationError, PlanError, UnsupportedError
+
+if TYPE_CHECKING:
+    from millstream.datastream.aggregates import Aggregate
+    from millstream.datastream.keyed_stream import KeyedStream
+
+__all__ = ["WindowedStream"]
+
+#: Kind, column (-1 for none) and the result's name, as the engine takes them.
+AggregateCall = tuple[Literal["COUNT_ALL", "COUNT", "SUM", "MIN", "MAX", "AVERAGE"], int, str]
+#: Makes the parts of an engine's window that hold functions, when the job is built.
+Parts = Callable[[JobBuilder, Transformation], dict[str, _native.Function]]
+
+
+class WindowedStream:
+    """A keyed stream whose values are in windows. A window's results come when it is complete, and again for late values that are allowed."""
+
+    def __init__(self, keyed_stream: KeyedStream, window_assigner: WindowAssigner) -> None:
+        if not isinstance(window_assigner, WindowAssigner):
+            hint = f"; write {window_assigner.__name__}.of(...)" if isinstance(window_assigner, type) else ""
+            raise TypeError(f"window takes an assigner such as TumblingEventTimeWindows.of(Time.seconds(10)), not {window_assigner!r}{hint}")
+        self._keyed_stream = keyed_stream
+        self._window_assigner = window_assigner
+        self._allowed_lateness = 0
+        self._late_data_output_tag: OutputTag | None = None
+
+    def get_execution_environment(self) -> Any:
+        """The environment that the stream belongs to."""
+        return self._keyed_stream.get_execution_environment()
+
+    def get_input_type(self) -> TypeInformation:
+        """The type of the elements."""
+        return self._keyed_stream.get_type()
+
+    def trigger(self, trigger: Any) -> WindowedStream:
+        """Not there yet: raises ``UnsupportedError``. Windows fire when they are complete."""
+        raise UnsupportedError("triggers are not there yet: windows fire when the watermark, the clock or the count completes them")
+
+    def allowed_lateness(self, time_ms: int | Time | Duration | timedelta) -> WindowedStream:
+        """How long after its end a window still takes late values, which make it fire again. Only for event time.
+
+        Raises ``ConfigurationError`` for a negative time.
+        """
+        lateness = milliseconds_of(time_ms, "allowed_lateness")
+        if lateness < 0:
+            raise ConfigurationError(f"the allowed lateness must not be negative, but is {lateness} ms")
+        self._allowed_lateness = lateness
+        return self
+
+    def side_output_late_data(self, output_tag: OutputTag) -> WindowedStream:
+        """Sends values that come too late to a side output; without this they are dropped and counted.
+
+        The tag must have the type of the elements, or none.
+        """
+        if not isinstance(output_tag, OutputTag):
+            raise TypeError(f"an OutputTag is needed, not {output_tag!r}")
+        untyped = isinstance(output_tag.type_info, PickledBytesTypeInfo)
+        if not untyped and output_tag.type_info.schema() != self.get_input_type().schema():
+            raise PlanError(f"late values have type {self.get_input_type()!r}, but {output_tag!r} has another")
+        self._late_data_output_tag = output_tag
+        return self
+
+    # ---- Native aggregates ----
+
+    def agg(self, *aggregates: Aggregate) -> DataStream:
+        """Counts, sums and the like of fields of declared types, computed without Python. Millstream's own.
+
+        The results are rows of the key's fields, ``window_start`` and ``window_end`` (instants; none for count windows), and the aggregates in the
+        order given.
+
+        >>> from millstream.common import Time, Types
+        >>> from millstream.datastream import StreamExecutionEnvironment
+        >>> from millstream.datastream.aggregates import count, sum_
+        >>> env = StreamExecutionEnvironment.get_execution_environment()
+        >>> sales = env.from_collection([("a", 1), ("b", 5), ("a", 2)], Types.ROW_NAMED(["shop", "euros"], [Types.STRING(), Types.LONG()]))
+        >>> totals = sales.key_by("shop").count_window(2).agg(count().alias("n"), sum_("euros").alias("total"))
+        >>> list(totals.execute_and_collect())
+        [Row(shop='a', n=2, total=3)]
+        """
+        from millstream.datastream.aggregates import Aggregate
+
+        if not aggregates:
+            raise PlanError("agg: no aggregate is given")
+        calls: list[AggregateCall] = []
+        for aggregate in aggregates:
+            if not isinstance(aggregate, Aggregate):
+                raise TypeError(f"agg takes aggregates such as count() and sum_('price'), not {aggregate!r}; aggregate takes an AggregateFunction")
+            column = -1 if aggregate.field is None else field_index(self.get_input_type(), aggregate.field, "agg")
+            calls.append((aggregate.kind, column, aggregate.name))
+        names = [name for _, _, name in calls]
+        for name in names:
+            if names.count(name) > 1:
+                raise PlanError(f"agg: two aggregates are called {name!r}; give one another name with alias")
+        keyed, shape = self._keyed_stream, self._window_assigner._shape()
+        schema = infer_keyed_type(
+            keyed.get_type(),
+            keyed.get_key_type(),
+            keyed._input.keys,
+            lambda native, stream: native.window(stream, native_window(shape, 0, None, calls, {})),
+        )
+        return self._window_stream(type_from_schema(schema), lambda builder, transformation: {}, calls)
+
+    # ---- Functions ----
+
+    def reduce(
+        self,
+        reduce_function: Callable[[Any, Any], Any] | ReduceFunction[Any],
+        window_function: WindowFunction[Any, Any, Any, Any] | ProcessWindowFunction[Any, Any, Any, Any] | None = None,
+        output_type: TypeInformation | list[Any] | str | None = None,
+    ) -> DataStream:
+        """Reduces each window's elements to one, as they come; a window function may then make results of that one."""
+        checked_function(reduce_function, ReduceFunction, "reduce", "reduce")
+        schema = self.get_input_type().schema()
+        if window_function is None and output_type is None:
+            output_type = self.get_input_type()
+
+        def parts(builder: JobBuilder, transformation: Transformation) -> dict[str, _native.Function]:
+            callables = callables_of(reduce_function, ["reduce"], builder.scope, transformation.name)
+            return {"reduce": _native.reducer(callables, schema, transformation.name)}
+
+        return self._functions(parts, window_function, schema, type_of(output_type, "output_type of reduce"))
+
+    def aggregate(
+        self,
+        aggregate_function: AggregateFunction[Any, Any, Any],
+        window_function: WindowFunction[Any, Any, Any, Any] | ProcessWindowFunction[Any, Any, Any, Any] | None = None,
+        accumulator_type: TypeInformation | list[Any] | None = None,
+        output_type: TypeInformation | list[Any] | str | None = None,
+    ) -> DataStream:
+        """Adds each window's elements to an accumulator, as they come; a window function may then make results of the aggregate's one."""
+        if not isinstance(aggregate_function, AggregateFunction):
+            raise TypeError(f"aggregate takes an AggregateFunction, not {aggregate_function!r}; agg takes count(), sum_('price') and the like")
+        accumulator = type_of(accumulator_type, "accumulator_type of aggregate")
+        result_type = type_of(output_type, "output_type of aggregate")
+        schema = self.get_input_type().schema()
+        # A window function sees the aggregate's result as it is; only what it makes of it has the declared type.
+        result_schema = result_type.schema() if window_function is None else "OBJECT"
+        methods = ["create_accumulator", "add", "get_result", "merge"]
+
+        def parts(builder: JobBuilder, transformation: Transformation) -> dict[str, _native.Function]:
+            callables = callables_of(aggregate_function, methods, builder.scope, transformation.name)
+            return {"aggregate": _native.aggregator(callables, schema, accumulator.schema(), result_schema, transformation.name)}
+
+        return self._functions(parts, window_function, result_schema, result_type)
+
+    def apply(self, window_function: WindowFunction[Any, Any, Any, Any], output_type: TypeInformation | list[Any] | str | None = None) -> DataStream:
+        """Makes results of each window's elements, which are kept until it is complete."""
+        if not isinstance(window_function, WindowFunction):
+            raise TypeError(f"apply takes a WindowFunction, not {window_function!r}")
+        return self._functions(None, window_function, self.get_input_type().schema(), type_of(output_type, "output_type of apply"))
+
+    def process(
+        self, process_window_function: ProcessWindowFunction[Any, Any, Any, Any], output_type: TypeInformation | list[Any] | str | None = None
+    ) -> DataStream:
+        """Makes results of each window's elements, which are kept until it is complete, with window and time at hand."""
+        if not isinstance(process_window_function, ProcessWindowFunction):
+            raise TypeError(f"process takes a ProcessWindowFunction, not {process_window_function!r}")
+        return self._functions(None, process_window_function, self.get_input_type().schema(), type_of(output_type, "output_type of process"))
+
+    def sum(self, position_to_sum: int | str = 0) -> DataStream:
+        """The window's first element with the sum of a field."""
+        return self._rolling("SUM", position_to_sum)
+
+    def min(self, position_to_min: int | str = 0) -> DataStream:
+        """The window's first element with the smallest of a field."""
+        return self._rolling("MIN", position_to_min)
+
+    def max(self, position_to_max: int | str = 0) -> DataStream:
+        """The window's first element with the largest of a field."""
+        return self._rolling("MAX", position_to_max)
+
+    def min_by(self, position_to_min_by: int | str = 0) -> DataStream:
+        """The window's element with the smallest field; of equal ones the first."""
+        return self._rolling("MIN_BY", position_to_min_by)
+
+    def max_by(self, position_to_max_by: int | str = 0) -> DataStream:
+        """The window's element with the largest field; of equal ones the first."""
+        return self._rolling("MAX_BY", position_to_max_by)
+
+    # ---- Inside ----
+
+    def _rolling(self, kind: str, field: int | str) -> DataStream:
+        if not isinstance(self.get_input_type(), PickledBytesTypeInfo):
+            field_index(self.get_input_type(), field, kind.lower())
+        return self.reduce(rolling_function(kind, field))
+
+    def _functions(self, parts: Parts | None, window_function: Any, schema: str, result: TypeInformation) -> DataStream:
+        if window_function is not None and not isinstance(window_function, (WindowFunction, ProcessWindowFunction)):
+            raise TypeError(f"a WindowFunction or ProcessWindowFunction is needed, not {window_function!r}")
+        key_schema = self._keyed_stream.get_key_type().schema()
+        late = None if self._late_data_output_tag is None else self._late_data_output_tag.tag_id
+
+        def all_parts(builder: JobBuilder, transformation: Transformation) -> dict[str, _native.Function]:
+            found = {} if parts is None else parts(builder, transformation)
+            if window_function is not None:
+                found["process"] = window_process(builder, transformation, window_function, schema, key_schema, late)
+            return found
+
+        return self._window_stream(result, all_parts, [])
+
+    def _window_stream(self, result: TypeInformation, parts: Parts, aggregates: list[AggregateCall]) -> DataStream:
+        shape = self._window_assigner._shape()
+        lateness, tag = self._allowed_lateness, self._late_data_output_tag
+        late = None if tag is None else tag.tag_id
+
+        def add(builder: JobBuilder, transformation: Transformation, inputs: list[_native.Input]) -> int:
+            window = native_window(shape, lateness, late, aggregates, parts(builder, transformation))
+            return declare_side_outputs(builder, transformation, builder.native.window(inputs[0], window), late)
+
+        stream = self._keyed_stream._add(f"Window({self._window_assigner!r})", result, add)
+        if tag is not None:
+            # Late rows have the elements' own type, whatever the tag says: an untyped tag gives the same values.
+            stream._transformation.side_outputs[tag.tag_id] = self.get_input_type()
+            tag.type_info = self.get_input_type()
+        return stream
+
+    def __repr__(self) -> str:
+        return f"<WindowedStream {self._window_assigner!r} of {self.get_input_type()!r}>"
+
+
+def native_window(
+    shape: WindowShape, lateness: int, late: str | None, aggregates: list[AggregateCall], parts: dict[str, _native.Function]
+) -> _native.Window:
+    """A window in the engine's words."""
+    return _native.Window(
+        shape.kind,
+        shape.size,
+        slide=shape.slide,
+        offset=shape.offset,
+        is_event_time=shape.is_event_time,
+        allowed_lateness=lateness if shape.is_event_time else 0,
+        late_output=late,
+        aggregates=aggregates,
+        reduce=parts.get("reduce"),
+        aggregate=parts.get("aggregate"),
+        process=parts.get("process"),
+    )

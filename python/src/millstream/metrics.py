@@ -1,0 +1,153 @@
+"""Counters and gauges that functions keep, seen from outside through the job's client."""
+
+from __future__ import annotations
+
+import threading
+import time
+from abc import ABC
+from collections.abc import Callable
+
+__all__ = ["Counter", "Distribution", "Gauge", "Meter", "Metric", "MetricGroup", "MetricRegistry"]
+
+
+class Metric(ABC):  # noqa: B024 - the common base of all metrics has nothing to do itself
+    """The base of all metrics."""
+
+
+class Counter(Metric):
+    """A number that is counted up and down.
+
+    >>> counter = Counter()
+    >>> counter.inc(); counter.inc(2); counter.dec(); counter.get_count()
+    2
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def inc(self, n: int = 1) -> None:
+        """Counts up."""
+        self._count += n
+
+    def dec(self, n: int = 1) -> None:
+        """Counts down."""
+        self._count -= n
+
+    def get_count(self) -> int:
+        """The number now."""
+        return self._count
+
+
+class Gauge(Metric):
+    """A number that a function tells when it is asked."""
+
+    def __init__(self, read: Callable[[], int]) -> None:
+        self._read = read
+
+    def get_value(self) -> int:
+        """The number now."""
+        return self._read()
+
+
+class Meter(Metric):
+    """Events per second over the last ``time_span_in_seconds``."""
+
+    def __init__(self, time_span_in_seconds: int = 60) -> None:
+        self._span = max(1, time_span_in_seconds)
+        self._count = 0
+        # One entry per second that had events, at most `span` of them.
+        self._seconds: list[tuple[int, int]] = []
+
+    def mark_event(self, value: int = 1) -> None:
+        """So many events now."""
+        now = int(time.monotonic())
+        self._count += value
+        if self._seconds and self._seconds[-1][0] == now:
+            self._seconds[-1] = (now, self._seconds[-1][1] + value)
+        else:
+            self._seconds = [entry for entry in self._seconds if entry[0] > now - self._span] + [(now, value)]
+
+    def get_count(self) -> int:
+        """All events so far."""
+        return self._count
+
+    def get_rate(self) -> float:
+        """Events per second."""
+        now = int(time.monotonic())
+        return sum(count for second, count in self._seconds if second > now - self._span) / self._span
+
+
+class Distribution(Metric):
+    """The number, sum, smallest and largest of some values."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.sum = 0
+        self.min: int | None = None
+        self.max: int | None = None
+
+    def update(self, value: int) -> None:
+        """One more value."""
+        self.count += 1
+        self.sum += value
+        self.min = value if self.min is None else min(self.min, value)
+        self.max = value if self.max is None else max(self.max, value)
+
+
+class MetricRegistry:
+    """All metrics that one job's functions have made."""
+
+    def __init__(self) -> None:
+        self._metrics: dict[tuple[str, ...], dict[int, Metric]] = {}
+        self._lock = threading.Lock()
+
+    def add(self, path: tuple[str, ...], subtask: int, metric: Metric) -> None:
+        """One subtask's metric by its groups and name."""
+        with self._lock:
+            self._metrics.setdefault(path, {})[subtask] = metric
+
+    def accumulators(self) -> dict[str, int]:
+        """The counters by name, summed over subtasks and over operators that use the same name."""
+        with self._lock:
+            found: dict[str, int] = {}
+            for path, by_subtask in self._metrics.items():
+                counts = [metric.get_count() for metric in by_subtask.values() if isinstance(metric, Counter)]
+                if counts:
+                    name = ".".join(path[1:])
+                    found[name] = found.get(name, 0) + sum(counts)
+            return found
+
+
+class MetricGroup:
+    """Where a function makes its metrics: a named group of an operator's subtask, with groups inside."""
+
+    def __init__(self, registry: MetricRegistry, path: tuple[str, ...], subtask: int) -> None:
+        self._registry = registry
+        self._path = path
+        self._subtask = subtask
+
+    def add_group(self, name: str, extra: str | None = None) -> MetricGroup:
+        """A group inside this one; with ``extra``, a key and its value."""
+        return MetricGroup(self._registry, self._path + ((name,) if extra is None else (name, extra)), self._subtask)
+
+    def counter(self, name: str) -> Counter:
+        """A new counter."""
+        counter = Counter()
+        self._registry.add((*self._path, name), self._subtask, counter)
+        return counter
+
+    def gauge(self, name: str, obj: Callable[[], int]) -> None:
+        """A new gauge that calls ``obj`` when it is read."""
+        self._registry.add((*self._path, name), self._subtask, Gauge(obj))
+
+    def meter(self, name: str, time_span_in_seconds: int = 60) -> Meter:
+        """A new meter."""
+        meter = Meter(time_span_in_seconds)
+        self._registry.add((*self._path, name), self._subtask, meter)
+        return meter
+
+    def distribution(self, name: str) -> Distribution:
+        """A new distribution."""
+        distribution = Distribution()
+        self._registry.add((*self._path, name), self._subtask, distribution)
+        return distribution

@@ -1,0 +1,1 @@
+"""Expressions over fields; the Table API and SQL come here."""

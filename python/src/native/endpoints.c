@@ -1,0 +1,154 @@
+/* READ, WRITE and FLUSH: sources and sinks that the program defines. */
+#include <math.h>
+
+#include "errors.h"
+#include "host.h"
+#include "kinds.h"
+
+/* One crossing of a collection; the engine asks for less where batches are smaller. */
+#define READ_LIMIT 65536
+
+static int builder_prepare(Host *host) { return row_builder_make(&host->builder, host->output, NULL); }
+
+static int64_t read_limit(const millstream_request *request)
+{
+    int64_t limit = request->integer_count > 0 ? request->integers[0] : OUTPUT_LIMIT;
+    return limit < 1 ? 1 : limit > READ_LIMIT ? READ_LIMIT : limit;
+}
+
+/* ---- A source function ---- */
+
+static int source_call(Host *host, const millstream_request *request)
+{
+    PyObject *limit = PyLong_FromLongLong(read_limit(request));
+    PyObject *values = limit == NULL ? NULL : PyObject_CallOneArg(stage_callable(&host->stages[0], 0), limit);
+    Py_XDECREF(limit);
+    if (values == NULL) return host_fail_at(host, -1, 0);
+    int status = 0;
+    if (values == Py_None) {
+        millstream_response_end(request->response);
+    } else if (PyFloat_Check(values) || (PyLong_Check(values) && !PyBool_Check(values))) {
+        double seconds = PyFloat_AsDouble(values);
+        bool is_time = isfinite(seconds) && seconds >= 0 && seconds < 1e9;
+        if (is_time) millstream_response_wait(request->response, (int64_t)(seconds * 1000));
+        else status = (PyErr_Clear(), PyErr_SetString(PyExc_ValueError, "a source waits a number of seconds that is not negative"), -1);
+    } else if (PyList_Check(values) || PyTuple_Check(values)) {
+        status = host_emit_values(host, request->response, values);
+        if (status == 0) host->record_count += PySequence_Fast_GET_SIZE(values);
+    } else {
+        PyErr_Format(PyExc_TypeError, "a source's read gives a list, a number of seconds, or None, not %.100s", Py_TYPE(values)->tp_name);
+        status = -1;
+    }
+    Py_DECREF(values);
+    return status;
+}
+
+static const HostKind source_kind = {.prepare = builder_prepare, .call = source_call};
+
+static PyObject *make_reading(const HostKind *kind, PyObject *callable, PyObject *text, PyObject *name)
+{
+    Host *host = host_new(kind, callable == NULL ? 0 : 1, name);
+    bool is_made = host != NULL && (host->output = schema_from_object(text)) != NULL;
+    if (is_made && callable != NULL) is_made = host_set_stage(host, 0, STAGE_OTHER, callable, name, host->output, 1) == 0;
+    if (is_made) return (PyObject *)host;
+    host_free(host);
+    return NULL;
+}
+
+PyObject *make_source(PyObject *module, PyObject *arguments, PyObject *keywords)
+{
+    (void)module;
+    static char *names[] = {"read", "schema", "name", NULL};
+    PyObject *callable, *text, *name;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "OUU:source", names, &callable, &text, &name)) return NULL;
+    Host *host = (Host *)make_reading(&source_kind, callable, text, name);
+    return function_wrap(host);
+}
+
+/* ---- A collection ---- */
+
+static int collection_call(Host *host, const millstream_request *request)
+{
+    PyObject *values = host->second_extra;
+    Py_ssize_t count = PySequence_Fast_GET_SIZE(values);
+    int64_t start = request->integer_count > 1 ? request->integers[1] : host->position;
+    if (start < 0 || start > count) start = count;
+    Py_ssize_t slice = (Py_ssize_t)(count - start < read_limit(request) ? count - start : read_limit(request));
+    host->record_count = start;
+    if (slice > 0) {
+        if (row_builder_reserve(&host->builder, slice) < 0) return -1;
+        Py_ssize_t appended = row_builder_append(&host->builder, PySequence_Fast_ITEMS(values) + start, slice);
+        if (appended < slice) {
+            row_builder_reset(&host->builder);
+            return host_fail_at(host, appended, -1);
+        }
+        if (host_send(&host->builder, slice, request->response, NULL, NULL, NULL) < 0) return -1;
+    }
+    host->position = start + slice;
+    if (host->position >= count) millstream_response_end(request->response);
+    return 0;
+}
+
+static const HostKind collection_kind = {.prepare = builder_prepare, .call = collection_call};
+
+PyObject *make_collection(PyObject *module, PyObject *arguments, PyObject *keywords)
+{
+    (void)module;
+    static char *names[] = {"values", "schema", "name", NULL};
+    PyObject *values, *text, *name;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "OUU:collection", names, &values, &text, &name)) return NULL;
+    PyObject *list = PySequence_Fast(values, "a collection is a sequence");
+    if (list == NULL) return NULL;
+    Host *host = (Host *)make_reading(&collection_kind, NULL, text, name);
+    if (host == NULL) {
+        Py_DECREF(list);
+        return NULL;
+    }
+    host->second_extra = list;
+    return function_wrap(host);
+}
+
+/* ---- A sink function ---- */
+
+static int sink_prepare(Host *host) { return row_reader_make(&host->reader, host->input); }
+
+static PyObject *read_rows(Host *host, const millstream_request *request)
+{
+    if (row_reader_bind(&host->reader, request->columns, request->schema) < 0) return NULL;
+    PyObject *list = PyList_New((Py_ssize_t)request->count);
+    for (int64_t row = 0; list != NULL && row < request->count; row++) {
+        PyObject *value = row_reader_get(&host->reader, row, request->row_kinds == NULL ? 0 : request->row_kinds[row]);
+        if (value == NULL) Py_CLEAR(list);
+        else PyList_SET_ITEM(list, row, value);
+    }
+    return list;
+}
+
+static int sink_call(Host *host, const millstream_request *request)
+{
+    bool is_flush = request->operation == MILLSTREAM_OPERATION_FLUSH;
+    PyObject *callable = stage_callable(&host->stages[0], is_flush ? 1 : 0);
+    if (callable == NULL) return 0;
+    PyObject *argument = is_flush ? PyBool_FromLong(request->integer_count > 0 && request->integers[0] != 0) : read_rows(host, request);
+    PyObject *result = argument == NULL ? NULL : PyObject_CallOneArg(callable, argument);
+    Py_XDECREF(argument);
+    if (result == NULL) return host_fail_at(host, -1, 0);
+    Py_DECREF(result);
+    return 0;
+}
+
+static const HostKind sink_kind = {.prepare = sink_prepare, .call = sink_call};
+
+PyObject *make_sink(PyObject *module, PyObject *arguments, PyObject *keywords)
+{
+    (void)module;
+    static char *names[] = {"write", "schema", "name", NULL};
+    PyObject *write, *text, *name;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "OUU:sink", names, &write, &text, &name)) return NULL;
+    Host *host = host_new(&sink_kind, 1, name);
+    bool is_made = host != NULL && (host->input = schema_from_object(text)) != NULL
+                && host_set_stage(host, 0, STAGE_OTHER, write, name, NULL, PyTuple_Check(write) ? 2 : 1) == 0;
+    if (is_made) return function_wrap(host);
+    host_free(host);
+    return NULL;
+}

@@ -1,0 +1,286 @@
+/* Exceptions: one class per status, the user's own exception as it was, and the note that says where it happened. */
+#include "errors.h"
+
+#include <frameobject.h>
+#include <stdarg.h>
+#include <string.h>
+
+typedef struct StatusClass {
+    const char *code;
+    const char *name;
+    /* A builtin that programs may catch as well. */
+    PyObject **also;
+    PyObject *type;
+} StatusClass;
+
+static PyObject *base_class;
+static StatusClass classes[] = {
+    [MILLSTREAM_INVALID_ARGUMENT] = {"INVALID_ARGUMENT", "InvalidArgumentError", &PyExc_ValueError, NULL},
+    [MILLSTREAM_INVALID_HANDLE] = {"INVALID_HANDLE", "InvalidHandleError", NULL, NULL},
+    [MILLSTREAM_INVALID_STATE] = {"INVALID_STATE", "InvalidStateError", NULL, NULL},
+    [MILLSTREAM_CONFIGURATION] = {"CONFIGURATION", "ConfigurationError", &PyExc_ValueError, NULL},
+    [MILLSTREAM_PLAN] = {"PLAN", "PlanError", NULL, NULL},
+    [MILLSTREAM_TYPE_MISMATCH] = {"TYPE_MISMATCH", "TypeMismatchError", &PyExc_TypeError, NULL},
+    [MILLSTREAM_DECODE] = {"DECODE", "DecodeError", &PyExc_ValueError, NULL},
+    [MILLSTREAM_IO] = {"IO", "InputOutputError", &PyExc_OSError, NULL},
+    [MILLSTREAM_USER_FUNCTION] = {"USER_FUNCTION", "UserFunctionError", NULL, NULL},
+    [MILLSTREAM_KEY] = {"KEY", "KeyValueError", NULL, NULL},
+    [MILLSTREAM_EVENT_TIME] = {"EVENT_TIME", "EventTimeError", &PyExc_ValueError, NULL},
+    [MILLSTREAM_CANCELLED] = {"CANCELLED", "CancelledError", NULL, NULL},
+    [MILLSTREAM_LIMIT_EXCEEDED] = {"LIMIT_EXCEEDED", "LimitExceededError", NULL, NULL},
+    [MILLSTREAM_ARITHMETIC] = {"ARITHMETIC", "ArithmeticFailure", &PyExc_ArithmeticError, NULL},
+    [MILLSTREAM_UNSUPPORTED] = {"UNSUPPORTED", "UnsupportedError", &PyExc_NotImplementedError, NULL},
+    [MILLSTREAM_INTERNAL] = {"INTERNAL", "InternalError", NULL, NULL},
+};
+#define STATUS_COUNT ((int)(sizeof classes / sizeof *classes))
+
+/* Parts of the Python package whose frames say nothing to the user. */
+static const char *const own_files[] = {"<millstream", "/millstream/datastream/", "/millstream/table/", "/millstream/common/", "/millstream/_"};
+
+static PyObject *make_class(const char *name, PyObject *also, PyObject *module)
+{
+    char qualified[128];
+    snprintf(qualified, sizeof qualified, "millstream.exceptions.%s", name);
+    PyObject *bases = base_class == NULL ? Py_BuildValue("(O)", PyExc_Exception)
+                    : also == NULL       ? Py_BuildValue("(O)", base_class)
+                                         : Py_BuildValue("(OO)", base_class, also);
+    PyObject *type = bases == NULL ? NULL : PyErr_NewException(qualified, bases, NULL);
+    Py_XDECREF(bases);
+    if (type == NULL) return NULL;
+    Py_INCREF(type);
+    if (PyModule_AddObject(module, name, type) == 0) return type;
+    Py_DECREF(type);
+    Py_DECREF(type);
+    return NULL;
+}
+
+bool errors_add_to(PyObject *module)
+{
+    base_class = make_class("MillstreamError", NULL, module);
+    if (base_class == NULL) return false;
+    static const char *const attributes[] = {"hint", "operator", "record"};
+    for (int index = 0; index < 3; index++) {
+        if (PyObject_SetAttrString(base_class, attributes[index], Py_None) < 0) return false;
+    }
+    PyObject *empty = PyUnicode_FromString("");
+    if (empty == NULL || PyObject_SetAttrString(base_class, "code", empty) < 0 || PyObject_SetAttrString(base_class, "message", empty) < 0) return false;
+    Py_DECREF(empty);
+    for (int status = 1; status < STATUS_COUNT; status++) {
+        classes[status].type = make_class(classes[status].name, classes[status].also == NULL ? NULL : *classes[status].also, module);
+        if (classes[status].type == NULL) return false;
+        PyObject *code = PyUnicode_FromString(classes[status].code);
+        if (code == NULL || PyObject_SetAttrString(classes[status].type, "code", code) < 0) return false;
+        Py_DECREF(code);
+    }
+    return true;
+}
+
+static PyObject *class_of(millstream_status status)
+{
+    return status > 0 && status < STATUS_COUNT ? classes[status].type : classes[MILLSTREAM_INTERNAL].type;
+}
+
+void error_set_attribute(PyObject *exception, const char *name, PyObject *value)
+{
+    PyObject *pending = error_take();
+    if (value != NULL && PyObject_SetAttrString(exception, name, value) < 0) PyErr_Clear();
+    error_restore(pending);
+}
+
+/* A new exception of the status's class; the hint stands on a second line of its text. */
+static PyObject *make_exception(millstream_status status, PyObject *message, PyObject *hint)
+{
+    PyObject *text = hint == NULL ? Py_NewRef(message) : PyUnicode_FromFormat("%U\n  hint: %U", message, hint);
+    PyObject *exception = text == NULL ? NULL : PyObject_CallOneArg(class_of(status), text);
+    Py_XDECREF(text);
+    if (exception == NULL) return NULL;
+    error_set_attribute(exception, "message", message);
+    error_set_attribute(exception, "hint", hint);
+    return exception;
+}
+
+void error_raise(millstream_status status, const char *operator_name, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    PyObject *message = PyUnicode_FromFormatV(format, arguments);
+    va_end(arguments);
+    PyObject *exception = message == NULL ? NULL : make_exception(status, message, NULL);
+    Py_XDECREF(message);
+    if (exception == NULL) return;
+    if (operator_name != NULL) {
+        PyObject *name = PyUnicode_FromString(operator_name);
+        error_set_attribute(exception, "operator", name);
+        Py_XDECREF(name);
+    }
+    PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
+    Py_DECREF(exception);
+}
+
+static PyObject *text_or_null(const char *text) { return text == NULL ? NULL : PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace"); }
+
+PyObject *error_to_exception(millstream_status status, millstream_error *error)
+{
+    PyObject *own = error == NULL ? NULL : millstream_error_exception(error);
+    if (own != NULL) {
+        Py_INCREF(own);
+        millstream_error_free(error);
+        return own;
+    }
+    const char *text = error == NULL ? NULL : millstream_error_message(error);
+    PyObject *message = text_or_null(text == NULL ? "the engine refused the call without saying why" : text);
+    PyObject *hint = error == NULL ? NULL : text_or_null(millstream_error_hint(error));
+    PyObject *exception = message == NULL ? NULL : make_exception(error == NULL ? status : millstream_error_status(error), message, hint);
+    if (exception != NULL && error != NULL) {
+        PyObject *name = text_or_null(millstream_error_operator(error));
+        error_set_attribute(exception, "operator", name);
+        PyObject *note = name == NULL || PyUnicode_GET_LENGTH(name) == 0 ? NULL : PyUnicode_FromFormat("in operator '%U'", name);
+        if (note != NULL) error_add_note(exception, note);
+        PyErr_Clear();
+        Py_XDECREF(note);
+        Py_XDECREF(name);
+        int64_t index = millstream_error_record(error);
+        PyObject *record = index < 0 ? NULL : PyLong_FromLongLong(index);
+        error_set_attribute(exception, "record", record);
+        Py_XDECREF(record);
+    }
+    Py_XDECREF(message);
+    Py_XDECREF(hint);
+    millstream_error_free(error);
+    return exception;
+}
+
+PyObject *error_raise_engine(millstream_status status, millstream_error *error)
+{
+    PyObject *exception = error_to_exception(status, error);
+    if (exception != NULL) error_restore(exception);
+    return NULL;
+}
+
+bool error_is_ours(PyObject *exception) { return PyObject_TypeCheck(exception, (PyTypeObject *)base_class); }
+
+millstream_status error_status_of(PyObject *exception)
+{
+    for (int status = 1; status < STATUS_COUNT; status++) {
+        if (PyObject_TypeCheck(exception, (PyTypeObject *)classes[status].type)) return (millstream_status)status;
+    }
+    return MILLSTREAM_USER_FUNCTION;
+}
+
+PyObject *error_take(void)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    return PyErr_GetRaisedException();
+#else
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    if (type == NULL) return NULL;
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (traceback != NULL) PyException_SetTraceback(value, traceback);
+    Py_XDECREF(traceback);
+    Py_DECREF(type);
+    return value;
+#endif
+}
+
+void error_restore(PyObject *exception)
+{
+    if (exception == NULL) return;
+#if PY_VERSION_HEX >= 0x030C0000
+    PyErr_SetRaisedException(exception);
+#else
+    PyErr_Restore(Py_NewRef(Py_TYPE(exception)), exception, PyException_GetTraceback(exception));
+#endif
+}
+
+void error_add_note(PyObject *exception, PyObject *note)
+{
+    if (note == NULL) return;
+    PyObject *result = PyObject_CallMethod(exception, "add_note", "O", note);
+    if (result == NULL) {
+        /* Python 3.10 shows no notes; tools that read `__notes__` still find it. */
+        PyErr_Clear();
+        PyObject *notes = Py_BuildValue("[O]", note);
+        if (notes == NULL || PyObject_SetAttrString(exception, "__notes__", notes) < 0) PyErr_Clear();
+        Py_XDECREF(notes);
+    }
+    Py_XDECREF(result);
+}
+
+static bool is_own_code(PyCodeObject *code)
+{
+    const char *file = PyUnicode_AsUTF8(code->co_filename);
+    bool is_own = false;
+    if (file == NULL) PyErr_Clear();
+    for (size_t index = 0; file != NULL && !is_own && index < sizeof own_files / sizeof *own_files; index++) {
+        is_own = strstr(file, own_files[index]) != NULL;
+    }
+    return is_own;
+}
+
+static bool is_own_frame(PyTracebackObject *traceback)
+{
+    PyCodeObject *code = PyFrame_GetCode(traceback->tb_frame);
+    bool is_own = is_own_code(code);
+    Py_DECREF(code);
+    return is_own;
+}
+
+void error_strip_frames(PyObject *exception)
+{
+    PyObject *traceback = PyException_GetTraceback(exception);
+    while (traceback != NULL && is_own_frame((PyTracebackObject *)traceback)) {
+        PyObject *next = (PyObject *)((PyTracebackObject *)traceback)->tb_next;
+        Py_XINCREF(next);
+        Py_SETREF(traceback, next);
+    }
+    PyException_SetTraceback(exception, traceback == NULL ? Py_None : traceback);
+    Py_XDECREF(traceback);
+}
+
+PyObject *error_representation(PyObject *value)
+{
+    PyObject *text = value == NULL ? PyUnicode_FromString("nothing") : PyObject_Repr(value);
+    if (text == NULL) {
+        PyErr_Clear();
+        text = PyUnicode_FromFormat("<%.100s whose repr failed>", Py_TYPE(value)->tp_name);
+    }
+    if (text != NULL && PyUnicode_GET_LENGTH(text) > REPRESENTATION_LIMIT) {
+        PyObject *cut = PyUnicode_Substring(text, 0, REPRESENTATION_LIMIT - 1);
+        Py_SETREF(text, cut == NULL ? NULL : PyUnicode_FromFormat("%U...", cut));
+        Py_XDECREF(cut);
+    }
+    /* A lone surrogate in a repr cannot be shown or sent on. */
+    if (text != NULL && PyUnicode_AsUTF8(text) == NULL) {
+        PyErr_Clear();
+        Py_SETREF(text, PyObject_ASCII(text));
+    }
+    if (text == NULL) PyErr_Clear();
+    return text;
+}
+
+PyObject *error_place_of(PyObject *callable)
+{
+    PyObject *function = callable == NULL ? NULL : Py_NewRef(callable);
+    static const char *const ways[] = {"__func__", "__wrapped__", "func"};
+    for (int index = 0; function != NULL && index < 3; index++) {
+        PyObject *inner = PyObject_GetAttrString(function, ways[index]);
+        if (inner != NULL) Py_SETREF(function, inner);
+        PyErr_Clear();
+    }
+    PyObject *code = function == NULL ? NULL : PyObject_GetAttrString(function, "__code__");
+    if (code == NULL && function != NULL) {
+        PyErr_Clear();
+        PyObject *call = PyObject_GetAttrString((PyObject *)Py_TYPE(function), "__call__");
+        code = call == NULL ? NULL : PyObject_GetAttrString(call, "__code__");
+        Py_XDECREF(call);
+    }
+    PyObject *place = NULL;
+    if (code != NULL && PyCode_Check(code) && !is_own_code((PyCodeObject *)code)) {
+        place = PyUnicode_FromFormat("%U:%d", ((PyCodeObject *)code)->co_filename, ((PyCodeObject *)code)->co_firstlineno);
+    }
+    PyErr_Clear();
+    Py_XDECREF(code);
+    Py_XDECREF(function);
+    return place;
+}

@@ -1,0 +1,144 @@
+/* Callbacks that begin before the gate closes run to their end; later ones fail without touching Python. The gate closes at interpreter exit, after the
+ * engine has stopped, and in the child of a fork. */
+#include "gate.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#include "errors.h"
+#include "objects.h"
+
+/* How long interpreter exit waits for a user's function that does not return. */
+#define EXIT_WAIT_MILLISECONDS 10000
+/* The same after a second Ctrl-C. */
+#define HURRIED_WAIT_MILLISECONDS 500
+
+static atomic_bool is_closed;
+static atomic_bool is_forked;
+static atomic_bool is_started;
+static atomic_bool is_hurried;
+static atomic_int inside;
+static PyObject *forked_error;
+/* How many callbacks of the engine this thread is in: more than one where a callback's Python calls the engine and that calls back. */
+static _Thread_local int depth;
+
+bool gate_enter(PyGILState_STATE *state)
+{
+    atomic_fetch_add(&inside, 1);
+    if (atomic_load(&is_closed)) {
+        atomic_fetch_sub(&inside, 1);
+        return false;
+    }
+    /* A thread of the engine keeps its thread state: making and dropping one costs more than a short call, and threading.local lives in it. */
+    if (PyGILState_GetThisThreadState() == NULL) {
+        PyGILState_Ensure();
+        PyEval_SaveThread();
+    }
+    *state = PyGILState_Ensure();
+    depth++;
+    return true;
+}
+
+void gate_leave(PyGILState_STATE state)
+{
+    depth--;
+    PyGILState_Release(state);
+    atomic_fetch_sub(&inside, 1);
+}
+
+bool gate_check(void)
+{
+    if (atomic_load(&is_forked)) {
+        PyErr_SetString(forked_error, "this process was forked after Millstream had started, and its engine stayed with the parent; start processes with "
+                                      "the 'spawn' or 'forkserver' method, or fork before the first environment is made");
+        return false;
+    }
+    if (atomic_load(&is_closed)) {
+        error_raise(MILLSTREAM_INVALID_STATE, NULL, "Millstream has been shut down");
+        return false;
+    }
+    atomic_store(&is_started, true);
+    return true;
+}
+
+bool gate_check_may_wait(const char *what)
+{
+    if (depth == 0) return true;
+    error_raise(MILLSTREAM_INVALID_STATE, NULL, "a function that runs in a job cannot %s: it holds one of the engine's threads, which the other job "
+                                                "may need; run the other job first and give the function its results", what);
+    return false;
+}
+
+void gate_hurry(void) { atomic_store(&is_hurried, true); }
+
+bool gate_is_usable(void) { return !atomic_load(&is_forked); }
+
+static void after_fork_in_child(void)
+{
+    if (!atomic_load(&is_started)) return;
+    atomic_store(&is_forked, true);
+    atomic_store(&is_closed, true);
+}
+
+static void wait_for_callbacks(int milliseconds)
+{
+    struct timespec step = {0, 1000000};
+    for (int waited = 0; waited < milliseconds && atomic_load(&inside) > 0; waited++) nanosleep(&step, NULL);
+}
+
+static millstream_status shut_down(int64_t milliseconds, millstream_error **error)
+{
+    if (atomic_load(&is_forked)) return MILLSTREAM_OK;
+    millstream_status status = MILLSTREAM_OK;
+    Py_BEGIN_ALLOW_THREADS
+    if (atomic_load(&is_started)) status = millstream_shutdown(milliseconds, error);
+    atomic_store(&is_closed, true);
+    wait_for_callbacks(status == MILLSTREAM_OK ? 1000 : 10);
+    Py_END_ALLOW_THREADS
+    objects_drain();
+    return status;
+}
+
+PyObject *gate_shutdown(PyObject *module, PyObject *arguments)
+{
+    (void)module;
+    long long milliseconds = EXIT_WAIT_MILLISECONDS;
+    if (!PyArg_ParseTuple(arguments, "|L:shutdown", &milliseconds)) return NULL;
+    if (atomic_load(&is_closed)) Py_RETURN_NONE;
+    millstream_error *error = NULL;
+    millstream_status status = shut_down(milliseconds, &error);
+    if (status != MILLSTREAM_OK) return error_raise_engine(status, error);
+    Py_RETURN_NONE;
+}
+
+static PyObject *at_exit(PyObject *module, PyObject *unused)
+{
+    (void)module, (void)unused;
+    millstream_error *error = NULL;
+    int64_t wait = atomic_load(&is_hurried) ? HURRIED_WAIT_MILLISECONDS : EXIT_WAIT_MILLISECONDS;
+    /* Nobody is there to hear that a function did not return in time; the process ends in any case. */
+    if (!atomic_load(&is_closed) && shut_down(wait, &error) != MILLSTREAM_OK) millstream_error_free(error);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef at_exit_definition = {"_at_exit", at_exit, METH_NOARGS, NULL};
+
+int gate_add_to(PyObject *module)
+{
+    PyObject *base = PyObject_GetAttrString(module, "MillstreamError");
+    forked_error = base == NULL ? NULL : PyErr_NewException("millstream.exceptions.EngineForkedError", base, NULL);
+    Py_XDECREF(base);
+    if (forked_error == NULL || PyModule_AddObject(module, "EngineForkedError", Py_NewRef(forked_error)) < 0) return -1;
+    if (pthread_atfork(NULL, NULL, after_fork_in_child) != 0) {
+        PyErr_SetString(PyExc_ImportError, "pthread_atfork failed");
+        return -1;
+    }
+    PyObject *atexit_module = PyImport_ImportModule("atexit");
+    PyObject *function = PyCFunction_New(&at_exit_definition, NULL);
+    PyObject *result = atexit_module == NULL || function == NULL ? NULL : PyObject_CallMethod(atexit_module, "register", "O", function);
+    Py_XDECREF(atexit_module);
+    Py_XDECREF(function);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}

@@ -1,0 +1,106 @@
+/* millstream._native: the C extension over millstream.h, and the only part of the Python package that knows it. docs/python-boundary.md gives the order in
+ * which to read these files. Rules: every function here runs with the GIL, unless its comment says otherwise; engine calls that may wait release it. */
+#include <Python.h>
+
+#include "arrow.h"
+#include "environment.h"
+#include "errors.h"
+#include "gate.h"
+#include "host.h"
+#include "kinds.h"
+#include "objects.h"
+#include "process.h"
+#include "values.h"
+
+static PyObject *version(PyObject *module, PyObject *unused)
+{
+    (void)module, (void)unused;
+    return PyUnicode_FromString(millstream_version());
+}
+
+static PyObject *check_value(PyObject *module, PyObject *arguments, PyObject *keywords)
+{
+    (void)module;
+    static char *names[] = {"value", "schema", NULL};
+    PyObject *value, *text;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "OU:check_value", names, &value, &text)) return NULL;
+    Schema *schema = schema_from_object(text);
+    PyObject *result = schema == NULL ? NULL : value_through(schema, value);
+    schema_release(schema);
+    return result;
+}
+
+#define FACTORY(name, function, doc) {name, (PyCFunction)(void (*)(void))(function), METH_VARARGS | METH_KEYWORDS, doc}
+
+static PyMethodDef methods[] = {
+    {"version", version, METH_NOARGS, "The engine's version."},
+    {"parse_schema", parse_schema, METH_O, "Checks a schema's text and gives the canonical form."},
+    {"schema_to_arrow", schema_to_arrow, METH_O, "A PyCapsule of the Arrow schema of a schema's text."},
+    {"schema_from_arrow", schema_from_arrow, METH_O, "The text of an Arrow schema."},
+    {"stable_hash", stable_hash, METH_O, "The hash that routes an OBJECT key."},
+    {"register_row_class", register_row_class, METH_O, "The class of the rows that C makes."},
+    {"register_instant_class", register_instant_class, METH_O, "The class of TIMESTAMP_LTZ values."},
+    {"register_output_tag_class", register_output_tag_class, METH_O, "The class that marks results for side outputs."},
+    {"shutdown", gate_shutdown, METH_VARARGS, "Cancels all jobs and stops the engine's threads."},
+    FACTORY("check_value", check_value, "Converts a value to a schema and back."),
+    FACTORY("transform", make_transform, "map, flat_map, filter and key selectors, in one crossing."),
+    FACTORY("extract_timestamps", make_extract_timestamps, "extract(value, record_timestamp) -> milliseconds."),
+    FACTORY("watermark_generator", make_watermark_generator, "(on_event, on_periodic_emit)."),
+    FACTORY("partitioner", make_partitioner, "partition(key, number_of_partitions) -> channel."),
+    FACTORY("reducer", make_reducer, "reduce(accumulated, value) -> accumulated."),
+    FACTORY("aggregator", make_aggregator, "(create, add, get_result, merge)."),
+    FACTORY("process", make_process, "A process function."),
+    FACTORY("window_process", make_window_process, "A window function."),
+    FACTORY("source", make_source, "read(limit) -> values, seconds to wait, or None."),
+    FACTORY("collection", make_collection, "A bounded source over a list."),
+    FACTORY("sink", make_sink, "write(values), flush(end_of_input)."),
+    {NULL, NULL, 0, NULL},
+};
+
+/* m_size 0 makes every interpreter call PyInit__native, which refuses all but the first. */
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, .m_name = "millstream._native", .m_doc = "The one door to libmillstream.", .m_size = 0, .m_methods = methods};
+
+static int add_types(PyObject *module)
+{
+    static const struct {
+        const char *name;
+        PyTypeObject *type;
+    } types[] = {{"RowBase", &RowBase_Type}, {"PerSubtask", &PerSubtask_Type}, {"Function", &Function_Type}, {"Environment", &Environment_Type},
+        {"Job", &Job_Type}, {"CollectIterator", &CollectIterator_Type}, {"ArrowStream", &ArrowStream_Type}};
+    for (size_t index = 0; index < sizeof types / sizeof *types; index++) {
+        if (PyType_Ready(types[index].type) < 0 || PyModule_AddObject(module, types[index].name, Py_NewRef(types[index].type)) < 0) return -1;
+    }
+    if (rows_prepare() < 0 || transform_add_types() < 0 || arrow_add_types() < 0 || plan_add_types(module) < 0) return -1;
+    return process_add_types(module) < 0 || states_add_types(module) < 0 ? -1 : 0;
+}
+
+/* PyGILState, which the engine's threads enter by, belongs to the main interpreter alone. */
+static bool is_main_interpreter(void)
+{
+    if (PyInterpreterState_Get() == PyInterpreterState_Main()) return true;
+    PyErr_SetString(PyExc_ImportError, "millstream can only be imported in the main interpreter, not in a subinterpreter");
+    return false;
+}
+
+PyMODINIT_FUNC PyInit__native(void)
+{
+    static bool is_initialised;
+    if (!is_main_interpreter()) return NULL;
+    if (millstream_abi_version() != MILLSTREAM_ABI_VERSION) {
+        PyErr_Format(PyExc_ImportError, "the extension was built for version %d of the engine's ABI, but libmillstream.so has %u", MILLSTREAM_ABI_VERSION,
+            (unsigned)millstream_abi_version());
+        return NULL;
+    }
+    PyObject *module = PyModule_Create(&definition);
+    if (module == NULL) return NULL;
+    bool is_made = errors_add_to(module) && add_types(module) == 0 && PyModule_AddIntConstant(module, "ABI_VERSION", MILLSTREAM_ABI_VERSION) == 0;
+    /* Imported twice (after a `del sys.modules`): the engine knows the first table. */
+    if (is_made && !is_initialised) is_made = objects_register() == 0 && gate_add_to(module) == 0;
+    if (is_made) {
+        is_initialised = true;
+        return module;
+    }
+    Py_DECREF(module);
+    return NULL;
+}

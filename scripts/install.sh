@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Installs headers, library and pkg-config file: scripts/install.sh PREFIX [directory of libmillstream.so]. DESTDIR is respected.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+prefix="${1:?usage: scripts/install.sh PREFIX [directory of libmillstream.so]}"
+library="${2:-python/src/millstream}/libmillstream.so"
+[[ $prefix == /* ]] || { echo "install: PREFIX must be an absolute path, not '$prefix'" >&2; exit 1; }
+[[ -f $library ]] || { echo "install: $library is missing; run make build first" >&2; exit 1; }
+
+root="${DESTDIR:-}$prefix"
+# The version that the library itself tells.
+version="$(grep -oE 'pointer\("[0-9][^"]*"\)' Sources/CABI/Version.swift | head -n 1 | cut -d'"' -f2)"
+
+install -d "$root/include" "$root/lib/pkgconfig"
+install -m 644 include/millstream.h include/millstream_arrow.h "$root/include/"
+install -m 755 "$library" "$root/lib/libmillstream.so"
+sed -e "s|@PREFIX@|$prefix|" -e "s|@VERSION@|$version|" scripts/millstream.pc.in >"$root/lib/pkgconfig/millstream.pc"
+chmod 644 "$root/lib/pkgconfig/millstream.pc"
+echo "install: $root/include/millstream.h, $root/lib/libmillstream.so, $root/lib/pkgconfig/millstream.pc"

@@ -1,0 +1,158 @@
+"""Files in and out."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import pathlib
+from typing import Any
+
+import pytest
+from millstream.common import Encoder, Row, Types
+from millstream.datastream import StreamExecutionEnvironment
+from millstream.datastream.connectors.file_system import (
+    BucketAssigner,
+    FileSink,
+    FileSource,
+    OutputFileConfig,
+    RollingPolicy,
+    StreamFormat,
+)
+from millstream.datastream.data_stream import DataStream
+from millstream.datastream.formats.csv import CsvReaderFormat, CsvSchema
+from millstream.datastream.formats.json import JsonReaderFormat
+from millstream.exceptions import ConfigurationError, PlanError, UnsupportedError
+
+FLIGHTS = "ROW<carrier STRING, delay INT, distance DOUBLE>"
+
+
+def collect(stream: DataStream) -> list[Any]:
+    with stream.execute_and_collect() as values:
+        return list(values)
+
+
+def written(folder: pathlib.Path) -> list[str]:
+    """The lines of all finished files."""
+    files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
+    assert not [file for file in files if file.name.startswith(".")], "no file is left unfinished"
+    return [line for file in files for line in file.read_text().splitlines()]
+
+
+# ---- Reading -------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_text_files_directories_and_globs(env: StreamExecutionEnvironment, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "a.txt").write_text("one\ntwo")
+    (tmp_path / "sub" / "b.txt").write_text("ä\r\n\nlast\n")
+    (tmp_path / "_hidden").write_text("no")
+    with gzip.open(tmp_path / "c.txt.gz", "wt") as file:
+        file.write("packed\n")
+    assert collect(env.read_text_file(str(tmp_path / "a.txt"))) == ["one", "two"]
+    assert sorted(collect(env.read_text_file(str(tmp_path)))) == ["", "last", "one", "packed", "two", "ä"]
+    assert sorted(collect(env.read_text_file(f"{tmp_path}/*.txt"))) == ["one", "two"]
+    assert sorted(collect(env.read_text_file([f"file://{tmp_path}/a.txt", str(tmp_path / "c.txt.gz")]))) == ["one", "packed", "two"]
+    source = FileSource.for_record_stream_format(StreamFormat.text_line_format(), str(tmp_path / "sub")).process_static_file_set().build()
+    assert collect(env.from_source(source)) == ["ä", "", "last"]
+
+
+def test_csv(env: StreamExecutionEnvironment, tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "flights.csv"
+    file.write_text('UA,5,1400.5\n"A, ""B""",-3,0\n')
+    expected = [Row(carrier="UA", delay=5, distance=1400.5), Row(carrier='A, "B"', delay=-3, distance=0.0)]
+    assert collect(env.read_csv(str(file), FLIGHTS)) == expected
+    assert collect(env.read_csv(str(file), {"carrier": Types.STRING(), "delay": Types.INT(), "distance": Types.DOUBLE()})) == expected
+    assert collect(env.read_csv(str(file), FLIGHTS, columns=["distance", "carrier"])) == [
+        Row(distance=1400.5, carrier="UA"), Row(distance=0.0, carrier='A, "B"'),
+    ]
+
+
+def test_csv_with_a_header_and_other_signs(env: StreamExecutionEnvironment, tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "flights.csv"
+    file.write_text("distance;delay;carrier\n# nothing\n7;NA;'x;y'\n")
+    options: dict[str, Any] = {"delimiter": ";", "quote": "'", "header": True, "null_literal": "NA", "comment": "#"}
+    assert collect(env.read_csv(str(file), FLIGHTS, **options)) == [Row(carrier="x;y", delay=None, distance=7.0)]
+
+
+def test_csv_by_flinks_classes(env: StreamExecutionEnvironment, tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "flights.csv"
+    file.write_text("UA|5|true\n")
+    builder = CsvSchema.builder().add_string_column("carrier").add_number_column("delay", Types.SHORT()).add_boolean_column("late")
+    schema = builder.set_column_separator("|").build()
+    assert (schema.size(), builder.size()) == (3, 3)
+    source = FileSource.for_record_stream_format(CsvReaderFormat.for_schema(schema), str(file)).build()
+    assert collect(env.from_source(source)) == [Row(carrier="UA", delay=5, late=True)]
+
+
+def test_malformed_lines_can_be_left_out(env: StreamExecutionEnvironment, tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "flights.csv"
+    file.write_text("UA,5,1\nUA,x,1\nUA,6\nUA,7,2\n")
+    assert [row.delay for row in collect(env.read_csv(str(file), FLIGHTS, skip_malformed=True))] == [5, 7]
+    assert [row.distance for row in collect(env.read_csv(str(file), FLIGHTS.replace("INT", "STRING"), ragged=True))] == [1.0, 1.0, None, 2.0]
+
+
+def test_json(env: StreamExecutionEnvironment, tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "flights.jsonl"
+    file.write_text('{"carrier": "UA", "delay": 5, "distance": 1.5, "more": [1]}\n{"distance": null, "carrier": "\\u00e4"}\n')
+    expected = [Row(carrier="UA", delay=5, distance=1.5), Row(carrier="ä", delay=None, distance=None)]
+    assert collect(env.read_json(str(file), FLIGHTS)) == expected
+    source = FileSource.for_record_stream_format(JsonReaderFormat.for_type(FLIGHTS), str(file)).build()
+    assert collect(env.from_source(source)) == expected
+
+
+# ---- Writing -------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_text_sink(env: StreamExecutionEnvironment, tmp_path: pathlib.Path) -> None:
+    names = OutputFileConfig.builder().with_part_prefix("words").with_part_suffix(".txt").build()
+    sink = FileSink.for_row_format(str(tmp_path), Encoder.simple_string_encoder()).with_output_file_config(names).build()
+    env.from_collection(["a", "ä"], Types.STRING()).sink_to(sink)
+    env.execute()
+    assert written(tmp_path) == ["a", "ä"]
+    assert all(file.name.startswith("words-") and file.suffix == ".txt" for file in tmp_path.iterdir())
+
+
+def test_csv_and_json_sinks(env: StreamExecutionEnvironment, tmp_path: pathlib.Path) -> None:
+    rows = env.from_collection([("UA", 5, 0.5), ('x,"y"', None, None)], FLIGHTS)
+    rows.sink_to(FileSink.for_row_format(str(tmp_path / "csv"), Encoder.csv_encoder(null_literal="NA")).build())
+    rows.sink_to(FileSink.for_row_format(str(tmp_path / "json"), Encoder.json_encoder()).build())
+    env.execute()
+    assert written(tmp_path / "csv") == ["UA,5,0.5", '"x,""y""",NA,NA']
+    assert [json.loads(line) for line in written(tmp_path / "json")] == [
+        {"carrier": "UA", "delay": 5, "distance": 0.5}, {"carrier": 'x,"y"', "delay": None, "distance": None},
+    ]
+
+
+def test_folders_by_column_and_small_files(env: StreamExecutionEnvironment, tmp_path: pathlib.Path) -> None:
+    rows = env.from_collection([("a" if n % 2 else "b", n) for n in range(1_000)], "ROW<k STRING, n INT>")
+    policy = RollingPolicy.default_rolling_policy(part_size=500)
+    builder = FileSink.for_row_format(str(tmp_path), Encoder.csv_encoder()).with_rolling_policy(policy)
+    rows.sink_to(builder.with_bucket_assigner(BucketAssigner.column_bucket_assigner("k")).build())
+    env.execute()
+    assert sorted(folder.name for folder in tmp_path.iterdir()) == ["a", "b"]
+    assert sorted(written(tmp_path)) == sorted(f"{'a' if n % 2 else 'b'},{n}" for n in range(1_000))
+
+
+# ---- Building ------------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda env: env.read_csv("x", "BIGINT"), PlanError, "a schema of rows"),
+        (lambda env: env.read_csv("x", "ROW<a OBJECT>"), PlanError, "no Python objects"),
+        (lambda env: env.read_csv("x", "ROW<a NUMBER>"), ValueError, "there is no type NUMBER"),
+        (lambda env: env.read_csv("x", FLIGHTS, columns=["carier"]), PlanError, "did you mean 'carrier'"),
+        (lambda env: env.read_csv([], FLIGHTS), PlanError, "no path"),
+        (lambda env: env.read_text_file("hdfs://x/y"), UnsupportedError, "only local files"),
+        (lambda env: env.read_text_file("x", "latin-1"), ValueError, "UTF-8"),
+        (lambda env: FileSource.for_record_stream_format("text", "x"), TypeError, "StreamFormat"),
+        (lambda env: FileSink.for_row_format("x", "text"), TypeError, "Encoder"),
+        (lambda env: RollingPolicy.default_rolling_policy(part_size=0), ConfigurationError, "positive"),
+        (lambda env: env.from_collection([1]).sink_to(FileSink.for_row_format("x", Encoder.csv_encoder()).build()), PlanError, "needs rows"),
+        (lambda env: env.from_collection([1]).sink_to(print), TypeError, "add_sink takes a function"),
+    ],
+)
+def test_mistakes(env: StreamExecutionEnvironment, make: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        make(env)

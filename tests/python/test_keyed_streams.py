@@ -1,0 +1,353 @@
+"""Jobs with keys: reductions, windows, states, timers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from millstream.common import Duration, Instant, Row, Time, Types, WatermarkStrategy
+from millstream.datastream import (
+    AggregateFunction,
+    KeyedProcessFunction,
+    KeySelector,
+    MapFunction,
+    OutputTag,
+    ProcessWindowFunction,
+    ReduceFunction,
+    RuntimeContext,
+    StreamExecutionEnvironment,
+    TimeDomain,
+    TimeWindow,
+    WindowFunction,
+)
+from millstream.datastream.aggregates import avg, count, max_, min_, sum_
+from millstream.datastream.connectors.number_seq import NumberSequenceSource
+from millstream.datastream.data_stream import DataStream
+from millstream.datastream.state import (
+    ListStateDescriptor,
+    MapStateDescriptor,
+    ValueStateDescriptor,
+)
+from millstream.datastream.window import (
+    EventTimeSessionWindows,
+    SlidingEventTimeWindows,
+    TumblingEventTimeWindows,
+)
+from millstream.exceptions import InvalidStateError, PlanError, UnsupportedError
+
+SALES = Types.ROW_NAMED(["shop", "city", "t", "euros"], [Types.STRING(), Types.STRING(), Types.LONG(), Types.LONG()])
+VALUES = [("a", "Ulm", 1_000, 5), ("b", "Bonn", 2_000, 7), ("a", "Ulm", 9_000, 1), ("a", "Bonn", 12_000, 2), ("b", "Bonn", 21_000, 4)]
+
+
+def collect(stream: DataStream) -> list[Any]:
+    with stream.execute_and_collect() as values:
+        return list(values)
+
+
+@pytest.fixture
+def sales(env: StreamExecutionEnvironment) -> DataStream:
+    strategy = WatermarkStrategy.for_bounded_out_of_orderness(Duration.of_seconds(60)).with_timestamp_column("t")
+    return env.from_collection(VALUES, SALES).assign_timestamps_and_watermarks(strategy)
+
+
+class ByShop(KeySelector[Any, str]):
+    def get_key(self, value: Any) -> str:
+        return str(value[0])
+
+
+# ---- Keys and reductions -------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["shop", 0, lambda row: row.shop, ByShop(), ["shop"]], ids=["name", "position", "function", "selector", "list"])
+def test_sums_by_every_kind_of_key(sales: DataStream, key: Any) -> None:
+    found = collect(sales.key_by(key).sum("euros"))
+    assert sorted((row.shop, row.euros) for row in found) == [("a", 5), ("a", 6), ("a", 8), ("b", 7), ("b", 11)]
+
+
+def test_keys_of_several_fields(sales: DataStream) -> None:
+    found = collect(sales.key_by(["shop", "city"]).sum("euros"))
+    assert sorted((row.shop, row.city, row.euros) for row in found) == [
+        ("a", "Bonn", 2), ("a", "Ulm", 5), ("a", "Ulm", 6), ("b", "Bonn", 7), ("b", "Bonn", 11),
+    ]
+
+
+def test_undeclared_values_take_positions_and_names(env: StreamExecutionEnvironment) -> None:
+    tuples = env.from_collection([("a", 1), ("a", 2)])
+    assert collect(tuples.key_by(0).sum(1)) == [("a", 1), ("a", 3)]
+    dicts = env.from_collection([{"k": "a", "n": 1}, {"k": "a", "n": 2}])
+    assert collect(dicts.key_by("k").sum("n")) == [{"k": "a", "n": 1}, {"k": "a", "n": 3}]
+
+
+def test_rolling_keeps_the_values_that_came_in(env: StreamExecutionEnvironment) -> None:
+    values = [["a", 1], ["a", 2]]
+    assert collect(env.from_collection(values).key_by(0).sum(1)) == [["a", 1], ["a", 3]]
+    assert values == [["a", 1], ["a", 2]]
+
+
+def test_reduce_by_object(env: StreamExecutionEnvironment) -> None:
+    class Longest(ReduceFunction[str]):
+        def reduce(self, value1: str, value2: str) -> str:
+            return max(value1, value2, key=len)
+
+    words = env.from_collection(["a", "bb", "ab", "bbb", "aaa"], Types.STRING())
+    assert sorted(collect(words.key_by(lambda word: word[0]).reduce(Longest()))) == ["a", "aaa", "ab", "bb", "bbb"]
+
+
+def test_the_same_key_goes_to_the_same_subtask(env: StreamExecutionEnvironment) -> None:
+    class Where(MapFunction[int, Any]):
+        def open(self, runtime_context: RuntimeContext) -> None:
+            self.index = runtime_context.get_index_of_this_subtask()
+
+        def map(self, value: int) -> Any:
+            return value % 50, self.index
+
+    stream = env.from_source(NumberSequenceSource(0, 999)).set_parallelism(2).key_by(lambda n: n % 50).map(Where()).set_parallelism(4)
+    places = Counter(collect(stream))
+    assert len(places) == 50
+    assert set(places.values()) == {20}
+    assert len({index for _, index in places}) > 1
+
+
+# ---- States and timers -----------------------------------------------------------------------------------------------------------------------
+
+
+class Remember(KeyedProcessFunction[Any, Any, Any]):
+    def open(self, runtime_context: RuntimeContext) -> None:
+        self.total = runtime_context.get_state(ValueStateDescriptor("total", Types.LONG()))
+        self.seen = runtime_context.get_list_state(ListStateDescriptor("seen"))
+        self.by_city = runtime_context.get_map_state(MapStateDescriptor("by_city", Types.STRING(), Types.LONG()))
+        assert runtime_context.get_state(ValueStateDescriptor("total", Types.LONG())) is self.total
+
+    def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Any:
+        self.total.update((self.total.value() or 0) + value.euros)
+        self.seen.add(value)
+        self.by_city[value.city] = (self.by_city[value.city] or 0) + value.euros
+        yield ctx.get_current_key(), self.total.value(), len(list(self.seen)), dict(self.by_city.items()), value.city in self.by_city
+
+
+@pytest.mark.parametrize("parallelism", [1, 3])
+def test_states_belong_to_keys(sales: DataStream, parallelism: int) -> None:
+    found = collect(sales.key_by("shop").process(Remember()).set_parallelism(parallelism))
+    assert [entry for entry in found if entry[0] == "a"] == [
+        ("a", 5, 1, {"Ulm": 5}, True), ("a", 6, 2, {"Ulm": 6}, True), ("a", 8, 3, {"Ulm": 6, "Bonn": 2}, True),
+    ]
+    assert [entry for entry in found if entry[0] == "b"] == [("b", 7, 1, {"Bonn": 7}, True), ("b", 11, 2, {"Bonn": 11}, True)]
+
+
+def test_open_is_called_once_per_subtask(sales: DataStream) -> None:
+    opened: list[int] = []
+
+    class Open(Remember):
+        def open(self, runtime_context: RuntimeContext) -> None:
+            super().open(runtime_context)
+            opened.append(runtime_context.get_index_of_this_subtask())
+
+        def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Any:
+            return None
+
+    collect(sales.key_by("shop").process(Open()).set_parallelism(2))
+    assert sorted(opened) == [0, 1]
+
+
+class Idle(KeyedProcessFunction[Any, Any, Any]):
+    """Tells when a key has been silent for a second."""
+
+    def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Any:
+        ctx.timer_service().register_event_time_timer(ctx.timestamp() + 1_000)  # type: ignore[operator]
+
+    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Any:
+        assert ctx.time_domain() is TimeDomain.EVENT_TIME
+        assert ctx.timestamp() == timestamp
+        yield ctx.get_current_key(), timestamp
+
+
+def test_timers(sales: DataStream) -> None:
+    found = collect(sales.key_by("shop").process(Idle()))
+    assert found == [("a", 2_000), ("b", 3_000), ("a", 10_000), ("a", 13_000), ("b", 22_000)]
+
+
+def test_states_cannot_be_used_without_a_key(sales: DataStream) -> None:
+    class Wrong(KeyedProcessFunction[Any, Any, Any]):
+        def open(self, runtime_context: RuntimeContext) -> None:
+            runtime_context.get_state(ValueStateDescriptor("total")).value()
+
+        def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Any: ...
+
+    sales.key_by("shop").process(Wrong())
+    with pytest.raises(InvalidStateError, match="outside process_element"):
+        sales.get_execution_environment().execute()
+
+    class Plain(MapFunction[Any, Any]):
+        def open(self, runtime_context: RuntimeContext) -> None:
+            runtime_context.get_state(ValueStateDescriptor("total"))
+
+        def map(self, value: Any) -> Any: ...
+
+    sales.map(Plain())
+    with pytest.raises(InvalidStateError, match="call key_by before"):
+        sales.get_execution_environment().execute()
+
+
+def test_a_state_asked_for_in_two_ways(sales: DataStream) -> None:
+    class Wrong(KeyedProcessFunction[Any, Any, Any]):
+        def open(self, runtime_context: RuntimeContext) -> None:
+            runtime_context.get_state(ValueStateDescriptor("total", Types.LONG()))
+            runtime_context.get_state(ValueStateDescriptor("total", Types.STRING()))
+
+        def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Any: ...
+
+    sales.key_by("shop").process(Wrong())
+    with pytest.raises(InvalidStateError, match="'total' is asked for as"):
+        sales.get_execution_environment().execute()
+
+
+# ---- Windows ---------------------------------------------------------------------------------------------------------------------------------
+
+
+class Describe(ProcessWindowFunction[Any, Any, Any, TimeWindow]):
+    def process(self, key: Any, context: ProcessWindowFunction.Context, elements: Any) -> Any:
+        window = context.window()
+        yield key, window.start, window.end, [element[3] for element in elements]
+
+
+def test_tumbling_windows(sales: DataStream) -> None:
+    windowed = sales.key_by("shop").window(TumblingEventTimeWindows.of(Time.seconds(10)))
+    assert sorted(collect(windowed.process(Describe()))) == [("a", 0, 10_000, [5, 1]), ("a", 10_000, 20_000, [2]), ("b", 0, 10_000, [7]), ("b", 20_000, 30_000, [4])]
+    assert sorted((row.shop, row.euros) for row in collect(windowed.sum("euros"))) == [("a", 2), ("a", 6), ("b", 4), ("b", 7)]
+
+
+def test_window_functions_of_every_kind(sales: DataStream) -> None:
+    class Apply(WindowFunction[Any, Any, Any, TimeWindow]):
+        def apply(self, key: Any, window: TimeWindow, inputs: Any) -> Any:
+            yield key, window.max_timestamp(), len(list(inputs))
+
+    class Mean(AggregateFunction[Any, Any, Any]):
+        def create_accumulator(self) -> Any:
+            return 0, 0
+
+        def add(self, value: Any, accumulator: Any) -> Any:
+            return accumulator[0] + value.euros, accumulator[1] + 1
+
+        def get_result(self, accumulator: Any) -> Any:
+            return accumulator[0] / accumulator[1]
+
+        def merge(self, acc_a: Any, acc_b: Any) -> Any:
+            return acc_a[0] + acc_b[0], acc_a[1] + acc_b[1]
+
+    windowed = sales.key_by("shop").window(EventTimeSessionWindows.with_gap(Time.seconds(9)))
+    assert sorted(collect(windowed.apply(Apply()))) == [("a", 20_999, 3), ("b", 10_999, 1), ("b", 29_999, 1)]
+    assert sorted(collect(windowed.aggregate(Mean(), output_type=Types.DOUBLE()))) == [8 / 3, 4.0, 7.0]
+    found = collect(windowed.reduce(lambda x, y: Row(x.shop, x.city, x.t, x.euros + y.euros), Apply()))
+    assert sorted(found) == [("a", 20_999, 1), ("b", 10_999, 1), ("b", 29_999, 1)]
+
+
+def test_native_aggregates(sales: DataStream) -> None:
+    windowed = sales.key_by("shop").window(TumblingEventTimeWindows.of(Time.seconds(10)))
+    stream = windowed.agg(count().alias("n"), sum_("euros"), min_("euros"), max_("euros"), avg("euros").alias("mean"), count("city"))
+    names = ["shop", "window_start", "window_end", "n", "sum_euros", "min_euros", "max_euros", "mean", "count_city"]
+    assert stream.get_type().get_field_names() == names  # type: ignore[attr-defined]
+    start, end = Instant.of_epoch_milli(0), Instant.of_epoch_milli(10_000)
+    found = {(row.shop, row.window_end.to_epoch_milli()): list(row) for row in collect(stream)}
+    assert found["a", 10_000] == ["a", start, end, 2, 6, 1, 5, 3, 2]
+    assert len(found) == 4
+
+
+def test_native_aggregates_of_a_selected_key(sales: DataStream) -> None:
+    windowed = sales.key_by(lambda row: row.city.upper(), Types.STRING()).window(SlidingEventTimeWindows.of(Time.seconds(20), Time.seconds(10)))
+    found = collect(windowed.agg(sum_("euros").alias("total")))
+    assert sorted((row.key, row.window_start.to_epoch_milli(), row.total) for row in found) == [
+        ("BONN", -10_000, 7), ("BONN", 0, 9), ("BONN", 10_000, 6), ("BONN", 20_000, 4), ("ULM", -10_000, 6), ("ULM", 0, 6),
+    ]
+
+
+def test_native_aggregates_that_cannot_be(sales: DataStream) -> None:
+    windowed = sales.key_by("shop").count_window(2)
+    with pytest.raises(PlanError, match="did you mean 'euros'"):
+        windowed.agg(sum_("euro"))
+    with pytest.raises(PlanError, match="two aggregates are called"):
+        windowed.agg(count(), count())
+    with pytest.raises(TypeError, match="agg takes aggregates"):
+        windowed.agg("count")  # type: ignore[arg-type]
+
+
+def test_late_values(env: StreamExecutionEnvironment) -> None:
+    late = OutputTag("late", Types.TUPLE([Types.STRING(), Types.LONG()]))
+    values = [("a", 1_000), ("a", 25_000), ("a", 2_000), ("a", 26_000)]
+    env.set_buffer_timeout(0).configure({"millstream.batch.rows": 1})
+    strategy = WatermarkStrategy.for_monotonous_timestamps().with_timestamp_column(1)
+    stream = env.from_collection(values, late.type_info).assign_timestamps_and_watermarks(strategy)
+    windowed = stream.key_by(0).window(TumblingEventTimeWindows.of(Time.seconds(10))).side_output_late_data(late)
+    on_time, too_late = [], []
+    main = windowed.reduce(lambda x, y: (x[0], x[1] + y[1]))
+    main.add_sink(on_time.append)
+    main.get_side_output(late).add_sink(too_late.append)
+    env.execute()
+    assert (on_time, too_late) == ([("a", 1_000), ("a", 51_000)], [("a", 2_000)])
+
+
+def test_count_windows(env: StreamExecutionEnvironment) -> None:
+    numbers = env.from_collection(range(1, 8), Types.LONG()).key_by(lambda n: 0)
+    assert collect(numbers.count_window(3).reduce(lambda x, y: x + y)) == [6, 15]
+    assert collect(numbers.count_window(3, 2).reduce(lambda x, y: x + y)) == [6, 12, 18]
+
+
+def test_side_outputs_of_windows(sales: DataStream) -> None:
+    big = OutputTag("big", Types.LONG())
+
+    class Split(ProcessWindowFunction[Any, Any, Any, TimeWindow]):
+        def process(self, key: Any, context: ProcessWindowFunction.Context, elements: Any) -> Any:
+            total = sum(element.euros for element in elements)
+            yield (big, total) if total > 5 else total
+
+    main = sales.key_by("shop").window(TumblingEventTimeWindows.of(Time.seconds(10))).process(Split(), Types.LONG())
+    both = main.map(lambda n: ("small", n)).union(main.get_side_output(big).map(lambda n: ("big", n)))
+    assert sorted(collect(both)) == [("big", 6), ("big", 7), ("small", 2), ("small", 4)]
+
+
+# ---- Building --------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_keyed_streams_are_no_operators(sales: DataStream) -> None:
+    keyed = sales.key_by("shop")
+    for mistake in (lambda: keyed.name("x"), lambda: keyed.set_parallelism(2), keyed.rebalance, keyed.shuffle, lambda: keyed.uid("x")):
+        with pytest.raises(InvalidStateError, match="key"):
+            mistake()
+    assert keyed.key_by("city").get_key_type() == Types.STRING()
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda sales: sales.key_by("sop"), PlanError, "did you mean 'shop'"),
+        (lambda sales: sales.key_by(9), PlanError, "positions are 0 to 3"),
+        (lambda sales: sales.key_by(None), TypeError, "key_by takes a KeySelector or a function"),
+        (lambda sales: sales.key_by("shop").sum("euro"), PlanError, "did you mean 'euros'"),
+        (lambda sales: sales.key_by("shop").sum("city"), PlanError, "'city' is no number"),
+        (lambda sales: sales.key_by("shop").sum(1.5), TypeError, "a name or a position"),
+        (lambda sales: sales.key_by("shop").process(lambda value, ctx: None), TypeError, "KeyedProcessFunction"),
+        (lambda sales: sales.process(Remember()), TypeError, "key_by comes before"),
+        (lambda sales: sales.key_by("shop").window(TumblingEventTimeWindows), TypeError, r"TumblingEventTimeWindows.of\(\.\.\.\)"),
+        (lambda sales: sales.key_by("shop").count_window(2).aggregate(sum), TypeError, "AggregateFunction"),
+        (lambda sales: sales.key_by("shop").count_window(2).process(Remember()), TypeError, "ProcessWindowFunction"),
+        (lambda sales: sales.key_by("shop").count_window(2).trigger(None), UnsupportedError, "triggers"),
+        (lambda sales: sales.key_by(ByShop), TypeError, r"write ByShop\(\)"),
+        (lambda sales: sales.select("euro"), PlanError, "did you mean 'euros'"),
+        (lambda sales: sales.project(4), PlanError, "positions are 0 to 3"),
+        (lambda sales: sales.map(7), TypeError, "map takes a MapFunction or a function, not 7 of type int"),
+    ],
+)
+def test_mistakes_are_told_where_they_are_made(sales: DataStream, make: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        make(sales)
+
+
+def test_allowed_lateness_fires_again(env: StreamExecutionEnvironment) -> None:
+    values = [("a", 1_000), ("a", 11_000), ("a", 2_000), ("a", 16_000), ("a", 3_000)]
+    env.set_buffer_timeout(0).configure({"millstream.batch.rows": 1})
+    strategy = WatermarkStrategy.for_monotonous_timestamps().with_timestamp_column(1)
+    stream = env.from_collection(values, Types.TUPLE([Types.STRING(), Types.LONG()])).assign_timestamps_and_watermarks(strategy)
+    windowed = stream.key_by(0).window(TumblingEventTimeWindows.of(Time.seconds(10))).allowed_lateness(Duration.of_seconds(5))
+    found = collect(windowed.reduce(lambda x, y: (x[0], x[1] + y[1])))
+    # 2,000 comes at watermark 10,999: late, but allowed. 3,000 comes at 15,999, when the window is gone.
+    assert found == [("a", 1_000), ("a", 3_000), ("a", 27_000)]
