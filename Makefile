@@ -8,7 +8,9 @@ FIRST_SEED ?= 0
 SWIFT_BUILD := swift build -c release --product millstream -Xswiftc -static-stdlib \
 	-Xlinker --version-script=$(CURDIR)/scripts/exports.map -Xlinker --gc-sections -Xlinker -soname=libmillstream.so
 # The tests run the same release code as the library; a scratch path of their own keeps the two sets of flags apart.
-SWIFT_TEST := swift test -c release --scratch-path .build/test
+SWIFT_TEST := timeout --kill-after=10 1500 swift test -c release --scratch-path .build/test
+# A test that hangs ends the run with every thread's stack, instead of keeping CI for hours.
+PYTEST := .venv/bin/python -m pytest -q --timeout=300 --timeout-method=thread
 LIBRARY := python/src/millstream/libmillstream.so
 SWIFT_SOURCES := $(shell find Sources include -type f 2>/dev/null) Package.swift
 NATIVE_SOURCES := $(shell find python/src/native -type f 2>/dev/null) include/millstream.h
@@ -40,7 +42,7 @@ test: build lint test-swift test-c test-python
 # The everyday loop: everything that ends quickly.
 test-fast: build
 	@$(SWIFT_TEST) --quiet
-	@.venv/bin/python -m pytest -q -m "not slow" tests/python
+	@$(PYTEST) -m "not slow" tests/python
 
 test-swift: setup
 	@echo "test: Swift"
@@ -48,7 +50,7 @@ test-swift: setup
 
 test-python: build
 	@echo "test: Python, documentation and examples"
-	@.venv/bin/python -m pytest -q tests/python
+	@$(PYTEST) tests/python
 
 test-c: build
 	@echo "test: C"

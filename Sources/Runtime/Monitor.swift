@@ -7,6 +7,11 @@ final class Monitor: @unchecked Sendable {
 
     init() {
         pthread_mutex_init(mutex, nil)
+        Monitor.initialize(condition)
+    }
+
+    /// Makes a condition on the monotonic clock.
+    static func initialize(_ condition: UnsafeMutablePointer<pthread_cond_t>) {
         var attributes = pthread_condattr_t()
         pthread_condattr_init(&attributes)
         pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
@@ -23,16 +28,20 @@ final class Monitor: @unchecked Sendable {
 
     func lock() { pthread_mutex_lock(mutex) }
     func unlock() { pthread_mutex_unlock(mutex) }
-    func signal() { pthread_cond_signal(condition) }
     func broadcast() { pthread_cond_broadcast(condition) }
 
     /// Waits for a broadcast; false when the deadline (nil: none) has passed.
     func wait(until deadline: timespec?) -> Bool {
-        guard var deadline else {
+        wait(at: condition, until: deadline)
+    }
+
+    /// The same at a condition of the caller's.
+    func wait(at condition: UnsafeMutablePointer<pthread_cond_t>, until deadline: timespec?) -> Bool {
+        guard var time = deadline else {
             pthread_cond_wait(condition, mutex)
             return true
         }
-        return pthread_cond_timedwait(condition, mutex, &deadline) != ETIMEDOUT
+        return pthread_cond_timedwait(condition, mutex, &time) != ETIMEDOUT
     }
 
     /// A point of the monotonic clock.

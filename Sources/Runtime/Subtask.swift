@@ -69,37 +69,23 @@ final class Subtask: Wakeable, @unchecked Sendable {
     var queuedByteCount: Int { gate?.queuedByteCount ?? 0 }
 
     /// From any thread: there may be something to do.
-    func wake() {
-        var current = phase.load(ordering: .relaxed)
-        while true {
-            let next: Int
-            switch current {
-            case Phase.idle: next = Phase.queued
-            case Phase.running: next = Phase.runningAndWoken
-            default: return
-            }
-            let (exchanged, original) = phase.compareExchange(expected: current, desired: next, ordering: .acquiringAndReleasing)
-            if exchanged {
-                if next == Phase.queued { scheduler.enqueue(self) }
-                return
-            }
-            current = original
-        }
-    }
+    func wake() { if becomeQueued() { scheduler.enqueue(self) } }
 
-    /// For a scheduler whose deadline has come: true if the subtask slept and is now to be run. One that is still on its way to sleep (its deadline was at once)
-    /// is told to run again instead: otherwise nobody would ever wake it.
+    /// True if the subtask slept: the caller enqueues it. One that runs, or is on its way to sleep, is told to run again instead.
+    ///
+    /// Every path but the last writes the phase, also where it stays the same: `run` then finds that write when it takes the phase, and with it whatever
+    /// the caller did before. A plain read could see `queued` while `run` has begun and looked in vain already, and nobody would ever wake the subtask.
     func becomeQueued() -> Bool {
         var current = phase.load(ordering: .relaxed)
         while true {
             let next: Int
             switch current {
-            case Phase.idle: next = Phase.queued
-            case Phase.running: next = Phase.runningAndWoken
+            case Phase.idle, Phase.queued: next = Phase.queued
+            case Phase.running, Phase.runningAndWoken: next = Phase.runningAndWoken
             default: return false
             }
             let (exchanged, original) = phase.compareExchange(expected: current, desired: next, ordering: .acquiringAndReleasing)
-            if exchanged { return next == Phase.queued }
+            if exchanged { return current == Phase.idle }
             current = original
         }
     }
@@ -112,7 +98,7 @@ final class Subtask: Wakeable, @unchecked Sendable {
 
     /// One turn. Called by the scheduler alone.
     func run() {
-        phase.store(Phase.running, ordering: .relaxed)
+        _ = phase.exchange(Phase.running, ordering: .acquiringAndReleasing)
         let start = clock.monotonicNanoseconds()
         if let blockedSince { links[0].metrics.backPressuredNanoseconds.add(Int(start &- blockedSince)) }
         blockedSince = nil
@@ -131,13 +117,13 @@ final class Subtask: Wakeable, @unchecked Sendable {
             if scheduled != nil { scheduler.forget(self) }
             owner?.subtaskEnded(self)
         case .again:
-            phase.store(Phase.queued, ordering: .releasing)
+            _ = phase.exchange(Phase.queued, ordering: .acquiringAndReleasing)
             scheduler.enqueue(self)
         case .sleep(let deadline):
             register(deadline)
             let slept = phase.compareExchange(expected: Phase.running, desired: Phase.idle, ordering: .acquiringAndReleasing).exchanged
             if !slept {
-                phase.store(Phase.queued, ordering: .releasing)
+                _ = phase.exchange(Phase.queued, ordering: .acquiringAndReleasing)
                 scheduler.enqueue(self)
             }
         }
