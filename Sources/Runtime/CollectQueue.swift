@@ -14,10 +14,18 @@ public final class CollectQueue: CollectTarget, @unchecked Sendable {
         case end
     }
 
+    /// Rows that are worth waking the owner for, and how long fewer wait behind the last that it took: a job that gives a few rows per batch would otherwise
+    /// wake it, and make it fight for the host's lock, at every batch.
+    private static let rowCountWorthwhile = 4096
+    private static let lingerNanoseconds: Int64 = 5_000_000
+
     private let monitor = Monitor()
     private var batches: [(batch: Batch, byteCount: Int)] = []
     private var byteCount = 0
+    private var rowCount = 0
     private var hasEnded = false
+    private var isLingering = false
+    private var lastTaken: Int64 = 0
     private var waiting: [@Sendable () -> Void] = []
 
     public init() {}
@@ -33,9 +41,12 @@ public final class CollectQueue: CollectTarget, @unchecked Sendable {
         }
         batches.append((batch, size))
         byteCount += size
-        monitor.broadcast()
+        rowCount += batch.count
+        if !isLingering || isWorthwhile { monitor.broadcast() }
         return true
     }
+
+    private var isWorthwhile: Bool { rowCount >= Self.rowCountWorthwhile || byteCount >= Self.byteCountLimit / 2 || hasEnded }
 
     /// The next rows, waiting at most so long (nil: for ever).
     public func next(timeoutNanoseconds: Int64?) -> Item {
@@ -51,17 +62,47 @@ public final class CollectQueue: CollectTarget, @unchecked Sendable {
                 return .nothingYet
             }
         }
-        let first = batches.removeFirst()
-        byteCount -= first.byteCount
+        if timeoutNanoseconds != 0 { linger() }
+        let item = take()
+        lastTaken = Monitor.now()
         var notified: [@Sendable () -> Void] = []
         if byteCount <= Self.byteCountLimit / 2 { swap(&notified, &waiting) }
         monitor.unlock()
         for notify in notified { notify() }
-        return .batch(first.batch)
+        return .batch(item)
+    }
+
+    /// Waits a moment for more, where rows have just been taken and few have come since.
+    private func linger() {
+        let left = lastTaken.addingSaturating(Self.lingerNanoseconds) &- Monitor.now()
+        guard left > 0, !isWorthwhile else { return }
+        let deadline = Monitor.deadline(after: left)
+        isLingering = true
+        while !isWorthwhile, monitor.wait(until: deadline) {}
+        isLingering = false
+    }
+
+    /// The first batches as one, up to a full batch; there is at least one.
+    private func take() -> Batch {
+        var count = 0
+        var rows = 0
+        while count < batches.count, count == 0 || rows + batches[count].batch.count <= Self.rowCountWorthwhile {
+            rows += batches[count].batch.count
+            count += 1
+        }
+        let joined = count == 1 ? nil : try? Batch.concat(batches[..<count].map(\.batch))
+        if joined == nil { count = 1 }
+        let first = batches[0].batch
+        for entry in batches[..<count] {
+            byteCount -= entry.byteCount
+            rowCount -= entry.batch.count
+        }
+        batches.removeFirst(count)
+        return joined ?? first
     }
 
     /// No more rows come; those at hand stay.
-    func end() {
+    public func end() {
         monitor.lock()
         hasEnded = true
         let notified = waiting

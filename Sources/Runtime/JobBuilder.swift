@@ -114,7 +114,7 @@ struct JobBuilder {
                         source: made.source, enumerator: made.enumerator, context: context, rowCountLimit: plan.configuration.batchRowCountLimit)
                 }
                 let subtask = Subtask(
-                    number: result.subtasks.count, name: task.name, index: SubtaskIndex(index), callsHost: task.callsHost, clock: clock,
+                    number: result.subtasks.count, name: task.name, index: SubtaskIndex(index), takesHostTurns: task.takesHostTurns, clock: clock,
                     scheduler: scheduler, owner: job, links: links, writers: writers, gate: gate, source: input)
                 target.subtask = subtask
                 result.subtasks.append(subtask)

@@ -30,6 +30,10 @@ struct JobGraph {
         var bufferTimeoutMilliseconds: Int64
         /// Whether a step calls into the host.
         var callsHost = false
+        /// Whether the head decodes files, which takes as long as the host's functions behind it, and can be done beside others'.
+        var decodesFiles = false
+        /// Whether the time of the task goes to the host: such tasks do not run beside each other.
+        var takesHostTurns: Bool { callsHost && !decodesFiles }
 
         var name: String { steps.map(\.node.name).joined(separator: " -> ") }
     }
@@ -224,12 +228,26 @@ struct Lowering {
 
     // MARK: Chains
 
-    /// The only edge into a node, if it may be chained over.
+    /// The only edge into a node, if it may be chained over: a forward one.
     private func chainableEdge(into index: Int) -> Edge? {
+        guard let edge = onlyEdge(into: index), case .forward = edge.partitioning else { return nil }
+        return edge
+    }
+
+    /// The only edge into a node, if it has one channel, whatever its partitioning, and both its ends call the host. These could not run at once: a chain saves
+    /// the way over the exchange, and loses nothing.
+    private func singleChannelEdge(into index: Int, behind isTakingTurns: (Int) -> Bool) -> Edge? {
+        guard parallelism[index] == 1, callsHost(plan.nodes[index]), let edge = onlyEdge(into: index), parallelism[edge.source.value] == 1 else { return nil }
+        // A partitioner of the user's own is called, whatever it can choose from.
+        if case .custom = edge.partitioning { return nil }
+        return isTakingTurns(edge.source.value) ? edge : nil
+    }
+
+    /// The only edge into a node whose chaining nobody forbids.
+    private func onlyEdge(into index: Int) -> Edge? {
         let node = plan.nodes[index]
         guard plan.configuration.isChainingEnabled, edges[index].count == 1, edges[index][0].count == 1, node.chaining == .always else { return nil }
         let edge = edges[index][0][0]
-        guard case .forward = edge.partitioning else { return nil }
         let source = plan.nodes[edge.source.value]
         guard source.chaining != .never, maxParallelism[edge.source.value] == maxParallelism[index] || !isKeyed(index),
             source.slotSharingGroup == node.slotSharingGroup || node.slotSharingGroup == nil
@@ -294,7 +312,8 @@ struct Lowering {
         var entries: [(consumer: Int, input: Int, edge: Edge)] = []
         for index in plan.nodes.indices where joinedInto[index] == index && !isUnion(index) {
             let step = makeStep(index)
-            if let edge = chainableEdge(into: index), let upstream = place[edge.source.value],
+            let edge = chainableEdge(into: index) ?? singleChannelEdge(into: index) { place[$0].map { graph.tasks[$0.task].takesHostTurns } ?? false }
+            if let edge, let upstream = place[edge.source.value],
                 graph.tasks[upstream.task].steps.count < Self.chainLengthMax
             {
                 let number = graph.tasks[upstream.task].steps.count
@@ -313,6 +332,7 @@ struct Lowering {
             }
             guard let at = place[index] else { continue }
             if callsHost(plan.nodes[index]) { graph.tasks[at.task].callsHost = true }
+            if case .source(let source) = plan.nodes[index].operation, case .files = source.kind { graph.tasks[at.task].decodesFiles = true }
             if let assigner = sourceAssigner(index) {
                 // A source's own watermark strategy is an operator right behind it.
                 let number = graph.tasks[at.task].steps.count

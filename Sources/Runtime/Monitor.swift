@@ -44,6 +44,13 @@ final class Monitor: @unchecked Sendable {
         return pthread_cond_timedwait(condition, mutex, &time) != ETIMEDOUT
     }
 
+    /// The monotonic clock, in nanoseconds.
+    static func now() -> Int64 {
+        var now = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &now)
+        return Int64(now.tv_sec) &* 1_000_000_000 &+ Int64(now.tv_nsec)
+    }
+
     /// A point of the monotonic clock.
     static func deadline(after nanoseconds: Int64) -> timespec {
         var now = timespec()

@@ -27,7 +27,7 @@ final class Subtask: Wakeable, @unchecked Sendable {
     let number: Int
     let name: String
     let index: SubtaskIndex
-    let callsHost: Bool
+    let takesHostTurns: Bool
     private let clock: any Clock
     private unowned let scheduler: any Scheduler
     private weak var owner: (any SubtaskOwner)?
@@ -46,13 +46,13 @@ final class Subtask: Wakeable, @unchecked Sendable {
     private var blockedSince: Int64?
 
     init(
-        number: Int, name: String, index: SubtaskIndex, callsHost: Bool, clock: any Clock, scheduler: any Scheduler, owner: any SubtaskOwner,
+        number: Int, name: String, index: SubtaskIndex, takesHostTurns: Bool, clock: any Clock, scheduler: any Scheduler, owner: any SubtaskOwner,
         links: [ChainLink], writers: [ExchangeWriter], gate: InputGate?, source: SourceInput?
     ) {
         self.number = number
         self.name = name
         self.index = index
-        self.callsHost = callsHost
+        self.takesHostTurns = takesHostTurns
         self.clock = clock
         self.scheduler = scheduler
         self.owner = owner

@@ -56,7 +56,7 @@ final class WorkerPool: Scheduler, @unchecked Sendable {
         startThreads()
         runnable.append(subtask)
         // One that has to wait for the host is seen by who has the host, or by who watches it.
-        if !(subtask.callsHost && hostRunning > 0 && watcherCount > 0) { wakeOne() }
+        if !(subtask.takesHostTurns && hostRunning > 0 && watcherCount > 0) { wakeOne() }
         monitor.unlock()
     }
 
@@ -113,14 +113,14 @@ final class WorkerPool: Scheduler, @unchecked Sendable {
                 park(space)
                 continue
             }
-            if subtask.callsHost {
+            if subtask.takesHostTurns {
                 hostRunning += 1
                 lastHostStart = clock.monotonicNanoseconds()
             }
             monitor.unlock()
             subtask.run()
             monitor.lock()
-            if subtask.callsHost { hostRunning -= 1 }
+            if subtask.takesHostTurns { hostRunning -= 1 }
         }
         monitor.unlock()
     }
@@ -129,8 +129,8 @@ final class WorkerPool: Scheduler, @unchecked Sendable {
     private func takeRunnable() -> Subtask? {
         guard runnableStart < runnable.count else { return nil }
         var place = runnableStart
-        if runnable[place].callsHost, hostRunning > 0, hostIsFree() > clock.monotonicNanoseconds() {
-            guard let other = runnable[runnableStart...].firstIndex(where: { !$0.callsHost }) else { return nil }
+        if runnable[place].takesHostTurns, hostRunning > 0, hostIsFree() > clock.monotonicNanoseconds() {
+            guard let other = runnable[runnableStart...].firstIndex(where: { !$0.takesHostTurns }) else { return nil }
             place = other
         }
         let subtask = runnable[place]

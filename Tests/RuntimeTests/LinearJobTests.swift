@@ -55,6 +55,41 @@ struct LinearJobTests {
         #expect(engine.shutdown(timeoutNanoseconds: 1_000_000_000))
     }
 
+    @Test("Small batches wait a moment for each other, and stay in order")
+    func collectingJoinsSmallBatches() {
+        let queue = CollectQueue()
+        func offer(_ values: ClosedRange<Int64>) {
+            let column = Column(type: .bigInt.notNull, count: values.count, values: Buffer.copying(Array(values)))
+            let isTaken = queue.offer(Batch(schema: .scalar(.bigInt.notNull), columns: [column], count: values.count)) {}
+            #expect(isTaken)
+        }
+        var sizes: [Int] = []
+        var all: [Int64] = []
+        func take() {
+            guard case .batch(let batch) = queue.next(timeoutNanoseconds: 10_000_000_000) else {
+                Issue.record("no rows")
+                return
+            }
+            sizes.append(batch.count)
+            all += Self.values(batch)
+        }
+        offer(1...3)
+        take()
+        for first in stride(from: Int64(4), to: 64, by: 3) { offer(first...first + 2) }
+        take()
+        offer(64...10_000)
+        offer(10_001...10_002)
+        queue.end()
+        take()
+        take()
+        #expect(sizes == [3, 60, 9937, 2])
+        #expect(all == Array(1...10_002))
+        guard case .end = queue.next(timeoutNanoseconds: nil) else {
+            Issue.record("more rows")
+            return
+        }
+    }
+
     @Test("Every number arrives exactly once, in the simulation", arguments: 0..<100)
     func simulated(seed: UInt64) throws {
         var hashes: [UInt64] = []
