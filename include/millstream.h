@@ -403,6 +403,11 @@ typedef struct millstream_watermarks {
     millstream_function *generator;
     /* -1: never idle. */
     int64_t idle_timeout;
+    /* 0: none. Else by how many milliseconds a row's timestamp may be ahead of the clock. A row that is further ahead does not move the watermark, and
+     * leaves the stream: one far-future timestamp would make all that follows late. */
+    int64_t max_future_drift;
+    /* The tag of the side output for such rows (declared by the call itself, of the stream's type); NULL: they are counted and dropped. */
+    const char *future_output;
 } millstream_watermarks;
 
 /* All sources: `watermarks` may be NULL. */

@@ -97,7 +97,8 @@ public func millstream_assign_timestamps(
         guard let request = try WatermarkRequest.read(watermarks) else { throw MillstreamError(.invalidArgument, "watermarks is NULL") }
         try addOperator(environment, input, node) { editor, input throws(MillstreamError) in
             OperatorDescription(
-                name: "Timestamps/Watermarks", operation: .assignTimestamps(try request.bind(input.schema, &editor)), output: input.schema)
+                name: "Timestamps/Watermarks", operation: .assignTimestamps(try request.bind(input.schema, &editor)), output: input.schema,
+                sideOutputs: request.sideOutputs(input.schema))
         }
     }
 }

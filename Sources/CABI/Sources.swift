@@ -13,7 +13,8 @@ private func addSource(
     result.pointee = try box.edit { editor throws(MillstreamError) in
         let (name, kind, schema) = try describe(&editor)
         let description = try request?.bind(schema, &editor)
-        return try editor.add(name, [], .source(SourceDescription(kind, watermarks: description)), schema)
+        return try editor.add(
+            name, [], .source(SourceDescription(kind, watermarks: description)), schema, sideOutputs: request?.sideOutputs(schema) ?? [])
     }
 }
 

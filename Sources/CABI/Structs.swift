@@ -20,7 +20,11 @@ extension SizedStruct {
 extension millstream_host_objects: SizedStruct { static var structName: String { "millstream_host_objects" } }
 extension millstream_input: SizedStruct { static var structName: String { "millstream_input" } }
 extension millstream_function_options: SizedStruct { static var structName: String { "millstream_function_options" } }
-extension millstream_watermarks: SizedStruct { static var structName: String { "millstream_watermarks" } }
+extension millstream_watermarks: SizedStruct {
+    static var structName: String { "millstream_watermarks" }
+    /// Without max_future_drift and future_output.
+    static var olderSizes: [Int] { [40] }
+}
 extension millstream_window: SizedStruct { static var structName: String { "millstream_window" } }
 
 /// No struct of ours will ever be so large; bounds what is read of a struct with a wild size.

@@ -9,6 +9,7 @@ struct WatermarkRequest {
     let outOfOrderness: Int64?
     let generator: FunctionDefinition?
     let idleTimeout: Int64?
+    let maxFutureDrift: WatermarkDescription.MaxFutureDrift?
 
     /// nil for NULL.
     static func read(_ pointer: UnsafePointer<millstream_watermarks>?) throws(MillstreamError) -> WatermarkRequest? {
@@ -33,6 +34,16 @@ struct WatermarkRequest {
         if generator != nil, watermarks.out_of_orderness >= 0 {
             throw MillstreamError(.configuration, "watermarks come from out_of_orderness or from a generator, not from both")
         }
+        guard watermarks.max_future_drift >= 0 else {
+            throw MillstreamError(
+                .configuration, "max_future_drift is \(watermarks.max_future_drift) milliseconds; it is never negative", hint: "Give 0 for no bound.")
+        }
+        if watermarks.future_output != nil, watermarks.max_future_drift == 0 {
+            throw MillstreamError(.configuration, "there is a future_output, but no max_future_drift beyond which rows go there")
+        }
+        let futureOutput = watermarks.future_output == nil ? nil : try readName(watermarks.future_output, "future_output")
+        maxFutureDrift = watermarks.max_future_drift == 0
+            ? nil : WatermarkDescription.MaxFutureDrift(milliseconds: watermarks.max_future_drift, sideOutput: futureOutput)
         column = watermarks.timestamp_column < 0 ? nil : Int(watermarks.timestamp_column)
         outOfOrderness = watermarks.out_of_orderness < 0 ? nil : watermarks.out_of_orderness
         idleTimeout = watermarks.idle_timeout < 0 ? nil : watermarks.idle_timeout
@@ -40,7 +51,7 @@ struct WatermarkRequest {
 
     /// The strategy over rows of `schema`. Throws `plan` where the column holds no time.
     func bind(_ schema: Schema, _ editor: inout EnvironmentEditor) throws(MillstreamError) -> WatermarkDescription {
-        var description = WatermarkDescription(idleTimeoutMilliseconds: idleTimeout)
+        var description = WatermarkDescription(idleTimeoutMilliseconds: idleTimeout, maxFutureDrift: maxFutureDrift)
         if let column {
             try requireTime(column, schema)
             description.timestamps = .column(column)
@@ -49,6 +60,11 @@ struct WatermarkRequest {
         if let outOfOrderness { description.generator = .boundedOutOfOrderness(milliseconds: outOfOrderness) }
         if let generator { description.generator = .host(editor.bind(generator)) }
         return description
+    }
+
+    /// The side output for rows that are too far ahead, over rows of `schema`.
+    func sideOutputs(_ schema: Schema) -> [SideOutput] {
+        maxFutureDrift?.sideOutput.map { [SideOutput(name: $0, schema: schema)] } ?? []
     }
 
     private func requireTime(_ column: Int, _ schema: Schema) throws(MillstreamError) {

@@ -21,6 +21,10 @@ public final class OperatorMetrics: Sendable {
     public let lateRecords = Counter()
     /// Of the late rows, those that nobody received.
     public let lateRecordsDropped = Counter()
+    /// Rows whose timestamp was further ahead of the clock than the strategy's bound, and that were dropped or sent to a side output.
+    public let futureRecords = Counter()
+    /// Of those, the ones that nobody received.
+    public let futureRecordsDropped = Counter()
     /// Rows of a source that did not decode and were skipped because the user asked for it.
     public let malformedRecords = Counter()
     /// The last watermark that came in, `Int64.min` before the first.

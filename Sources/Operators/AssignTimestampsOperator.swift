@@ -6,6 +6,9 @@ import Plan
 ///
 /// Watermarks are due by data (`BoundedOutOfOrdernessWatermarks`): a batch is cut where one is due. When the input has been quiet for an interval of processing
 /// time, the exact watermark goes out. Watermarks that come in are dropped, but for the last one, at the end of input.
+///
+/// With a bound on future drift, rows whose time is further ahead of the clock leave the stream before they are seen by the generator: one wrong clock at
+/// a producer would otherwise make everything late.
 final class AssignTimestampsOperator: Operator {
     private let description: WatermarkDescription
     private var timestampFunction: HostCaller?
@@ -61,8 +64,35 @@ final class AssignTimestampsOperator: Operator {
         var timed = try batch.compacted()
         timed.timestamps = try timestamps(timed)
         rowsBefore += Int64(batch.count)
+        if let bound = description.maxFutureDrift {
+            timed = try withoutFuture(timed, bound, output)
+            if timed.isEmpty { return .done }
+        }
         pending = timed
         return try resume(output: output)
+    }
+
+    /// The rows that are not too far ahead of the clock; the others go to the side output, or nowhere. A batch without any stays as it is.
+    private func withoutFuture(
+        _ batch: Batch, _ bound: WatermarkDescription.MaxFutureDrift, _ output: any Output
+    ) throws(MillstreamError) -> Batch {
+        guard let context, let times = batch.timestamps else { return batch }
+        let last = context.clock.now().milliseconds.addingSaturating(bound.milliseconds)
+        let rows = UnsafeBufferPointer(start: UnsafePointer(times.pointer(as: Int64.self)), count: batch.count)
+        let futureCount = countAbove(rows, last)
+        guard futureCount > 0 else { return batch }
+        let (kept, future) = splitAbove(rows, last, count: futureCount)
+        withExtendedLifetime(times) {}
+        context.metrics.futureRecords.add(futureCount)
+        if let tag = bound.sideOutput {
+            var side = try batch.selecting(future).compacted()
+            side.columns = Array(side.columns.prefix(side.schema.fields.count))
+            side.keyHashes = nil
+            try output.emit(side, to: SideOutputID(tag))
+        } else {
+            context.metrics.futureRecordsDropped.add(futureCount)
+        }
+        return try batch.selecting(kept).compacted()
     }
 
     func resume(output: any Output) throws(MillstreamError) -> Progress {
@@ -179,6 +209,33 @@ private func toMilliseconds(_ source: UnsafePointer<Int64>, _ count: Int, perSec
             target[row] = overflow ? (source[row] < 0 ? .min + 1 : .max) : product
         }
     }
+}
+
+/// How many times are after `last`: one comparison a row, without a branch.
+private func countAbove(_ times: UnsafeBufferPointer<Int64>, _ last: Int64) -> Int {
+    var count = 0
+    for time in times { count &+= time > last ? 1 : 0 }
+    return count
+}
+
+/// The rows up to `last` and the `count` ones after it, each in order.
+private func splitAbove(_ times: UnsafeBufferPointer<Int64>, _ last: Int64, count: Int) -> (kept: Selection, above: Selection) {
+    let keptCount = times.count - count
+    // One place more than each holds: every row is written to both, and the next one overwrites what did not belong.
+    let kept = Buffer(byteCount: 4 * (keptCount + 1))
+    let above = Buffer(byteCount: 4 * (count + 1))
+    let keptRows = kept.pointer(as: Int32.self)
+    let aboveRows = above.pointer(as: Int32.self)
+    var keptPlace = 0
+    var abovePlace = 0
+    for (row, time) in times.enumerated() {
+        keptRows[keptPlace] = Int32(truncatingIfNeeded: row)
+        aboveRows[abovePlace] = Int32(truncatingIfNeeded: row)
+        let isAbove = time > last ? 1 : 0
+        abovePlace &+= isAbove
+        keptPlace &+= 1 &- isAbove
+    }
+    return (Selection(buffer: kept, count: keptCount), Selection(buffer: above, count: count))
 }
 
 extension DataType {

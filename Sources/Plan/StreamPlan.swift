@@ -158,11 +158,28 @@ public struct WatermarkDescription: Sendable {
         case boundedOutOfOrderness(milliseconds: Int64)
         case host(BindingID)
     }
+    /// A bound on how far a row's time may be ahead of the clock.
+    public struct MaxFutureDrift: Sendable {
+        /// At least 1.
+        public var milliseconds: Int64
+        /// The tag of the side output for rows beyond it; nil: they are counted and dropped.
+        public var sideOutput: String?
+
+        public init(milliseconds: Int64, sideOutput: String? = nil) {
+            self.milliseconds = milliseconds
+            self.sideOutput = sideOutput
+        }
+    }
     public var timestamps: Timestamps
     public var generator: Generator
     public var idleTimeoutMilliseconds: Int64?
+    /// nil: any time is taken, and moves the watermark.
+    public var maxFutureDrift: MaxFutureDrift?
 
-    public init(timestamps: Timestamps = .keep, generator: Generator = .none, idleTimeoutMilliseconds: Int64? = nil) {
+    public init(
+        timestamps: Timestamps = .keep, generator: Generator = .none, idleTimeoutMilliseconds: Int64? = nil, maxFutureDrift: MaxFutureDrift? = nil
+    ) {
+        self.maxFutureDrift = maxFutureDrift
         self.timestamps = timestamps
         self.generator = generator
         self.idleTimeoutMilliseconds = idleTimeoutMilliseconds

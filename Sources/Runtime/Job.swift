@@ -203,6 +203,7 @@ public struct OperatorStatistics: Sendable {
                 ("numRecordsIn", metrics.recordsIn.value), ("numRecordsOut", metrics.recordsOut.value),
                 ("numBytesIn", metrics.bytesIn.value), ("numBytesOut", metrics.bytesOut.value), ("numBatchesIn", metrics.batchesIn.value),
                 ("numLateRecords", metrics.lateRecords.value), ("numLateRecordsDropped", metrics.lateRecordsDropped.value),
+                ("numFutureRecords", metrics.futureRecords.value), ("numFutureRecordsDropped", metrics.futureRecordsDropped.value),
                 ("numMalformedRecords", metrics.malformedRecords.value), ("numTimersDropped", metrics.timersDropped.value),
                 ("currentInputWatermark", metrics.currentInputWatermark.value),
                 ("currentOutputWatermark", metrics.currentOutputWatermark.value), ("busyNanoseconds", metrics.busyNanoseconds.value),

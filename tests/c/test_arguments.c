@@ -140,7 +140,7 @@ static void nodes(void) {
 
 static void watermarks(void) {
     millstream_node node;
-    millstream_watermarks good = {sizeof good, 0, NULL, 1000, NULL, -1};
+    millstream_watermarks good = {.struct_size = sizeof good, .out_of_orderness = 1000, .idle_timeout = -1};
     OK(millstream_source_sequence(environment, 0, 9, &good, &node, &error));
     millstream_watermarks wrong = good;
     wrong.timestamp_column = 1;
@@ -151,6 +151,20 @@ static void watermarks(void) {
     wrong = good;
     wrong.idle_timeout = 0;
     FAILS(MILLSTREAM_CONFIGURATION, "idle_timeout", millstream_source_sequence(environment, 0, 9, &wrong, &node, &error));
+    wrong = good;
+    wrong.max_future_drift = -1;
+    FAILS(MILLSTREAM_CONFIGURATION, "max_future_drift", millstream_source_sequence(environment, 0, 9, &wrong, &node, &error));
+    wrong = good;
+    wrong.future_output = "ahead";
+    FAILS(MILLSTREAM_CONFIGURATION, "max_future_drift", millstream_source_sequence(environment, 0, 9, &wrong, &node, &error));
+    wrong.max_future_drift = 1;
+    wrong.future_output = "";
+    FAILS(MILLSTREAM_INVALID_ARGUMENT, "future_output", millstream_source_sequence(environment, 0, 9, &wrong, &node, &error));
+    /* A program built before max_future_drift has no such fields: whatever stands behind its struct is not read. */
+    wrong.struct_size = offsetof(millstream_watermarks, max_future_drift);
+    OK(millstream_source_sequence(environment, 0, 9, &wrong, &node, &error));
+    wrong.struct_size -= 8;
+    FAILS(MILLSTREAM_INVALID_ARGUMENT, "struct_size", millstream_source_sequence(environment, 0, 9, &wrong, &node, &error));
     wrong = good;
     wrong.timestamps = (void *)environment;
     FAILS(MILLSTREAM_INVALID_HANDLE, NULL, millstream_source_sequence(environment, 0, 9, &wrong, &node, &error));

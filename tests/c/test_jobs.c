@@ -307,6 +307,48 @@ static void ends(void) {
     stop(job);
 }
 
+/* ---- Rows ahead of the clock ---- */
+
+/* Rows 0 to 9 have the times of the years 1970, 2001, 2033 and on: two are not ahead of the clock. */
+static void ahead_of_the_clock(int has_output, int at_source) {
+    int64_t count;
+    start();
+    millstream_node timed;
+    millstream_watermarks watermarks = {.struct_size = sizeof watermarks, .timestamp_column = 0, .out_of_orderness = 0, .idle_timeout = -1};
+    watermarks.max_future_drift = 60000;
+    watermarks.future_output = has_output ? "ahead" : NULL;
+    millstream_expression *times[] = {binary(MILLSTREAM_MULTIPLY, column(0), integer(1000000000000))};
+    if (at_source) {
+        OK(millstream_source_generator(environment, (const millstream_expression *const *)times, 1, 10, 0, &watermarks, &timed, &error));
+    } else {
+        millstream_node project;
+        millstream_input input = input_from(sequence(0, 9));
+        OK(millstream_project(environment, &input, (const millstream_expression *const *)times, 1, &project, &error));
+        input.node = project;
+        OK(millstream_assign_timestamps(environment, &input, &watermarks, &timed, &error));
+    }
+    millstream_expression_free(times[0]);
+    millstream_node sink = collect(timed), ahead = -1;
+    millstream_input input = input_from(timed);
+    input.side_output = "ahead";
+    if (has_output) OK(millstream_sink_collect(environment, &input, &ahead, &error));
+    else FAILS(MILLSTREAM_PLAN, "ahead", millstream_sink_collect(environment, &input, &ahead, &error));
+    millstream_job *job = execute();
+    CHECK(drain(job, sink, 0, &count) == 1000000000000);
+    CHECK(count == 2);
+    if (has_output) {
+        CHECK(drain(job, ahead, 0, &count) == 44000000000000);
+        CHECK(count == 8);
+    }
+    CHECK(wait_for(job) == MILLSTREAM_JOB_FINISHED);
+    char *json = NULL;
+    OK(millstream_job_metrics_json(job, &json, &error));
+    CHECK(strstr(json, "\"numFutureRecords\":8") != NULL);
+    CHECK((strstr(json, "\"numFutureRecordsDropped\":8") == NULL) == has_output);
+    millstream_string_free(json);
+    stop(job);
+}
+
 static void missing_file(void) {
     start();
     const char *path = "/no/such/file.csv", *options[] = {"format", "csv", NULL};
@@ -451,6 +493,7 @@ int main(void) {
     failures_behind_rows();
     refusals();
     ends();
+    for (int variant = 0; variant < 4; variant++) ahead_of_the_clock(variant & 1, variant >> 1);
     missing_file();
     cancellation();
     collecting();

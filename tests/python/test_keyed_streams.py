@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from typing import Any
 
 import pytest
-from millstream.common import Duration, Instant, Row, Time, Types, WatermarkStrategy
+from millstream.common import Duration, Instant, Row, Time, Types, WatermarkGenerator, WatermarkStrategy
 from millstream.datastream import (
     AggregateFunction,
     KeyedProcessFunction,
@@ -22,6 +23,7 @@ from millstream.datastream import (
     WindowFunction,
 )
 from millstream.datastream.aggregates import avg, count, max_, min_, sum_
+from millstream.datastream.connectors.datagen import DataGeneratorSource
 from millstream.datastream.connectors.number_seq import NumberSequenceSource
 from millstream.datastream.data_stream import DataStream
 from millstream.datastream.state import (
@@ -340,6 +342,57 @@ def test_keyed_streams_are_no_operators(sales: DataStream) -> None:
 def test_mistakes_are_told_where_they_are_made(sales: DataStream, make: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         make(sales)
+
+
+@pytest.mark.parametrize("assigner", ["column", "function", "generator"])
+@pytest.mark.parametrize("tag", [None, OutputTag("ahead"), OutputTag("ahead", Types.TUPLE([Types.STRING(), Types.LONG()]))])
+def test_a_far_future_timestamp_does_not_poison_the_watermark(env: StreamExecutionEnvironment, tag: OutputTag | None, assigner: str) -> None:
+    class Monotonous(WatermarkGenerator):
+        def __init__(self) -> None:
+            self.last = -1
+
+        def on_event(self, timestamp: int) -> None:
+            self.last = max(self.last, timestamp)
+
+        def on_periodic_emit(self) -> int:
+            return self.last - 1
+
+    now, year = time.time_ns() // 1_000_000, 365 * 86_400_000
+    values = [("a", 1_000), ("a", now + 10 * year), ("a", 2_000), ("a", 2**63 - 1), ("a", 12_000), ("a", 3_000)]
+    strategy = WatermarkStrategy.for_monotonous_timestamps()
+    if assigner == "generator":
+        strategy = WatermarkStrategy.for_generator(Monotonous)
+    strategy = strategy.with_timestamp_assigner(lambda value, _: value[1]) if assigner == "function" else strategy.with_timestamp_column(1)
+    timed = env.from_collection(values, Types.TUPLE([Types.STRING(), Types.LONG()])).assign_timestamps_and_watermarks(
+        strategy.with_max_future_drift(Duration.of_minutes(5), tag)
+    )
+    window = timed.key_by(0).window(TumblingEventTimeWindows.of(Time.seconds(10)))
+    sums: list[Any] = []
+    ahead: list[Any] = []
+    window.reduce(lambda a, b: (a[0], a[1] + b[1])).add_sink(sums.append)
+    if tag is not None:
+        timed.get_side_output(tag).add_sink(ahead.append)
+    client = env.execute_async()
+    client.get_job_execution_result().result()
+    # A generator of the host's own sees the batch as a whole, and its watermark stands behind it: nothing is late there.
+    assert sums == ([("a", 6_000), ("a", 12_000)] if assigner == "generator" else [("a", 3_000), ("a", 12_000)])
+    assert ahead == ([] if tag is None else [values[1], values[3]])
+    counted = [entry for entry in client.get_metrics()["operators"] if entry["numFutureRecords"]]
+    assert [(entry["numFutureRecords"], entry["numFutureRecordsDropped"]) for entry in counted] == [(2, 2 if tag is None else 0)]
+
+
+def test_the_output_of_records_ahead_of_the_clock_has_the_streams_type(env: StreamExecutionEnvironment) -> None:
+    strategy = WatermarkStrategy.for_monotonous_timestamps().with_timestamp_column(0)
+    texts = strategy.with_max_future_drift(Duration.of_minutes(5), OutputTag("ahead", Types.STRING()))
+    with pytest.raises(PlanError, match="ahead of the clock"):
+        env.from_collection([1], Types.LONG()).assign_timestamps_and_watermarks(texts)
+    with pytest.raises(PlanError, match="ahead of the clock"):
+        env.from_source(NumberSequenceSource(1, 2), texts)
+    with pytest.raises(PlanError, match="assign_timestamps_and_watermarks"):
+        env.from_source(DataGeneratorSource(str, 1, output_type=Types.STRING()), strategy.with_max_future_drift(1, OutputTag("ahead")))
+    ahead = OutputTag("ahead")
+    numbers = env.from_source(NumberSequenceSource(2**62, 2**62 + 2), strategy.with_max_future_drift(Duration.of_minutes(5), ahead))
+    assert list(numbers.get_side_output(ahead).execute_and_collect()) == [2**62, 2**62 + 1, 2**62 + 2]
 
 
 def test_allowed_lateness_fires_again(env: StreamExecutionEnvironment) -> None:

@@ -59,6 +59,10 @@ def test_strategies_refuse_what_cannot_be() -> None:
         WatermarkStrategy.for_bounded_out_of_orderness(Duration.of_seconds(-1))
     with pytest.raises(ValueError, match="positive"):
         WatermarkStrategy.no_watermarks().with_idleness(0)
+    with pytest.raises(ValueError, match="positive"):
+        WatermarkStrategy.no_watermarks().with_max_future_drift(0)
+    with pytest.raises(TypeError, match="OutputTag"):
+        WatermarkStrategy.no_watermarks().with_max_future_drift(Duration.of_seconds(1), "ahead")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="TimestampAssigner"):
         WatermarkStrategy.no_watermarks().with_timestamp_assigner("t")  # type: ignore[arg-type]
 

@@ -363,6 +363,8 @@ class Watermarks:
         out_of_orderness: int = -1,
         generator: Function | None = None,
         idle_timeout: int = -1,
+        max_future_drift: int = 0,
+        future_output: str | None = None,
     ) -> Watermarks:
         """As `millstream_watermarks`; milliseconds."""
 

@@ -95,18 +95,23 @@ PyTypeObject Input_Type = {
 
 static PyObject *watermarks_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
 {
-    static char *names[] = {"timestamp_column", "timestamps", "out_of_orderness", "generator", "idle_timeout", NULL};
+    static char *names[]
+        = {"timestamp_column", "timestamps", "out_of_orderness", "generator", "idle_timeout", "max_future_drift", "future_output", NULL};
     int column = -1;
-    long long bound = -1, idle = -1;
-    PyObject *timestamps = Py_None, *generator = Py_None;
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|$iOLOL:Watermarks", names, &column, &timestamps, &bound, &generator, &idle)) return NULL;
+    long long bound = -1, idle = -1, drift = 0;
+    PyObject *timestamps = Py_None, *generator = Py_None, *tag = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(
+            arguments, keywords, "|$iOLOLLO:Watermarks", names, &column, &timestamps, &bound, &generator, &idle, &drift, &tag)) return NULL;
+    if (tag != Py_None && !PyUnicode_Check(tag)) return PyErr_SetString(PyExc_TypeError, "future_output is a str or None"), NULL;
     WatermarksObject *self = (WatermarksObject *)type->tp_alloc(type, 0);
     if (self == NULL) return NULL;
     self->watermarks = (millstream_watermarks){
-        .struct_size = sizeof self->watermarks, .timestamp_column = column, .out_of_orderness = bound, .idle_timeout = idle};
+        .struct_size = sizeof self->watermarks, .timestamp_column = column, .out_of_orderness = bound, .idle_timeout = idle, .max_future_drift = drift};
     self->functions[0] = Py_NewRef(timestamps);
     self->functions[1] = Py_NewRef(generator);
-    if (read_function(timestamps, "timestamps", &self->watermarks.timestamps) && read_function(generator, "generator", &self->watermarks.generator)) {
+    self->future_output = Py_NewRef(tag);
+    bool is_read = tag == Py_None || (self->watermarks.future_output = PyUnicode_AsUTF8(tag)) != NULL;
+    if (is_read && read_function(timestamps, "timestamps", &self->watermarks.timestamps) && read_function(generator, "generator", &self->watermarks.generator)) {
         return (PyObject *)self;
     }
     Py_DECREF(self);
@@ -117,6 +122,7 @@ static void watermarks_dealloc(WatermarksObject *self)
 {
     Py_XDECREF(self->functions[0]);
     Py_XDECREF(self->functions[1]);
+    Py_XDECREF(self->future_output);
     Py_TYPE(self)->tp_free((PyObject *)self);
 }
 

@@ -24,6 +24,7 @@ typedef struct WatermarksObject {
     PyObject_HEAD
     millstream_watermarks watermarks;
     PyObject *functions[2];
+    PyObject *future_output;
 } WatermarksObject;
 
 typedef struct WindowObject {

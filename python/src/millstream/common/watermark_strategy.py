@@ -6,9 +6,12 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from millstream.common.time import Duration, Time, milliseconds_of
+
+if TYPE_CHECKING:
+    from millstream.datastream.output_tag import OutputTag
 
 __all__ = ["TimestampAssigner", "WatermarkGenerator", "WatermarkStrategy"]
 
@@ -54,6 +57,8 @@ class WatermarkStrategy:
         self._timestamp_column: str | int | None = None
         self._generator: Callable[[], WatermarkGenerator] | None = None
         self._idle_timeout: int | None = None
+        self._max_future_drift: int | None = None
+        self._future_output_tag: OutputTag | None = None
         self._alignment: tuple[str, int, int] | None = None
 
     @staticmethod
@@ -124,6 +129,37 @@ class WatermarkStrategy:
         strategy._idle_timeout = timeout
         return strategy
 
+    def with_max_future_drift(self, max_future_drift: Duration | Time | timedelta | int, output_tag: OutputTag | None = None) -> WatermarkStrategy:
+        """Takes out records whose timestamp is ahead of the machine's clock by more than this: one such record would make all that follow late.
+
+        They go to the side output of ``output_tag``, which must have the stream's type or none; without a tag they are dropped. Either way they
+        are counted, as ``numFutureRecords``. A bound is off unless given; a minute is more than the clocks of a data centre differ. Millstream's own.
+
+        Raises ``ValueError`` unless the bound is positive, and ``TypeError`` for what is no ``OutputTag``.
+
+        >>> from millstream.common import Types
+        >>> from millstream.datastream import OutputTag, StreamExecutionEnvironment
+        >>> env = StreamExecutionEnvironment.get_execution_environment()
+        >>> values = [(1_000, "good"), (9_999_999_999_999, "clock set wrong"), (2_000, "good")]
+        >>> readings = env.from_collection(values, Types.TUPLE([Types.LONG(), Types.STRING()]))
+        >>> ahead = OutputTag("ahead")
+        >>> strategy = WatermarkStrategy.for_monotonous_timestamps().with_timestamp_column(0)
+        >>> timed = readings.assign_timestamps_and_watermarks(strategy.with_max_future_drift(Duration.of_minutes(1), ahead))
+        >>> list(timed.get_side_output(ahead).execute_and_collect())
+        [(9999999999999, 'clock set wrong')]
+        """
+        from millstream.datastream.output_tag import OutputTag
+
+        bound = milliseconds_of(max_future_drift, "max_future_drift")
+        if bound <= 0:
+            raise ValueError(f"the bound on future drift must be positive, but is {bound} ms")
+        if output_tag is not None and not isinstance(output_tag, OutputTag):
+            raise TypeError(f"an OutputTag is needed, not {output_tag!r}")
+        strategy = copy.copy(self)
+        strategy._max_future_drift = bound
+        strategy._future_output_tag = output_tag
+        return strategy
+
     def with_watermark_alignment(
         self,
         watermark_group: str,
@@ -158,4 +194,6 @@ class WatermarkStrategy:
             parts.append(f"timestamps by {name}")
         if self._idle_timeout is not None:
             parts.append(f"idle after {self._idle_timeout} ms")
+        if self._max_future_drift is not None:
+            parts.append(f"at most {self._max_future_drift} ms ahead")
         return f"<WatermarkStrategy {', '.join(parts)}>"

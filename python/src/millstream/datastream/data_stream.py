@@ -33,7 +33,7 @@ from millstream.datastream.functions import (
 from millstream.datastream.operator_settings import OperatorSettings, warn_no_operator
 from millstream.datastream.output_tag import OutputTag
 from millstream.datastream.transformation import JobBuilder, JobScope, StreamInput, Transformation, infer_type
-from millstream.datastream.watermarks import lower_watermarks
+from millstream.datastream.watermarks import add_future_output, check_future_output, lower_watermarks
 from millstream.exceptions import PlanError
 
 if TYPE_CHECKING:
@@ -184,7 +184,9 @@ class DataStream(OperatorSettings):
     # ---- Time ----
 
     def assign_timestamps_and_watermarks(self, watermark_strategy: WatermarkStrategy) -> DataStream:
-        """Gives the values timestamps and the stream watermarks. Raises ``PlanError`` for a timestamp column that there is none of."""
+        """Gives the values timestamps and the stream watermarks. Raises ``PlanError`` for a timestamp column that there is none of, and for a tag of
+        :meth:`WatermarkStrategy.with_max_future_drift` of another type than the stream's.
+        """
         if not isinstance(watermark_strategy, WatermarkStrategy):
             raise TypeError(f"a WatermarkStrategy is needed, not {watermark_strategy!r}")
         type_info = self._type_info
@@ -195,7 +197,10 @@ class DataStream(OperatorSettings):
             watermarks = lower_watermarks(watermark_strategy, type_info, builder.scope, transformation.name)
             return builder.native.assign_timestamps(inputs[0], watermarks or _native.Watermarks())
 
-        return self._add("Timestamps/Watermarks", type_info, add)
+        check_future_output(watermark_strategy, type_info)
+        stream = self._add("Timestamps/Watermarks", type_info, add)
+        add_future_output(watermark_strategy, stream._transformation)
+        return stream
 
     # ---- Keys and partitions ----
 

@@ -21,7 +21,7 @@ from millstream.datastream.data_stream import DataStream
 from millstream.datastream.execution_mode import RuntimeExecutionMode
 from millstream.datastream.slot_sharing_group import SlotSharingGroup
 from millstream.datastream.transformation import JobBuilder, StreamInput, Transformation
-from millstream.datastream.watermarks import lower_watermarks
+from millstream.datastream.watermarks import add_future_output, check_future_output, lower_watermarks
 from millstream.exceptions import ConfigurationError, InvalidStateError, PlanError
 
 if TYPE_CHECKING:
@@ -194,8 +194,16 @@ class StreamExecutionEnvironment:
             watermarks = lower_watermarks(watermark_strategy, found, builder.scope, transformation.name)
             return add_source(builder, transformation, watermarks)
 
+        check_future_output(watermark_strategy, found)
         stream = self._source(f"Source: {source_name or source.name}", found, add)
-        return source.finish(stream)
+        add_future_output(watermark_strategy, stream._transformation)
+        finished = source.finish(stream)
+        if finished is not stream and watermark_strategy is not None and watermark_strategy._future_output_tag is not None:
+            raise PlanError(
+                f"{source!r} makes its values behind the watermark strategy, whose side output has other values than the stream; "
+                "give the strategy to assign_timestamps_and_watermarks on the stream instead"
+            )
+        return finished
 
     def from_arrow(self, data: Any, watermark_strategy: WatermarkStrategy | None = None, *, shape: str = "row") -> DataStream:
         """A stream of an Arrow table, batch, reader, or anything with ``__arrow_c_stream__`` (pandas 2.2, Polars, DuckDB), without copying.

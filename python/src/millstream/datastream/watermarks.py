@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from millstream import _native
-from millstream.common.typeinfo import TypeInformation
+from millstream.common.typeinfo import PickledBytesTypeInfo, TypeInformation
 from millstream.common.watermark_strategy import TimestampAssigner, WatermarkStrategy
 from millstream.datastream.field_access import field_index
-from millstream.datastream.transformation import JobScope
+from millstream.datastream.transformation import JobScope, Transformation
+from millstream.exceptions import PlanError
 
 
 def lower_watermarks(strategy: WatermarkStrategy | None, type_info: TypeInformation, scope: JobScope, name: str) -> _native.Watermarks | None:
@@ -22,7 +23,26 @@ def lower_watermarks(strategy: WatermarkStrategy | None, type_info: TypeInformat
         out_of_orderness=-1 if strategy._out_of_orderness is None else strategy._out_of_orderness,
         generator=_generator(strategy, name),
         idle_timeout=-1 if strategy._idle_timeout is None else strategy._idle_timeout,
+        max_future_drift=strategy._max_future_drift or 0,
+        future_output=None if strategy._future_output_tag is None else strategy._future_output_tag.tag_id,
     )
+
+
+def check_future_output(strategy: WatermarkStrategy | None, type_info: TypeInformation) -> None:
+    """Raises ``PlanError`` for a tag of another type than the stream's."""
+    tag = None if strategy is None else strategy._future_output_tag
+    if tag is None or isinstance(tag.type_info, PickledBytesTypeInfo):
+        return
+    if tag.type_info.schema() != type_info.schema():
+        raise PlanError(f"records that are ahead of the clock have type {type_info!r}, but {tag!r} has another")
+
+
+def add_future_output(strategy: WatermarkStrategy | None, transformation: Transformation) -> None:
+    """Notes the side output of the strategy's tag: an untyped tag gives values of the stream's own type."""
+    tag = None if strategy is None else strategy._future_output_tag
+    if tag is not None:
+        transformation.side_outputs[tag.tag_id] = transformation.type_info
+        tag.type_info = transformation.type_info
 
 
 def _timestamps(strategy: WatermarkStrategy, type_info: TypeInformation, name: str) -> _native.Function | None:
