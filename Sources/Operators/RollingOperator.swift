@@ -160,9 +160,6 @@ private struct ExtremeSearch {
     }
 }
 
-/// NaN is the greatest number.
-private func isLess<Value: FloatingPoint>(_ left: Value, _ right: Value) -> Bool { left < right || (right != right && left == left) }
-
 /// The running sums of rows `keyCount...` of `values` by key; the first `keyCount` values are those to start from.
 private func runningSum(_ values: Column, _ numbers: [Int32], keyCount: Int) -> Column {
     switch (values.type.kind, values.type.layout) {

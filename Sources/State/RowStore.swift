@@ -215,7 +215,7 @@ public final class RowStore {
                     bytes.free()
                     bytes = .empty
                 } else {
-                    bytes.replace(by: views + row, first)
+                    bytes.replace(by: OwnedBytes(borrowing: views + row, first))
                 }
                 place.storeBytes(of: bytes, as: OwnedBytes.self)
             }

@@ -15,6 +15,9 @@ final class OperatorHarness: Output {
     var wakeUp: Int64?
     /// Full after every batch, so that an operator that can yield must.
     var isFull = false
+    /// The most batches that one call emitted.
+    private(set) var batchCountPerCallMax = 0
+    private var batchCountBefore = 0
 
     init(_ operation: any Operator) throws {
         self.operation = operation
@@ -36,7 +39,16 @@ final class OperatorHarness: Output {
 
     private func finish(_ progress: Progress) throws {
         var progress = progress
-        while progress == .more { progress = try operation.resume(output: self) }
+        countCall()
+        while progress == .more {
+            progress = try operation.resume(output: self)
+            countCall()
+        }
+    }
+
+    private func countCall() {
+        batchCountPerCallMax = max(batchCountPerCallMax, batches.count - batchCountBefore)
+        batchCountBefore = batches.count
     }
 
     /// All rows of the main output as scalars, in order.

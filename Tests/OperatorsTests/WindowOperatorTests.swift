@@ -75,6 +75,7 @@ struct WindowOperatorTests {
         }
         try harness.end()
         harness.operation.close()
+        #expect(!harness.isFull || harness.batchCountPerCallMax <= 1, "seed \(seed)")
         let expected = reference(steps)
         func counted(_ list: [Fired]) -> [Fired: Int] { list.reduce(into: [:]) { $0[$1, default: 0] += 1 } }
         #expect(counted(try Self.fired(harness)) == counted(expected.fired), "seed \(seed)")
@@ -231,6 +232,81 @@ struct WindowOperatorTests {
             }
         }
         #expect(try harness.rows() == expected, "seed \(seed)")
+    }
+
+    static let extremeTypes: [DataType] = [
+        .boolean, .tinyInt, .smallInt, .int, .bigInt, .float, .double, .date, DataType(.time(3)), DataType(.time(9)), DataType(.timestamp(3)),
+        DataType(.timestampLTZ(6)), DataType(.decimal(precision: 38, scale: 2)), .string, DataType(.char(4)), .bytes, DataType(.intervalYearMonth),
+        DataType(.intervalDayTime(3)),
+    ]
+
+    /// A value of a type from a small number, in the order of the numbers: with both ends of the type, NaN, and texts that share their beginning.
+    private static func value(_ type: DataType, _ number: Int) -> Scalar {
+        let ends: (Int64, Int64) = switch type.layout {
+        case .fixed(byteWidth: 1): (-128, 127)
+        case .fixed(byteWidth: 2): (-32_768, 32_767)
+        case .fixed(byteWidth: 4): (Int64(Int32.min), Int64(Int32.max))
+        default: (.min, .max)
+        }
+        switch type.kind {
+        case .boolean: return .boolean(number > 10)
+        case .float, .double: return .double(number == 20 ? .nan : number == 0 ? -.infinity : Double(number) - 10.5)
+        case .decimal: return .decimal(number == 0 ? -(Int128(1) << 100) : Int128(number - 10) << 64)
+        case .char, .varChar, .varBinary:
+            // In the order of the numbers: "", "\0", "a", "aa", ... and at last what differs behind a long common beginning.
+            if number < 2 { return .string(number == 0 ? "" : "\0") }
+            return .string(number < 8 ? String(repeating: "a", count: number) : String(repeating: "b", count: 20) + String(UnicodeScalar(UInt8(60 + number))))
+        default: return .int64(number == 0 ? ends.0 : number == 20 ? ends.1 : Int64(number) - 10)
+        }
+    }
+
+    @Test("MIN and MAX keep the values of every ordered type, through slots used again, merges and late rows", arguments: extremeTypes)
+    func extremesOfEveryType(type: DataType) throws {
+        let assigners: [WindowDescription.Assigner] = [
+            .tumbling(size: 10, offset: 0, isEventTime: true), .sliding(size: 12, slide: 4, offset: 0, isEventTime: true), .session(gap: 3, isEventTime: true),
+        ]
+        let input = Schema([Field("key", .bigInt), Field("value", type)], shape: .tuple)
+        let time = DataType(.timestampLTZ(3), isNullable: false)
+        // The same windows over BIGINT with the numbers of the values say what the values must be.
+        for (number, assigner) in assigners.enumerated() {
+            for seed in UInt64(0)..<12 {
+                func run(_ type: DataType, _ scalar: (Int) -> Scalar) throws -> [[String]] {
+                    let output = Schema([
+                        Field("key", .bigInt), Field("s", time), Field("e", time), Field("least", type), Field("most", type),
+                    ])
+                    let description = WindowDescription(
+                        assigner: assigner, function: .aggregate([AggregateCall(.min, column: 1, name: "least"), AggregateCall(.max, column: 1, name: "most")]),
+                        keys: [0], allowedLatenessMilliseconds: seed % 2 == 0 ? 0 : 20)
+                    let node = Node(id: NodeID(0), name: "window", inputs: [], operation: .window(description), output: output)
+                    let schema = Schema([input.fields[0], Field("value", type)], shape: .tuple)
+                    let harness = try OperatorHarness(try OperatorFactory.make(for: node, inputs: [schema], bindings: Bindings()))
+                    for step in Self.steps(SeededRandom(seed: seed &+ 50 &* UInt64(number)), spread: 30) {
+                        switch step {
+                        case .rows(let rows):
+                            let builder = try ColumnBuilder.make(for: type)
+                            for row in rows { try builder.append(row.value.map { scalar(Int($0) % 21) } ?? .null) }
+                            // The column as a window into a longer one.
+                            let padded = try Column.concat([try Column.nulls(type: type, count: 3), builder.finish()])
+                            let keys = try int64Column(rows.map(\.key))
+                            var batch = Batch(schema: schema, columns: [keys, padded.slice(3, rows.count)], count: rows.count)
+                            batch.timestamps = try int64Column(rows.map(\.time))
+                            try harness.process(batch)
+                        case .watermark(let time): try harness.watermark(time)
+                        }
+                    }
+                    for batch in harness.batches { #expect(batch.columns[3].type.kind == type.kind && batch.columns[4].type.kind == type.kind) }
+                    return try harness.rows().map { row in row.map { "\($0)" } }.sorted { $0.lexicographicallyPrecedes($1) }
+                }
+                let expected = try run(.bigInt) { .int64(Int64($0)) }.map { row in
+                    row.enumerated().map { position, text in
+                        guard position >= 3, text != "null", let number = Int(text.dropFirst("int64(".count).dropLast()) else { return text }
+                        return "\(Self.value(type, number))"
+                    }
+                }
+                let found = try run(type) { Self.value(type, $0) }
+                #expect(found.sorted { $0.lexicographicallyPrecedes($1) } == expected.sorted { $0.lexicographicallyPrecedes($1) }, "seed \(seed) \(assigner)")
+            }
+        }
     }
 
     @Test("A processing-time window fires when the clock has passed its last millisecond, and is dropped and counted at the end")

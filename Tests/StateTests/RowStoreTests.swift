@@ -46,8 +46,11 @@ private final class RandomRows {
         case .tinyInt: return .int64(Int64(Int8(truncatingIfNeeded: number)))
         case .smallInt: return .int64(Int64(Int16(truncatingIfNeeded: number)))
         case .int, .date: return .int64(Int64(Int32(truncatingIfNeeded: number)))
-        case .varChar: return .string(number % 3 == 0 ? "" : number % 3 == 1 ? "s\(number % 99)" : "a text that is not inline \(number % 1_000)")
-        case .varBinary: return .bytes([UInt8](repeating: UInt8(truncatingIfNeeded: number), count: Int(number & 31)))
+        case .varChar:
+            // Longer and shorter than what was in the place before, by little and by much.
+            let text = String(repeating: "\(number % 10)", count: Int(number & (number & 16 == 0 ? 31 : 511)))
+            return .string(number % 4 == 0 ? "" : number % 4 == 1 ? "s\(number % 99)" : text)
+        case .varBinary: return .bytes([UInt8](repeating: UInt8(truncatingIfNeeded: number), count: Int(number & (number & 32 == 0 ? 31 : 511))))
         case .array: return .list([.string("e\(number)"), .null, .string("an element that is not inline")])
         case .row: return .row([.int64(number), .string("a field that is not inline \(number)")])
         default: return .int64(number)

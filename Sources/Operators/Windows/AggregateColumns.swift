@@ -30,7 +30,9 @@ class AggregateColumn {
             case .decimal(_, let scale): return DecimalSumColumn(type, inputScale: scale, isAverage: isAverage)
             default: return IntegerSumColumn(type, input: input, isAverage: isAverage)
             }
-        case .min, .max: return ExtremeColumn(type, isMax: call.function == .max)
+        case .min, .max:
+            if case .views = type.layout { return ExtremeTextColumn(type, isMax: call.function == .max) }
+            return try ExtremeColumn(type, isMax: call.function == .max)
         }
     }
 }

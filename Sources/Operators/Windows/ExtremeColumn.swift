@@ -1,85 +1,113 @@
 import Columnar
 import Dataflow
+import State
 
-/// MIN and MAX of any ordered type: each slot names the row that holds its value. NaN is greater than every number.
-///
-/// Integers of 64 bits, the common case, are kept as values instead.
+/// MIN and MAX of any type whose values have a fixed width: each slot holds its value in place. NaN is greater than every number; of equal values the first
+/// stays.
 final class ExtremeColumn: AggregateColumn {
     private let isMax: Bool
-    private let isInt64: Bool
-    private var values = WindowSlots<Int64>(empty: 0)
-    private var known = WindowSlots<Bool>(empty: false)
-    /// For other types: a column of one value per slot that has one.
-    private var holders: [Column?] = []
+    private let byteWidth: Int
+    private var held: HeldValues
 
-    init(_ resultType: DataType, isMax: Bool) {
+    /// Throws `internal` for a type whose values have no fixed width.
+    init(_ resultType: DataType, isMax: Bool) throws(MillstreamError) {
         self.isMax = isMax
-        switch resultType.kind {
-        case .bigInt, .timestamp, .timestampLTZ, .intervalDayTime: isInt64 = true
-        default: isInt64 = false
+        switch resultType.layout {
+        case .bits: byteWidth = 1
+        case .fixed(let width): byteWidth = width
+        default: throw .internal("\(resultType) has no fixed width")
         }
+        held = HeldValues(byteWidth: byteWidth)
         super.init(resultType)
     }
 
-    override func reserve(_ slotCount: Int) {
-        values.reserve(slotCount)
-        known.reserve(slotCount)
-        if !isInt64, holders.count < slotCount { holders.append(contentsOf: repeatElement(nil, count: slotCount - holders.count)) }
-    }
+    override func reserve(_ slotCount: Int) { held.reserve(slotCount) }
 
     override func update(_ column: Column?, slots: UnsafePointer<Int32>, count: Int) {
         guard let column else { return }
-        if isInt64 {
-            let source = UnsafePointer(column.pointer(as: Int64.self))
-            for row in 0..<count where !column.isNull(row) { offer(source[row], Int(slots[row])) }
+        let validity = column.mayHaveNulls ? column : nil
+        if case .bits = column.type.layout {
+            let values = column.unpackedBits()
+            offer(values.base, validity, slots, count)
+            withExtendedLifetime(values) {}
         } else {
-            for row in 0..<count where !column.isNull(row) { offer(column, row, Int(slots[row])) }
+            guard let values = column.values else { return }
+            offer(UnsafeRawPointer(values.base + column.offset * byteWidth), validity, slots, count)
         }
     }
 
-    private func offer(_ value: Int64, _ slot: Int) {
-        if !known.base[slot] || (isMax ? value > values.base[slot] : value < values.base[slot]) {
-            values.base[slot] = value
-            known.base[slot] = true
+    /// Offers `count` values to their slots.
+    private func offer(_ values: UnsafeRawPointer, _ validity: Column?, _ slots: UnsafePointer<Int32>, _ count: Int) {
+        switch (resultType.kind, byteWidth) {
+        case (.float, _): offer(Float.self, values, validity, slots, count) { isLess($0, $1) }
+        case (.double, _): offer(Double.self, values, validity, slots, count) { isLess($0, $1) }
+        case (_, 1): offer(Int8.self, values, validity, slots, count) { $0 < $1 }
+        case (_, 2): offer(Int16.self, values, validity, slots, count) { $0 < $1 }
+        case (_, 4): offer(Int32.self, values, validity, slots, count) { $0 < $1 }
+        case (_, 8): offer(Int64.self, values, validity, slots, count) { $0 < $1 }
+        default: offer(Int128.self, values, validity, slots, count) { $0 < $1 }
         }
     }
 
-    private func offer(_ column: Column, _ row: Int, _ slot: Int) {
-        if let held = holders[slot] {
-            let order = (try? column.compare(at: row, to: held, at: 0, nullsFirst: true)) ?? 0
-            guard isMax ? order > 0 : order < 0 else { return }
+    @inline(__always)
+    private func offer<Value: BitwiseCopyable>(
+        _ type: Value.Type, _ values: UnsafeRawPointer, _ validity: Column?, _ slots: UnsafePointer<Int32>, _ count: Int,
+        _ isLess: (Value, Value) -> Bool
+    ) {
+        let source = values.assumingMemoryBound(to: Value.self)
+        let base = held.base(as: Value.self)
+        let isMax = isMax
+        for row in 0..<count {
+            if let validity, validity.isNull(row) { continue }
+            let place = base + Int(slots[row])
+            let value = source[row]
+            if !place.pointee.isKnown || (isMax ? isLess(place.pointee.value, value) : isLess(value, place.pointee.value)) {
+                place.pointee = HeldValue(value: value, isKnown: true)
+            }
         }
-        // One value, taken out of its batch, so that the slot does not keep the batch alive.
-        let index = [Int32(truncatingIfNeeded: row)]
-        holders[slot] = index.withUnsafeBufferPointer { list in list.baseAddress.flatMap { try? column.taking($0, count: 1) } }
     }
 
     override func merge(_ other: AggregateColumn, from: Int, into: Int) {
-        guard let other = other as? ExtremeColumn, from < other.known.count else { return }
-        if isInt64 {
-            if other.known.base[from] { offer(other.values.base[from], into) }
-        } else if let held = other.holders[from] {
-            offer(held, 0, into)
-        }
+        guard let other = other as? ExtremeColumn, let value = other.held.value(from) else { return }
+        var slot = Int32(truncatingIfNeeded: into)
+        offer(value, nil, &slot, 1)
+    }
+
+    override func result(_ slots: [Int32]) throws(MillstreamError) -> Column { held.gather(slots, type: resultType) }
+    override func clear(_ slot: Int) { held.clear(slot) }
+    override func removeAll() { held.removeAll() }
+}
+
+/// MIN and MAX of text and bytes, which compare by their bytes.
+final class ExtremeTextColumn: AggregateColumn {
+    private let isMax: Bool
+    private let held = BytesSlots()
+
+    init(_ resultType: DataType, isMax: Bool) {
+        self.isMax = isMax
+        super.init(resultType)
+    }
+
+    override func reserve(_ slotCount: Int) { held.reserve(slotCount) }
+
+    override func update(_ column: Column?, slots: UnsafePointer<Int32>, count: Int) {
+        if let column { held.keep(isMax ? .greatest : .least, of: column, slots: slots, count: count) }
+    }
+
+    override func merge(_ other: AggregateColumn, from: Int, into: Int) {
+        if let other = other as? ExtremeTextColumn { held.keep(isMax ? .greatest : .least, of: other.held, from: from, slot: into) }
     }
 
     override func result(_ slots: [Int32]) throws(MillstreamError) -> Column {
-        if isInt64 { return try Column.integers(slots.map { known.base[Int($0)] ? values.base[Int($0)] : nil }, type: resultType) }
-        var parts: [Column] = []
-        for slot in slots {
-            if let held = holders[Int(slot)] { parts.append(held) } else { parts.append(try Column.nulls(type: resultType.nullable, count: 1)) }
+        try slots.withUnsafeBufferPointer { (list) throws(MillstreamError) in
+            guard let base = list.baseAddress else { return try Column.nulls(type: resultType.nullable, count: 0) }
+            return try held.gather(base, count: list.count, type: resultType)
         }
-        return try Column.concat(parts)
     }
 
-    override func clear(_ slot: Int) {
-        known.clear(slot)
-        if slot < holders.count { holders[slot] = nil }
-    }
-
-    override func removeAll() {
-        values.removeAll()
-        known.removeAll()
-        holders.removeAll(keepingCapacity: true)
-    }
+    override func clear(_ slot: Int) { held.remove(slot) }
+    override func removeAll() { held.removeAll() }
 }
+
+/// NaN is the greatest number.
+func isLess<Value: FloatingPoint>(_ left: Value, _ right: Value) -> Bool { left < right || (right != right && left == left) }

@@ -51,6 +51,11 @@ final class SessionWindowOperator: Operator {
     private var places: [Int32] = []
     private var targets: [Int32] = []
     private var merges: [(from: Int32, into: Int32)] = []
+    /// Rows that no session takes, and their keys.
+    private var late: [Int32] = []
+    private var touched: [Int32] = []
+    /// The batch that is being assigned, its time in processing time, and the next row: kept where the output filled up between two firings.
+    private var rest: (rows: Batch, now: Int64, next: Int)?
     private static let chunkRowCount = 4_096
 
     init(
@@ -72,6 +77,7 @@ final class SessionWindowOperator: Operator {
 
     func close() {
         contents.removeAll()
+        rest = nil
         functions?.close()
     }
 
@@ -80,12 +86,13 @@ final class SessionWindowOperator: Operator {
     func process(_ batch: Batch, input: Int, output: any Output) throws(MillstreamError) -> Progress {
         if batch.isEmpty { return .done }
         let rows = try batch.compacted()
-        defer { rowsBefore += Int64(rows.count) }
         try keys.lookup(rows)
-        let now = context?.clock.now().milliseconds ?? 0
-        var late: [Int32] = []
-        var touched: [Int32] = []
-        for row in 0..<rows.count {
+        return try assign(rows, from: 0, now: context?.clock.now().milliseconds ?? 0, output)
+    }
+
+    /// Assigns the rows of the batch at hand, beginning with row `first`.
+    private func assign(_ rows: Batch, from first: Int, now: Int64, _ output: any Output) throws(MillstreamError) -> Progress {
+        for row in first..<rows.count {
             let key = keys.slots[row]
             let time = try time(of: row, rows, now: now)
             if Int(key) >= sessionsOfKey.count { sessionsOfKey.append(contentsOf: repeatElement([], count: Int(key) + 1 - sessionsOfKey.count)) }
@@ -104,11 +111,19 @@ final class SessionWindowOperator: Operator {
                 let last = sessions[Int(session)].end.subtractingSaturating(1)
                 cleaning.push(Due(time: last.addingSaturating(lateness), order: nextOrder, session: session))
                 context?.metrics.lateRecords.add(1)
+                if output.isFull, row + 1 < rows.count {
+                    rest = (rows, now, row + 1)
+                    return .more
+                }
             }
         }
+        rest = nil
         try fold(rows)
         forgetEmptyKeys(touched)
+        touched.removeAll(keepingCapacity: true)
         if !late.isEmpty { try emitLate(rows.selecting(Selection(late)), output) }
+        late.removeAll(keepingCapacity: true)
+        rowsBefore += Int64(rows.count)
         if !isEventTime { requestWakeUp() }
         return .done
     }
@@ -214,16 +229,21 @@ final class SessionWindowOperator: Operator {
     func onWatermark(_ watermark: EventTime, output: any Output) throws(MillstreamError) -> Progress {
         guard isEventTime else { return .done }
         self.watermark = max(self.watermark, watermark)
-        return try resume(output: output)
+        return try fire(output)
     }
 
     func onProcessingTime(_ now: ProcessingTime, output: any Output) throws(MillstreamError) -> Progress {
         guard !isEventTime else { return .done }
         watermark = max(watermark, EventTime(milliseconds: now.milliseconds))
-        return try resume(output: output)
+        return try fire(output)
     }
 
     func resume(output: any Output) throws(MillstreamError) -> Progress {
+        if let rest { return try assign(rest.rows, from: rest.next, now: rest.now, output) }
+        return try fire(output)
+    }
+
+    private func fire(_ output: any Output) throws(MillstreamError) -> Progress {
         while true {
             var due: [Int32] = []
             while due.count < Self.chunkRowCount, let first = firing.first, first.time <= watermark.milliseconds {

@@ -33,6 +33,7 @@ final class TimeWindowOperator: Operator {
     private var spare: [Pane] = []
     private var watermark = EventTime.min
     private var firing: Firing?
+    private var refiring = Refiring()
     private var rowsBefore: Int64 = 0
     private var slots: [Int32] = []
     private var starts: [Int64] = []
@@ -68,6 +69,23 @@ final class TimeWindowOperator: Operator {
         var isMerged: Bool
     }
 
+    /// Rows that are late but allowed, in order: each fires the windows that hold it again, with what was there before it and itself.
+    private struct Refiring {
+        var rows: [Row] = []
+        /// The next row, and the next of its windows.
+        var next = 0
+        var nextWindow = 0
+        var windows: [Int64] = []
+
+        struct Row {
+            var row: Int32
+            var slot: Int32
+            var pane: Pane
+        }
+    }
+    /// The batch that the rows of `refiring` are in.
+    private var lateRows: Batch?
+
     init(
         size: Int64, slide: Int64, offset: Int64, isEventTime: Bool, description: WindowDescription, keyTypes: [DataType],
         hostObjects: HostObjects?, isMergeable: Bool, functions: WindowFunctions?,
@@ -97,6 +115,8 @@ final class TimeWindowOperator: Operator {
         panes = []
         spare = []
         firing = nil
+        refiring = Refiring()
+        lateRows = nil
         functions?.close()
     }
 
@@ -131,7 +151,7 @@ final class TimeWindowOperator: Operator {
             try add(rows, times: Array(UnsafeBufferPointer(start: base, count: rows.count)), output)
         }
         withExtendedLifetime(times) {}
-        return .done
+        return try refire(rows, output)
     }
 
     private func missingTimestamp(_ row: Int) -> MillstreamError {
@@ -150,16 +170,8 @@ final class TimeWindowOperator: Operator {
         if !late.isEmpty { try emitLate(rows.selecting(Selection(late)), output) }
         // Rows of windows that have fired already fire them again, one by one, with what was there before each row. Other rows touch none of these
         // windows, so that they may come first.
-        var again: [(row: Int32, start: Int64)] = []
-        for group in groups.sorted() {
-            if firedWindows(ofPane: group.start).isEmpty {
-                try add(try rows.taking(group.rows), toPane: group.start, output)
-            } else {
-                for row in group.rows { again.append((row, group.start)) }
-            }
-        }
-        again.sort { ($0.row, $0.start) < ($1.row, $1.start) }
-        for (row, start) in again { try add(rows.slice(Int(row), 1), toPane: start, output) }
+        for group in groups.sorted() { try add(try rows.taking(group.rows), toPane: group.start, output, numbers: group.rows) }
+        refiring.rows.sort { ($0.row, $0.pane.start) < ($1.row, $1.pane.start) }
     }
 
     /// Groups rows of which each belongs to one pane. Returns how many belong to none although they are not late: none.
@@ -206,28 +218,51 @@ final class TimeWindowOperator: Operator {
         return skipped
     }
 
-    /// Rows of one pane.
-    private func add(_ rows: Batch, toPane start: Int64, _ output: any Output) throws(MillstreamError) {
+    /// Rows of one pane. Those that fire windows again are noted for `refire` with their `numbers` in the batch (nil: they are the whole batch).
+    private func add(_ rows: Batch, toPane start: Int64, _ output: any Output, numbers: [Int32]? = nil) throws(MillstreamError) {
         if isPaneLate(start) { return try emitLate(rows, output) }
         let pane = try pane(at: start)
         try lookup(rows, in: pane)
-        let again = firedWindows(ofPane: start)
-        if again.isEmpty {
-            return try slots.withUnsafeBufferPointer { (list) throws(MillstreamError) in
-                if let base = list.baseAddress { try pane.contents.add(rows, slots: base) }
+        guard firedWindows(ofPane: start).isEmpty else {
+            for row in 0..<rows.count {
+                refiring.rows.append(
+                    Refiring.Row(row: numbers?[row] ?? Int32(truncatingIfNeeded: row), slot: slots[row], pane: pane))
             }
+            return
         }
-        // Late but allowed: each row fires its windows again, with what they hold then.
-        for row in 0..<rows.count {
-            let slot = [slots[row]]
-            try slot.withUnsafeBufferPointer { (list) throws(MillstreamError) in
-                if let base = list.baseAddress { try pane.contents.add(rows.slice(row, 1), slots: base) }
+        try slots.withUnsafeBufferPointer { (list) throws(MillstreamError) in
+            if let base = list.baseAddress { try pane.contents.add(rows, slots: base) }
+        }
+    }
+
+    /// Adds the noted rows of a batch one by one, and emits their windows anew after each. A row may be in many windows, so whether there is room is asked after
+    /// each window.
+    private func refire(_ rows: Batch, _ output: any Output) throws(MillstreamError) -> Progress {
+        while refiring.next < refiring.rows.count {
+            let (row, slot, pane) = (Int(refiring.rows[refiring.next].row), refiring.rows[refiring.next].slot, refiring.rows[refiring.next].pane)
+            if refiring.nextWindow == 0 {
+                try withUnsafePointer(to: slot) { (base) throws(MillstreamError) in try pane.contents.add(rows.slice(row, 1), slots: base) }
+                refiring.windows = firedWindows(ofPane: pane.start)
+                context?.metrics.lateRecords.add(1)
             }
-            for window in again { try fireAgain(window, pane, slots[row], output) }
+            while refiring.nextWindow < refiring.windows.count {
+                try fireAgain(refiring.windows[refiring.nextWindow], pane, slot, output)
+                refiring.nextWindow += 1
+                let isLast = refiring.nextWindow == refiring.windows.count && refiring.next + 1 == refiring.rows.count
+                if output.isFull, !isLast {
+                    lateRows = rows
+                    return .more
+                }
+            }
+            // A pane that is its own window has fired now, even if it had nothing when its time came.
+            if !isSliced { pane.hasFired = true }
+            refiring.next += 1
+            refiring.nextWindow = 0
         }
-        // A pane that is its own window has fired now, even if it had nothing when its time came.
-        if !isSliced { pane.hasFired = true }
-        context?.metrics.lateRecords.add(rows.count)
+        refiring.rows.removeAll(keepingCapacity: true)
+        refiring.next = 0
+        lateRows = nil
+        return .done
     }
 
     private func lookup(_ rows: Batch, in pane: Pane) throws(MillstreamError) {
@@ -379,7 +414,7 @@ final class TimeWindowOperator: Operator {
         let before = self.watermark
         self.watermark = max(before, watermark)
         firedBefore = before
-        return try resume(output: output)
+        return try fire(output)
     }
 
     func onProcessingTime(_ now: ProcessingTime, output: any Output) throws(MillstreamError) -> Progress {
@@ -387,13 +422,18 @@ final class TimeWindowOperator: Operator {
         // A window whose last millisecond came again because the clock was set back fires when it is found; slices of it may still be needed.
         firedBefore = isSliced ? watermark : .min
         watermark = max(watermark, EventTime(milliseconds: now.milliseconds))
-        return try resume(output: output)
+        return try fire(output)
     }
 
     /// Windows that end at or before this have fired.
     private var firedBefore = EventTime.min
 
     func resume(output: any Output) throws(MillstreamError) -> Progress {
+        if let lateRows { return try refire(lateRows, output) }
+        return try fire(output)
+    }
+
+    private func fire(_ output: any Output) throws(MillstreamError) -> Progress {
         while true {
             if firing == nil {
                 guard try startFiring() else { break }
