@@ -15,7 +15,7 @@ LIBRARY := python/src/millstream/libmillstream.so
 SWIFT_SOURCES := $(shell find Sources include -type f 2>/dev/null) Package.swift
 NATIVE_SOURCES := $(shell find python/src/native -type f 2>/dev/null) include/millstream.h
 
-.PHONY: build demo test test-fast test-swift test-python test-c bench wheel install simulate format lint clean setup
+.PHONY: build demo test test-fast test-swift test-python test-c bench wheel install simulate record-golden format lint clean setup
 
 build: setup $(LIBRARY) .venv/.millstream-package
 
@@ -68,8 +68,12 @@ install: build
 simulate: setup
 	@MILLSTREAM_SEEDS=$(SEEDS) MILLSTREAM_FIRST_SEED=$(FIRST_SEED) $(SWIFT_TEST) --filter SimulatedTopologyTests
 
+# Records what Apache Flink prints for the scripts of Tests/conformance: make record-golden [NAMES="union* timers"]
+record-golden: setup
+	@.venv/bin/python Tests/conformance/record.py $(NAMES)
+
 lint: setup
-	@.venv/bin/ruff check -q python examples benchmarks tests scripts
+	@.venv/bin/ruff check -q python examples benchmarks tests scripts Tests/conformance/*.py
 	@.venv/bin/mypy --no-error-summary python/src/millstream
 
 format: setup
