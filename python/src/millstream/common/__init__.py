@@ -5,12 +5,14 @@ from millstream.common.config_options import ConfigOption, ConfigOptions
 from millstream.common.configuration import Configuration
 from millstream.common.execution_config import ExecutionConfig
 from millstream.common.execution_mode import ExecutionMode
+from millstream.common.input_dependency_constraint import InputDependencyConstraint
 from millstream.common.job_client import JobClient
 from millstream.common.job_execution_result import JobExecutionResult
 from millstream.common.job_id import JobID
 from millstream.common.job_status import JobStatus
 from millstream.common.restart_strategy import RestartStrategies, RestartStrategyConfiguration
 from millstream.common.serialization import DeserializationSchema, Encoder, SerializationSchema, SimpleStringSchema
+from millstream.common.serializer import TypeSerializer
 from millstream.common.time import Duration, Instant, Time
 from millstream.common.typeinfo import TypeInformation, Types
 from millstream.common.types import Row, RowKind
@@ -26,6 +28,7 @@ __all__ = [
     "Encoder",
     "ExecutionConfig",
     "ExecutionMode",
+    "InputDependencyConstraint",
     "Instant",
     "JobClient",
     "JobExecutionResult",
@@ -40,6 +43,7 @@ __all__ = [
     "Time",
     "TimestampAssigner",
     "TypeInformation",
+    "TypeSerializer",
     "Types",
     "WatermarkGenerator",
     "WatermarkStrategy",

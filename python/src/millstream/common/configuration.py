@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from millstream.exceptions import ConfigurationError
+
 __all__ = ["Configuration"]
 
 
@@ -142,3 +144,68 @@ class Configuration:
 
     def __repr__(self) -> str:
         return f"Configuration({self._values})"
+
+
+def map_text(entries: Mapping[str, str]) -> str:
+    """A setting that is a map, as Flink writes it: ``a:1,b:2``; entries with commas, colons or quotes are quoted.
+
+    >>> map_text({"a": "1", "b": "x,y"})
+    "a:1,'b:x,y'"
+    """
+    return ",".join(_quoted(f"{_quoted(key, ':')}:{_quoted(value, ':')}", ",") for key, value in entries.items())
+
+
+def parse_map(text: str) -> dict[str, str]:
+    """The map that :func:`map_text` wrote. Raises ``ConfigurationError`` for an entry without a colon or a quote that does not end.
+
+    >>> parse_map("a:1,'b:x,y'")
+    {'a': '1', 'b': 'x,y'}
+    """
+    found: dict[str, str] = {}
+    for entry in _split(text, ","):
+        if not entry:
+            continue
+        parts = _split(entry, ":")
+        if len(parts) < 2:
+            raise ConfigurationError(f"{entry!r} is no entry of a map such as key:value")
+        found[parts[0]] = ":".join(parts[1:])
+    return found
+
+
+def _quoted(text: str, separator: str) -> str:
+    if separator not in text and not text.startswith(("'", '"')):
+        return text
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _split(text: str, separator: str) -> list[str]:
+    """Cuts at separators outside quotes; a quoted part loses its quotes."""
+    parts: list[str] = []
+    position = 0
+    while position <= len(text):
+        if position < len(text) and text[position] in "'\"":
+            part, position = _unquoted(text, position)
+            if position < len(text) and text[position] != separator:
+                raise ConfigurationError(f"in {text!r} something follows a quote at {position}")
+        else:
+            end = text.find(separator, position)
+            end = len(text) if end < 0 else end
+            part, position = text[position:end].strip(), end
+        parts.append(part)
+        position += 1
+    return parts
+
+
+def _unquoted(text: str, start: int) -> tuple[str, int]:
+    """The quoted part that begins at ``start``, and where it ends; a quote in it is written twice."""
+    quote, position, part = text[start], start + 1, ""
+    while position < len(text):
+        if text[position] != quote:
+            part += text[position]
+        elif text[position + 1 : position + 2] == quote:
+            part += quote
+            position += 1
+        else:
+            return part, position + 1
+        position += 1
+    raise ConfigurationError(f"in {text!r} the quote at {start} does not end")

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from millstream import _native
-from millstream.common.configuration import Configuration
+from millstream.common.configuration import Configuration, parse_map
+from millstream.common.restart_strategy import restart_strategy_from
+from millstream.common.time import milliseconds_in
+from millstream.datastream.checkpoint_storage import bytes_in, checked_checkpoint_path
+from millstream.datastream.checkpointing_mode import CheckpointingMode
+from millstream.datastream.externalized_checkpoint_retention import ExternalizedCheckpointRetention
+from millstream.datastream.state_backend import PredefinedOptions
+from millstream.datastream.time_characteristic import TimeCharacteristic
 from millstream.exceptions import ConfigurationError, nearest
 
 #: The engine's own.
@@ -32,6 +39,20 @@ KEPT_KEYS = (
     "pipeline.closure-cleaner-level",
     "pipeline.jars",
     "pipeline.classpaths",
+    "pipeline.auto-type-registration",
+    "pipeline.cached-files",
+    "pipeline.default-kryo-serializers",
+    "pipeline.force-avro",
+    "pipeline.force-kryo",
+    "pipeline.force-kryo-avro",
+    "pipeline.operator-chaining.chain-operators-with-different-max-parallelism",
+    "pipeline.registered-kryo-serializers",
+    "pipeline.registered-kryo-types",
+    "pipeline.registered-pojo-types",
+    "pipeline.serialization-config",
+    "pipeline.time-characteristic",
+    "pipeline.vertex-description-mode",
+    "pipeline.vertex-name-include-index-prefix",
     "pipeline.watermark-alignment.allow-unaligned-source-splits",
     "execution.attached",
     "execution.target",
@@ -65,6 +86,77 @@ KEPT_PREFIXES = (
 )
 
 
+def _flag(text: str) -> None:
+    if text.lower() not in ("true", "false"):
+        raise ValueError("it is true or false")
+
+
+def _member(enumeration: type) -> Callable[[str], object]:
+    def check(text: str) -> object:
+        try:
+            return enumeration[text]  # type: ignore[index]
+        except KeyError:
+            names = [str(entry.name) for entry in enumeration]  # type: ignore[attr-defined]
+            raise ValueError(f"it is one of {', '.join(names)}") from None
+
+    return check
+
+
+def _at_least(minimum: int) -> Callable[[str], None]:
+    def check(text: str) -> None:
+        if int(text) < minimum:
+            raise ValueError(f"it must be at least {minimum}")
+
+    return check
+
+
+_CHECKPOINTS = "execution.checkpointing."
+#: How the values of settings look that only Python reads: what raises ``ValueError`` for others.
+_CHECKS: dict[str, Callable[[str], object]] = {
+    **dict.fromkeys(
+        (
+            "execution.buffer-timeout.enabled",
+            "pipeline.auto-generate-uids",
+            "pipeline.auto-type-registration",
+            "pipeline.force-avro",
+            "pipeline.force-kryo",
+            "pipeline.generic-types",
+            "pipeline.object-reuse",
+            "pipeline.operator-chaining.chain-operators-with-different-max-parallelism",
+            "state.changelog.enabled",
+            _CHECKPOINTS + "incremental",
+            _CHECKPOINTS + "snapshot-compression",
+            _CHECKPOINTS + "unaligned.enabled",
+            _CHECKPOINTS + "unaligned.forced",
+        ),
+        _flag,
+    ),
+    **dict.fromkeys(
+        (
+            "metrics.latency.interval",
+            "task.cancellation.interval",
+            "task.cancellation.timeout",
+            _CHECKPOINTS + "aligned-checkpoint-timeout",
+            _CHECKPOINTS + "interval",
+            _CHECKPOINTS + "min-pause",
+            _CHECKPOINTS + "timeout",
+        ),
+        milliseconds_in,
+    ),
+    "pipeline.global-job-parameters": parse_map,
+    "pipeline.time-characteristic": _member(TimeCharacteristic),
+    "restart-strategy.type": lambda text: restart_strategy_from(Configuration.from_dict({"restart-strategy.type": text})),
+    "state.backend.rocksdb.predefined-options": _member(PredefinedOptions),
+    _CHECKPOINTS + "data-inline-threshold": bytes_in,
+    _CHECKPOINTS + "dir": checked_checkpoint_path,
+    _CHECKPOINTS + "externalized-checkpoint-retention": _member(ExternalizedCheckpointRetention),
+    _CHECKPOINTS + "max-concurrent-checkpoints": _at_least(1),
+    _CHECKPOINTS + "mode": _member(CheckpointingMode),
+    _CHECKPOINTS + "tolerable-failed-checkpoints": _at_least(0),
+    _CHECKPOINTS + "write-buffer-size": _at_least(-1),
+}
+
+
 def check_key(key: str, value: str) -> None:
     """Raises ``ConfigurationError`` for a key that there is none of, naming the nearest, and for a value that the engine refuses."""
     if key in ENGINE_KEYS:
@@ -75,6 +167,11 @@ def check_key(key: str, value: str) -> None:
             trial.close()
     elif key not in KEPT_KEYS and not key.startswith(KEPT_PREFIXES):
         raise ConfigurationError(f"there is no setting {key!r}{nearest(key, (*ENGINE_KEYS, *KEPT_KEYS))}")
+    elif key in _CHECKS:
+        try:
+            _CHECKS[key](value)
+        except ValueError as error:
+            raise ConfigurationError(f"{key} cannot be {value!r}: {error}") from None
 
 
 def native_options(configuration: Configuration) -> Iterator[tuple[str, str]]:

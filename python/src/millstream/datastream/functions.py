@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
+    from millstream.datastream.distributed_cache import DistributedCache
     from millstream.datastream.state import (
         AggregatingState,
         AggregatingStateDescriptor,
@@ -107,6 +108,10 @@ class RuntimeContext(KeyedStateStore):
     @abstractmethod
     def get_job_parameter(self, key: str, default_value: str | None = None) -> str | None:
         """A parameter that was set with ``ExecutionConfig.set_global_job_parameters``."""
+
+    @abstractmethod
+    def get_distributed_cache(self) -> DistributedCache:
+        """The files that were given names with ``env.register_cached_file``. Only Java has it in Flink."""
 
     @abstractmethod
     def get_metrics_group(self) -> MetricGroup:

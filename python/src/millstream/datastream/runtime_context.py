@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from millstream import _native
+from millstream.datastream.distributed_cache import DistributedCache
 from millstream.datastream.functions import RuntimeContext
 from millstream.datastream.state import (
     AggregatingState,
@@ -60,6 +61,9 @@ class SubtaskContext(RuntimeContext):
 
     def get_job_parameter(self, key: str, default_value: str | None = None) -> str | None:
         return self._scope.job_parameters.get(key, default_value)
+
+    def get_distributed_cache(self) -> DistributedCache:
+        return DistributedCache(self._scope.cached_files)
 
     def get_metrics_group(self) -> MetricGroup:
         return MetricGroup(self._scope.metrics, (self._task_name,), self._index)

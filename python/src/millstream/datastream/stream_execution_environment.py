@@ -16,8 +16,10 @@ from millstream.common.serialization import checked_charset
 from millstream.common.time import milliseconds_in, milliseconds_of
 from millstream.common.typeinfo import PickledBytesTypeInfo, RowTypeInfo, TupleTypeInfo, TypeInformation, Types, type_from_schema, type_of
 from millstream.common.watermark_strategy import WatermarkStrategy
+from millstream.datastream.checkpoint_config import CheckpointConfig
 from millstream.datastream.configuration_keys import check_key, native_options
 from millstream.datastream.data_stream import DataStream
+from millstream.datastream.environment_configuration import EnvironmentConfiguration
 from millstream.datastream.execution_mode import RuntimeExecutionMode
 from millstream.datastream.slot_sharing_group import SlotSharingGroup
 from millstream.datastream.transformation import JobBuilder, StreamInput, Transformation
@@ -32,7 +34,7 @@ __all__ = ["StreamExecutionEnvironment"]
 DEFAULT_JOB_NAME = "Streaming job"
 
 
-class StreamExecutionEnvironment:
+class StreamExecutionEnvironment(EnvironmentConfiguration):
     """Makes streams, and runs what was made of them.
 
     >>> env = StreamExecutionEnvironment.get_execution_environment()
@@ -47,6 +49,10 @@ class StreamExecutionEnvironment:
     def __init__(self, configuration: Configuration | None = None) -> None:
         self._configuration = Configuration()
         self._config = ExecutionConfig(self._configuration)
+        self._checkpoint_config = CheckpointConfig(self._configuration)
+        self._slot_sharing_groups: dict[str, SlotSharingGroup] = {}
+        if self._default_local_parallelism is not None:
+            self._config.set_parallelism(self._default_local_parallelism)
         #: Operators and sinks that the next job runs; sources come with their readers.
         self._transformations: list[Transformation] = []
         self._is_closed = False
@@ -70,6 +76,7 @@ class StreamExecutionEnvironment:
         for key, value in settings.to_dict().items():
             check_key(key, value)
         self._configuration.add_all(settings)
+        self._say_what_is_kept(settings)
 
     def get_config(self) -> ExecutionConfig:
         """What holds for all operators."""
@@ -144,7 +151,10 @@ class StreamExecutionEnvironment:
         return self._config.get_restart_strategy()
 
     def register_slot_sharing_group(self, slot_sharing_group: SlotSharingGroup) -> StreamExecutionEnvironment:
-        """Groups need no resources here: does nothing."""
+        """Keeps a group with its resources, by its name; one of the same name takes its place. Here all operators share one pool of threads."""
+        if not isinstance(slot_sharing_group, SlotSharingGroup):
+            raise TypeError(f"a SlotSharingGroup is needed, not {slot_sharing_group!r}")
+        self._slot_sharing_groups[slot_sharing_group.get_name()] = slot_sharing_group
         return self
 
     # ---- Sources ----

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from os.path import abspath, dirname
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -66,11 +66,13 @@ class Transformation:
 
 
 class JobScope(NamedTuple):
-    """What one job's functions share: parameters, metrics, and what their ``close`` failed with, which the engine has nobody to tell."""
+    """What one job's functions share: parameters, metrics, and what their ``close`` failed with, which the engine has nobody to tell;
+    and the cached files' paths."""
 
     job_parameters: dict[str, str]
     metrics: MetricRegistry
     close_failures: list[BaseException]
+    cached_files: Mapping[str, str]
 
 
 class JobBuilder:
@@ -79,7 +81,7 @@ class JobBuilder:
     def __init__(self, env: StreamExecutionEnvironment, for_plan: bool = False) -> None:
         self.env = env
         self.native = _native.Environment()
-        self.scope = JobScope(env.get_config().get_global_job_parameters(), MetricRegistry(), [])
+        self.scope = JobScope(env.get_config().get_global_job_parameters(), MetricRegistry(), [], env.cached_files())
         #: True where the plan is only looked at: sources that can be read once must not be touched.
         self.for_plan = for_plan
         self._nodes: dict[Transformation, int] = {}

@@ -1,0 +1,37 @@
+"""What the package tells through Python's log, each thing once: settings that are accepted and have no effect."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+__all__ = ["forget_notices", "say_once"]
+
+_log = logging.getLogger("millstream")
+_lock = threading.Lock()
+_said: set[str] = set()
+
+
+def say_once(what: str, why: str) -> None:
+    """Writes ``what: why`` as a warning of the logger ``millstream``, the first time only."""
+    with _lock:
+        if what in _said:
+            return
+        _said.add(what)
+    _log.warning("%s: %s", what, why)
+
+
+def without_jvm(what: str) -> None:
+    """Says once that a call is for the JVM, which this engine does without."""
+    say_once(what, "has no effect: there is no JVM here")
+
+
+def with_checkpoints(what: str) -> None:
+    """Says once that a setting is kept for checkpoints, which this release does not take."""
+    say_once(what, "is kept, and takes effect with a later release: this one takes no checkpoints")
+
+
+def forget_notices() -> None:
+    """Makes everything be said again, for tests."""
+    with _lock:
+        _said.clear()
