@@ -586,6 +586,11 @@ millstream_status millstream_job_cancel(millstream_job *job, millstream_error **
 millstream_status millstream_job_failure(millstream_job *job, millstream_error **failure, millstream_error **error);
 /* The counters of each operator and subtask as JSON; freed with millstream_string_free. */
 millstream_status millstream_job_metrics_json(millstream_job *job, char **json, millstream_error **error);
+typedef enum millstream_text_format { MILLSTREAM_TEXT = 0, MILLSTREAM_JSON = 1 } millstream_text_format;
+/* Why event time stands where it stands, now (of a job that has ended: at its end): the watermark of every source and task, who waits for which time, who holds
+ * it back, what is idle, rows that wait and rows that were late. As lines for a person, or as JSON whose times are milliseconds since the epoch, null
+ * before the first watermark. Never waits for a function that does not return. Free the text with millstream_string_free. */
+millstream_status millstream_job_explain_time(millstream_job *job, millstream_text_format format, char **text, millstream_error **error);
 /* The next rows of a collecting sink, waiting at most so many milliseconds (-1: for ever). *state: 1 rows were given, 0 none yet, -1 no more come. With
  * `row_kinds` and `timestamps` not 0, hidden columns `$row_kind` (int8) and `$timestamp` (int64) stand behind the others. */
 millstream_status millstream_job_collect(

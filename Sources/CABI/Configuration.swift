@@ -11,6 +11,7 @@ extension JobConfiguration {
     static let optionKeys = [
         "parallelism.default", "pipeline.max-parallelism", "execution.buffer-timeout.interval", "execution.runtime-mode",
         "pipeline.operator-chaining.enabled", "pipeline.auto-watermark-interval", "millstream.workers", "millstream.batch.rows", "millstream.exchange.memory", "millstream.seed",
+        "millstream.event-time.stall-warning",
     ]
 
     /// Throws `configuration` for an unknown key and for a value of the wrong form; then nothing changes.
@@ -26,6 +27,7 @@ extension JobConfiguration {
         case "millstream.batch.rows": batchRowCountLimit = Int(try option.integer(1...JobConfiguration.batchRowCountMax))
         case "millstream.exchange.memory": exchangeByteCount = try exchangeMemory(option)
         case "millstream.seed": seed = UInt64(bitPattern: try option.integer(.min ... .max))
+        case "millstream.event-time.stall-warning": stallWarningMilliseconds = try option.milliseconds()
         default: throw Option.unknown(option.key, among: JobConfiguration.optionKeys, of: "option")
         }
     }

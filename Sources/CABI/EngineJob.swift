@@ -57,6 +57,44 @@ private final class EngineJob: RunningJob {
         return writer.text
     }
 
+    func timeText() -> String { job.explainTime().text }
+
+    func timeJSON() -> String {
+        let report = job.explainTime()
+        var writer = JSONText()
+        func time(_ value: EventTime) -> String { value == .min ? "null" : "\(value.milliseconds)" }
+        writer.raw("{\"name\":")
+        writer.string(report.jobName)
+        writer.raw(",\"status\":\"\(EngineJob.name(report.status))\",\"subtasks\":[")
+        for (place, subtask) in report.subtasks.enumerated() {
+            writer.raw(place == 0 ? "{\"name\":" : ",{\"name\":")
+            writer.string(subtask.name)
+            writer.raw(
+                ",\"number\":\(subtask.number),\"subtask\":\(subtask.index),\"parallelism\":\(subtask.parallelism),\"isSource\":\(subtask.isSource),"
+                    + "\"isIdle\":\(subtask.isIdle),\"quietMillis\":\(subtask.quietMilliseconds.map(String.init) ?? "null"),"
+                    + "\"heldBackBy\":\(subtask.heldBackBy.map(String.init) ?? "null"),\"inputs\":[")
+            for (number, input) in subtask.inputs.enumerated() {
+                writer.raw(
+                    "\(number == 0 ? "" : ","){\"from\":\(input.producer),\"watermark\":\(time(input.watermark)),\"isIdle\":\(input.isIdle),"
+                        + "\"hasEnded\":\(input.hasEnded),\"waitingRows\":\(input.waitingRows),\"waitingBytes\":\(input.waitingBytes)}")
+            }
+            writer.raw("],\"operators\":[")
+            for (number, step) in subtask.steps.enumerated() {
+                writer.raw(number == 0 ? "{\"id\":" : ",{\"id\":")
+                writer.string(step.id)
+                writer.raw(",\"name\":")
+                writer.string(step.name)
+                writer.raw(
+                    ",\"inputWatermark\":\(time(step.inputWatermark)),\"outputWatermark\":\(time(step.outputWatermark)),"
+                        + "\"waitsFor\":\(step.nextEventTime.map(time) ?? "null"),\"numRecordsIn\":\(step.recordsIn),\"numLateRecords\":\(step.lateRecords),"
+                        + "\"numLateRecordsDropped\":\(step.lateRecordsDropped),\"numMalformedRecords\":\(step.malformedRecords)}")
+            }
+            writer.raw("]}")
+        }
+        writer.raw("]}")
+        return writer.text
+    }
+
     private static func nanoseconds(_ milliseconds: Int64) -> Int64 {
         let (product, overflow) = milliseconds.multipliedReportingOverflow(by: 1_000_000)
         return overflow ? .max / 4 : min(product, .max / 4)

@@ -12,6 +12,9 @@ protocol RunningJob: AnyObject, Sendable {
     func cancel()
     var failure: MillstreamError? { get }
     func metricsJSON() -> String
+    /// Why event time stands where it stands: JSON, or lines for a person.
+    func timeJSON() -> String
+    func timeText() -> String
     /// The next rows of a collecting sink, waiting at most so long (nil: for ever).
     func collect(_ sink: NodeID, milliseconds: Int64?) -> Collected
 }

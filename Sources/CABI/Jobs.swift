@@ -110,6 +110,22 @@ public func millstream_job_metrics_json(
 }
 
 @c @implementation
+public func millstream_job_explain_time(
+    _ job: OpaquePointer?, _ format: millstream_text_format, _ text: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+    _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> millstream_status {
+    guarded(error) { () throws(MillstreamError) in
+        let box = try jobBox(job)
+        let result = try place(text, "text")
+        switch format {
+        case MILLSTREAM_TEXT: result.pointee = try giveText(box.job.timeText())
+        case MILLSTREAM_JSON: result.pointee = try giveText(box.job.timeJSON())
+        default: throw MillstreamError(.invalidArgument, "format \(format.rawValue) is no millstream_text_format")
+        }
+    }
+}
+
+@c @implementation
 public func millstream_job_collect(
     _ job: OpaquePointer?, _ sink: millstream_node, _ milliseconds: Int64, _ row_kinds: Int32, _ timestamps: Int32,
     _ rows: UnsafeMutablePointer<ArrowArray>?, _ schema: UnsafeMutablePointer<ArrowSchema>?, _ state: UnsafeMutablePointer<Int32>?,

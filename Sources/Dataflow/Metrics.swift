@@ -31,6 +31,12 @@ public final class OperatorMetrics: Sendable {
     public let currentInputWatermark = Counter(.min)
     /// The last watermark that went out.
     public let currentOutputWatermark = Counter(.min)
+    /// The earliest event time that the operator waits for (a window's end, a timer); `Int64.max`: none.
+    public let nextEventTime = Counter(.max)
+    /// 1 while the operator says that it is idle, so that nobody waits for its watermark.
+    public let isIdle = Counter()
+    /// When the last rows came, on the monotonic clock; `Int64.min` before the first. Kept for the head of a task.
+    public let lastRecordNanoseconds = Counter(.min)
     /// Time spent in the operator, and waiting for room in its outputs.
     public let busyNanoseconds = Counter()
     public let backPressuredNanoseconds = Counter()

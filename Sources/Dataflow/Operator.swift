@@ -16,6 +16,8 @@ public enum Progress: Sendable { case done, more }
 public protocol Operator: AnyObject {
     /// False for an operator that makes its own watermarks (a watermark assigner).
     var forwardsWatermarks: Bool { get }
+    /// The earliest event time that the operator waits for, e.g. the last millisecond of its first window; nil: it waits for none.
+    var nextEventTime: EventTime? { get }
     func open(_ context: OperatorContext) throws(MillstreamError)
     func process(_ batch: Batch, input: Int, output: any Output) throws(MillstreamError) -> Progress
     /// The combined watermark of all inputs has advanced.
@@ -35,6 +37,7 @@ public protocol Operator: AnyObject {
 
 extension Operator {
     public var forwardsWatermarks: Bool { true }
+    public var nextEventTime: EventTime? { nil }
     public func open(_ context: OperatorContext) throws(MillstreamError) {}
     public func onWatermark(_ watermark: EventTime, output: any Output) throws(MillstreamError) -> Progress { .done }
     public func onProcessingTime(_ now: ProcessingTime, output: any Output) throws(MillstreamError) -> Progress { .done }

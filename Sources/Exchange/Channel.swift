@@ -8,6 +8,20 @@ public protocol Wakeable: AnyObject, Sendable {
     func wake()
 }
 
+/// How far event time has come in a channel, as its consumer has seen it; anyone reads it.
+public final class ChannelProgress: Sendable {
+    /// `Int64.min` before the first watermark.
+    public let watermark = Counter(.min)
+    /// 1 while the channel counts for nobody's watermark.
+    public let isIdle = Counter()
+    /// 1 once nothing follows.
+    public let hasEnded = Counter()
+    /// Rows that wait in the channel.
+    public let waitingRows = Counter()
+
+    public init() {}
+}
+
 /// Decides when what was sent arrives: the simulation's hold on every channel.
 public protocol ChannelHandover: AnyObject, Sendable {
     /// A message was put into `channel` and stays invisible to the consumer until somebody calls `channel.deliver`.
@@ -32,6 +46,7 @@ public final class Channel: Sendable {
     /// A number that is unique and deterministic within a job, for traces.
     public let number: Int
     public let byteCountLimit: Int
+    public let progress = ChannelProgress()
     private let state: Mutex<State>
     private let full = Atomic<Bool>(false)
     private let readable = Atomic<Bool>(false)
@@ -73,6 +88,7 @@ public final class Channel: Sendable {
             guard !state.isClosed else { return nil }
             state.queue.append(message, byteCount: byteCount)
             state.byteCount &+= byteCount
+            if case .batch(let batch) = message { progress.waitingRows.add(batch.count) }
             if state.byteCount >= byteCountLimit { full.store(true, ordering: .releasing) }
             return isHeld ? nil : expose(1, &state)
         }
@@ -104,6 +120,7 @@ public final class Channel: Sendable {
             state.visibleCount &-= 1
             if state.visibleCount == 0 { readable.store(false, ordering: .releasing) }
             state.byteCount &-= entry.byteCount
+            if case .batch(let batch) = entry.message { progress.waitingRows.add(-batch.count) }
             if state.byteCount <= byteCountLimit / 2, full.load(ordering: .relaxed) {
                 full.store(false, ordering: .releasing)
                 producer = state.producer

@@ -54,8 +54,12 @@ public final class InputGate {
             guard let (channel, entry) = receive() else { return nil }
             switch entry.message {
             case .batch(let batch): return .batch(batch, input: inputs[channel], byteCount: entry.byteCount)
-            case .watermark(let watermark): pass(valves[inputs[channel]].onWatermark(watermark, channel: places[channel]), inputs[channel])
-            case .status(let status): pass(valves[inputs[channel]].onStatus(status, channel: places[channel]), inputs[channel])
+            case .watermark(let watermark):
+                channels[channel].progress.watermark.set(watermark.milliseconds)
+                pass(valves[inputs[channel]].onWatermark(watermark, channel: places[channel]), inputs[channel])
+            case .status(let status):
+                channels[channel].progress.isIdle.set(status == .idle ? 1 : 0)
+                pass(valves[inputs[channel]].onStatus(status, channel: places[channel]), inputs[channel])
             case .barrier(let barrier): if let done = aligner.onBarrier(barrier, channel: channel) { pending.append(.barrier(done)) }
             case .endOfInput: end(channel)
             }
@@ -94,6 +98,7 @@ public final class InputGate {
     private func end(_ channel: Int) {
         guard !ended[channel] else { return }
         ended[channel] = true
+        channels[channel].progress.hasEnded.set(1)
         let input = inputs[channel]
         openChannels[input] -= 1
         if let barrier = aligner.onEnd(channel: channel) { pending.append(.barrier(barrier)) }

@@ -184,6 +184,8 @@ final class ProcessOperator: Operator {
         context?.wakeUp(at: ProcessingTime(milliseconds: time))
     }
 
+    var nextEventTime: EventTime? { state?.eventTimers.next().map { EventTime(milliseconds: $0) } }
+
     func close() {
         phase = .idle
         caller.close()

@@ -156,6 +156,8 @@ public struct JobConfiguration: Hashable, Sendable {
     /// "pipeline.auto-watermark-interval": by how much of event time a watermark advances before it is emitted anew.
     public var watermarkIntervalMilliseconds: Int64
     public var mode: Mode
+    /// After so long without progress of event time, while rows come, the job says why, in one line. 0: never.
+    public var stallWarningMilliseconds: Int64
     /// nil: a job's randomness (shuffle) is seeded by the runtime's own.
     public var seed: UInt64?
 
@@ -167,5 +169,6 @@ public struct JobConfiguration: Hashable, Sendable {
         isChainingEnabled = true
         watermarkIntervalMilliseconds = 200
         mode = .streaming
+        stallWarningMilliseconds = 60_000
     }
 }

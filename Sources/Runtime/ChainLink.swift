@@ -121,6 +121,7 @@ final class ChainLink: Output {
                 outstanding = nil
                 try complete(event)
             }
+            noteNextEventTime()
             return
         }
         guard queueStart < queue.count else { return }
@@ -141,7 +142,10 @@ final class ChainLink: Output {
         } else {
             try complete(event)
         }
+        noteNextEventTime()
     }
+
+    private func noteNextEventTime() { metrics.nextEventTime.set(operation.nextEventTime?.milliseconds ?? .max) }
 
     private func call(_ event: ChainEvent) throws(MillstreamError) -> Progress {
         switch event {
@@ -185,7 +189,10 @@ final class ChainLink: Output {
         try forward(.watermark(watermark), message: .watermark(watermark))
     }
 
-    private func forward(_ status: WatermarkStatus) throws(MillstreamError) { try forward(.status(status), message: .status(status)) }
+    private func forward(_ status: WatermarkStatus) throws(MillstreamError) {
+        metrics.isIdle.set(status == .idle ? 1 : 0)
+        try forward(.status(status), message: .status(status))
+    }
 
     private func forward(_ event: ChainEvent, message: Message) throws(MillstreamError) {
         for child in children { try child.deliver(event) }

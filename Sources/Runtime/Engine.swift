@@ -48,7 +48,7 @@ public final class Engine: @unchecked Sendable {
             throw error
         }
         job.onEnd { [weak self] in self?.forget(number) }
-        job.start(made.subtasks, statistics: made.statistics, collectQueues: made.collectQueues)
+        job.start(made, warnings: builder.environment.standardError)
         return job
     }
 

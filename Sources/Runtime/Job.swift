@@ -33,6 +33,9 @@ public final class Job: SubtaskOwner, @unchecked Sendable {
     /// What stays readable after the subtasks are gone.
     private var statistics: [OperatorStatistics] = []
     private var collectQueues: [Int: CollectQueue] = [:]
+    private var progress: [SubtaskProgress] = []
+    /// Where the job says what nobody asked for; whole lines.
+    private var warnings: (any TextOutput)?
     private var whenEnded: [@Sendable () -> Void] = []
     private let clock: any Clock
     private let startTime: Int64
@@ -104,17 +107,19 @@ public final class Job: SubtaskOwner, @unchecked Sendable {
         if hasEnded { body() }
     }
 
-    func start(_ made: [Subtask], statistics: [OperatorStatistics], collectQueues: [Int: CollectQueue]) {
+    func start(_ made: JobBuilder.Result, warnings: any TextOutput) {
         monitor.lock()
-        subtasks = made
-        liveCount = made.count
-        self.statistics = statistics
-        self.collectQueues = collectQueues
+        subtasks = made.subtasks
+        liveCount = made.subtasks.count
+        statistics = made.statistics
+        collectQueues = made.collectQueues
+        progress = made.progress
+        self.warnings = warnings
         currentStatus = .running
         let isCancelled = isCancelledEarly
         monitor.unlock()
         if isCancelled { cancel() }
-        for subtask in made { subtask.wake() }
+        for subtask in made.subtasks { subtask.wake() }
     }
 
     func subtaskFailed(_ subtask: Subtask, _ error: MillstreamError) {
@@ -141,10 +146,25 @@ public final class Job: SubtaskOwner, @unchecked Sendable {
         whenEnded = []
         let queues = collectQueues.keys.sorted().compactMap { collectQueues[$0] }
         subtasks = []
+        // The channels go with the job; what they have come to stays readable.
+        lastReport = readProgress()
+        progress = []
+        warnings = nil
         monitor.broadcast()
         monitor.unlock()
         for queue in queues { queue.end() }
         for callback in callbacks { callback() }
+    }
+
+    func subtaskStalled(_ subtask: Subtask, milliseconds: Int64) {
+        monitor.lock()
+        let report = readProgress()
+        let output = warnings
+        monitor.unlock()
+        guard let output, let line = report.warning(about: subtask.number, after: milliseconds) else { return }
+        var text = "millstream: job '\(name)': \(line)\n"
+        // A stream that cannot be written to is no reason to stop a job.
+        text.withUTF8 { bytes in try? output.write(UnsafeRawBufferPointer(bytes)) }
     }
 
     private func stop(_ status: JobStatus) {
@@ -159,6 +179,23 @@ public final class Job: SubtaskOwner, @unchecked Sendable {
         monitor.broadcast()
         monitor.unlock()
         for subtask in running { subtask.cancel() }
+    }
+
+    // MARK: Event time
+
+    private var lastReport: EventTimeReport?
+
+    /// Why event time stands where it stands, now; of a job that has ended, at its end.
+    public func explainTime() -> EventTimeReport {
+        monitor.lock()
+        defer { monitor.unlock() }
+        return lastReport ?? readProgress()
+    }
+
+    /// With the monitor.
+    private func readProgress() -> EventTimeReport {
+        let now = clock.monotonicNanoseconds()
+        return EventTimeReport(jobName: name, status: currentStatus, subtasks: progress.map { $0.read(now: now) })
     }
 
     // MARK: Metrics

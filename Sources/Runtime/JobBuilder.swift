@@ -20,6 +20,7 @@ struct JobBuilder {
         var subtasks: [Subtask]
         var statistics: [OperatorStatistics]
         var collectQueues: [Int: CollectQueue]
+        var progress: [SubtaskProgress] = []
     }
 
     /// Names the subtask that a sink or reader wakes, before it exists.
@@ -37,7 +38,7 @@ struct JobBuilder {
             for node in sources.keys.sorted() { sources[node]?.enumerator.abandon() }
             throw error
         }
-        connect(channels, result.subtasks)
+        connect(channels, &result)
         return result
     }
 
@@ -115,8 +116,13 @@ struct JobBuilder {
                 }
                 let subtask = Subtask(
                     number: result.subtasks.count, name: task.name, index: SubtaskIndex(index), takesHostTurns: task.takesHostTurns, clock: clock,
-                    scheduler: scheduler, owner: job, links: links, writers: writers, gate: gate, source: input)
+                    scheduler: scheduler, owner: job, links: links, writers: writers, gate: gate, source: input,
+                    stallMilliseconds: plan.configuration.stallWarningMilliseconds)
                 target.subtask = subtask
+                result.progress.append(
+                    SubtaskProgress(
+                        number: subtask.number, name: task.name, index: index, parallelism: task.parallelism, isSource: input != nil,
+                        steps: zip(task.steps, links).map { ($0.id.text, $0.node.name, $1.metrics) }, inputs: []))
                 result.subtasks.append(subtask)
             }
         }
@@ -214,7 +220,7 @@ struct JobBuilder {
             bufferTimeoutMilliseconds: task.bufferTimeoutMilliseconds, metrics: metrics)
     }
 
-    private func connect(_ channels: [[[Channel?]]], _ subtasks: [Subtask]) {
+    private func connect(_ channels: [[[Channel?]]], _ result: inout Result) {
         var first: [Int] = []
         var next = 0
         for task in graph.tasks {
@@ -224,7 +230,10 @@ struct JobBuilder {
         for (number, exchange) in graph.exchanges.enumerated() {
             for (producer, row) in channels[number].enumerated() {
                 for (consumer, channel) in row.enumerated() {
-                    channel?.connect(producer: subtasks[first[exchange.producer] + producer], consumer: subtasks[first[exchange.consumer] + consumer])
+                    guard let channel else { continue }
+                    let source = result.subtasks[first[exchange.producer] + producer]
+                    channel.connect(producer: source, consumer: result.subtasks[first[exchange.consumer] + consumer])
+                    result.progress[first[exchange.consumer] + consumer].inputs.append((source.number, channel))
                 }
             }
         }

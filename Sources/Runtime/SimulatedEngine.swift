@@ -35,7 +35,7 @@ public final class SimulatedEngine: Scheduler, ChannelHandover, @unchecked Senda
             plan, bindings: bindings, job: job, scheduler: self, handover: self, clock: clock, storage: storage, seed: seed, standardOutput: nil,
             standardError: nil)
         let made = try builder.build()
-        job.start(made.subtasks, statistics: made.statistics, collectQueues: made.collectQueues)
+        job.start(made, warnings: builder.environment.standardError)
         return job
     }
 

@@ -42,12 +42,20 @@ final class Subtask: Wakeable, @unchecked Sendable {
     private var sourceEnded = false
     /// The earliest deadline that the scheduler has.
     private var scheduled: Int64?
+    /// When the turn began.
+    private var turnStart: Int64 = 0
+    /// The watermark of an operator that waits for event time, and since when; the limit says when that is worth a warning (nil: never).
+    private var lastWatermark = Int64.min
+    private var lastAdvance: Int64?
+    private var isStallReported = false
+    private let stallNanoseconds: Int64?
     /// Since when the outputs are full.
     private var blockedSince: Int64?
 
     init(
         number: Int, name: String, index: SubtaskIndex, takesHostTurns: Bool, clock: any Clock, scheduler: any Scheduler, owner: any SubtaskOwner,
-        links: [ChainLink], writers: [ExchangeWriter], gate: InputGate?, source: SourceInput?
+        links: [ChainLink], writers: [ExchangeWriter], gate: InputGate?, source: SourceInput?,
+        stallMilliseconds: Int64 = 0
     ) {
         self.number = number
         self.name = name
@@ -60,6 +68,7 @@ final class Subtask: Wakeable, @unchecked Sendable {
         self.writers = writers
         self.gate = gate
         self.source = source
+        stallNanoseconds = stallMilliseconds <= 0 ? nil : min(stallMilliseconds, 1 << 40) * 1_000_000
         LiveObjects.subtasks.add(1)
     }
 
@@ -100,6 +109,7 @@ final class Subtask: Wakeable, @unchecked Sendable {
     func run() {
         _ = phase.exchange(Phase.running, ordering: .acquiringAndReleasing)
         let start = clock.monotonicNanoseconds()
+        turnStart = start
         if let blockedSince { links[0].metrics.backPressuredNanoseconds.add(Int(start &- blockedSince)) }
         blockedSince = nil
         let turn: Turn
@@ -187,6 +197,8 @@ final class Subtask: Wakeable, @unchecked Sendable {
             switch event {
             case .batch(let batch, let input, let byteCount):
                 links[0].metrics.bytesIn.add(byteCount)
+                links[0].metrics.lastRecordNanoseconds.set(turnStart)
+                reportStall()
                 try links[0].deliver(.batch(batch, input: input))
             case .watermark(let watermark): try links[0].deliver(.watermark(watermark))
             case .status(let status): try links[0].deliver(.status(status))
@@ -201,7 +213,10 @@ final class Subtask: Wakeable, @unchecked Sendable {
         let event: SourceInput.Event
         do { event = try source.poll() } catch { throw error.inOperator(links[0].name) }
         switch event {
-        case .batch(let batch): try links[0].deliver(.batch(batch, input: 0))
+        case .batch(let batch):
+            links[0].metrics.lastRecordNanoseconds.set(turnStart)
+            reportStall()
+            try links[0].deliver(.batch(batch, input: 0))
         case .wait(let time):
             sourceWait = time.map { monotonic($0) }
             return false
@@ -211,6 +226,22 @@ final class Subtask: Wakeable, @unchecked Sendable {
             try links[0].deliver(.endOfInput(0))
         }
         return true
+    }
+
+    /// Rows have come: says once if they have been coming for long without progress of the event time that an operator waits for.
+    private func reportStall() {
+        guard let stallNanoseconds, let waiting = links.first(where: { $0.metrics.nextEventTime.value != .max }) else { return }
+        let watermark = waiting.metrics.currentInputWatermark.value
+        guard let lastAdvance, watermark == lastWatermark else {
+            lastWatermark = watermark
+            lastAdvance = turnStart
+            isStallReported = false
+            return
+        }
+        let quiet = turnStart &- lastAdvance
+        guard !isStallReported, quiet >= stallNanoseconds else { return }
+        isStallReported = true
+        owner?.subtaskStalled(self, milliseconds: quiet / 1_000_000)
     }
 
     /// Set by the reader's `notifyAvailable`.
@@ -266,6 +297,8 @@ final class Subtask: Wakeable, @unchecked Sendable {
 /// Whom a subtask tells how it ended.
 protocol SubtaskOwner: AnyObject, Sendable {
     func subtaskFailed(_ subtask: Subtask, _ error: MillstreamError)
+    /// Rows come, an operator waits for event time, and it has not advanced for so long.
+    func subtaskStalled(_ subtask: Subtask, milliseconds: Int64)
     /// Once per subtask, after it has closed everything.
     func subtaskEnded(_ subtask: Subtask)
 }

@@ -32,6 +32,15 @@ static void expressions(void) {
     CHECK(count == 333);
     CHECK(wait_for(job) == MILLSTREAM_JOB_FINISHED);
     char *json = NULL;
+    OK(millstream_job_explain_time(job, MILLSTREAM_TEXT, &json, &error));
+    CHECK(strstr(json, "event time of '") != NULL && strstr(json, "source '") != NULL);
+    millstream_string_free(json);
+    OK(millstream_job_explain_time(job, MILLSTREAM_JSON, &json, &error));
+    CHECK(strstr(json, "\"isSource\":true") != NULL);
+    millstream_string_free(json);
+    CHECK(millstream_job_explain_time(job, (millstream_text_format)7, &json, &error) == MILLSTREAM_INVALID_ARGUMENT);
+    millstream_error_free(error);
+    error = NULL;
     OK(millstream_job_metrics_json(job, &json, &error));
     CHECK(json && json[0] == '{');
     millstream_string_free(json);

@@ -41,6 +41,13 @@ enum TimestampStyle {
     case java
 }
 
+/// A time in milliseconds since the epoch as `2020-01-02 03:04:05.678`, for messages.
+public func timestampText(milliseconds: Int64) -> String {
+    let buffer = TextBuffer(capacity: 64)
+    buffer.append(timestamp: milliseconds, perSecond: 1_000, precision: 3, style: .sql)
+    return String(decoding: buffer.bytes, as: UTF8.self)
+}
+
 extension TextBuffer {
     /// `yyyy-MM-dd`.
     func append(date days: Int64) {

@@ -75,6 +75,9 @@ final class SessionWindowOperator: Operator {
         try functions?.open(context)
     }
 
+    /// The last millisecond of the session that ends first; one that has grown since counts until it comes up.
+    var nextEventTime: EventTime? { isEventTime ? firing.first.map { EventTime(milliseconds: $0.time) } : nil }
+
     func close() {
         contents.removeAll()
         rest = nil

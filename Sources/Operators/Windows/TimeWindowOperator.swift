@@ -492,6 +492,17 @@ final class TimeWindowOperator: Operator {
         return true
     }
 
+    /// The last millisecond of the first window that has not fired.
+    var nextEventTime: EventTime? {
+        guard isEventTime else { return nil }
+        let next = firstPane { lastTime(ofPane: $0.start) > watermark }
+        guard next < panes.count else { return nil }
+        guard isSliced else { return lastTime(ofPane: panes[next].start) }
+        var windows: [Int64] = []
+        WindowAssignment.starts(of: panes[next].start, size: size, slide: slide, offset: offset, into: &windows)
+        return windows.lazy.map { EventTime(milliseconds: $0) + self.size - 1 }.filter { $0 > self.watermark }.min()
+    }
+
     private func cleanUp() {
         let kept = firstPane { lastTime(ofPane: $0.start) + lateness > watermark }
         for pane in panes[..<kept] { giveBack(pane) }

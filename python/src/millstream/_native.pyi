@@ -458,6 +458,8 @@ class Job:
     def failure(self) -> BaseException | None:
         """The failure of the job, with the user's traceback and a note that names operator, function and record."""
     def metrics_json(self) -> str: ...
+    def explain_time(self, as_json: bool = False, /) -> str:
+        """Why event time stands where it stands, as lines for a person or as JSON."""
     def collect(self, node: int, schema: str, *, row_kinds: bool = False, timestamps: bool = False) -> CollectIterator:
         """The rows of a collecting sink, as Python values of its schema."""
     def collect_stream(self, node: int, compatible: bool = False) -> ArrowStream: ...

@@ -21,7 +21,7 @@ PyObject *job_wrap(millstream_job *handle, PyObject *text_output)
     }
     job->handle = handle;
     job->text_output = Py_XNewRef(text_output);
-    job->failure = job->failure_traceback = job->metrics = NULL;
+    job->failure = job->failure_traceback = job->metrics = job->times[0] = job->times[1] = NULL;
     job->is_settled = false;
     PyObject_GC_Track(job);
     return (PyObject *)job;
@@ -144,6 +144,14 @@ static PyObject *read_metrics(JobObject *job)
     return result == MILLSTREAM_OK ? take_text(json) : error_raise_engine(result, error);
 }
 
+static PyObject *read_times(JobObject *job, int format)
+{
+    char *text = NULL;
+    millstream_error *error = NULL;
+    millstream_status result = millstream_job_explain_time(job->handle, (millstream_text_format)format, &text, &error);
+    return result == MILLSTREAM_OK ? take_text(text) : error_raise_engine(result, error);
+}
+
 /* 1 if there is a failure, which is kept; 0 if not; -1. */
 static int fetch_failure(JobObject *job)
 {
@@ -162,7 +170,9 @@ static void settle(JobObject *job)
 {
     if (job->is_settled) return;
     job->metrics = read_metrics(job);
-    if (job->metrics == NULL) PyErr_Clear();
+    for (int format = 0; format < 2; format++) job->times[format] = read_times(job, format);
+    /* Figures that cannot be kept must not hide the failure. */
+    PyErr_Clear();
     job->is_settled = true;
     free_handle(job);
 }
@@ -226,6 +236,14 @@ static PyObject *job_metrics_json(JobObject *self, PyObject *unused)
     if (!job_check(self)) return NULL;
     if (self->is_settled) return self->metrics == NULL ? PyUnicode_FromString("{}") : Py_NewRef(self->metrics);
     return read_metrics(self);
+}
+
+static PyObject *job_explain_time(JobObject *self, PyObject *arguments)
+{
+    int is_json = 0;
+    if (!PyArg_ParseTuple(arguments, "|p:explain_time", &is_json) || !job_check(self)) return NULL;
+    if (!self->is_settled) return read_times(self, is_json);
+    return self->times[is_json] == NULL ? PyUnicode_FromString(is_json ? "{}" : "") : Py_NewRef(self->times[is_json]);
 }
 
 static PyObject *job_close(JobObject *self, PyObject *unused)
@@ -355,6 +373,8 @@ static int job_clear(JobObject *self)
     Py_CLEAR(self->failure);
     Py_CLEAR(self->failure_traceback);
     Py_CLEAR(self->metrics);
+    Py_CLEAR(self->times[0]);
+    Py_CLEAR(self->times[1]);
     return 0;
 }
 
@@ -388,6 +408,7 @@ static PyMethodDef job_methods[] = {
     {"metrics_json", (PyCFunction)job_metrics_json, METH_NOARGS, "The counters of each operator and subtask."},
     {"collect", (PyCFunction)(void (*)(void))job_collect, METH_VARARGS | METH_KEYWORDS, "The rows of a collecting sink."},
     {"collect_stream", (PyCFunction)(void (*)(void))job_collect_stream, METH_VARARGS | METH_KEYWORDS, "A collecting sink as an Arrow stream."},
+    {"explain_time", (PyCFunction)job_explain_time, METH_VARARGS, "Why event time stands where it stands: lines, or JSON."},
     {"close", (PyCFunction)job_close, METH_NOARGS, "Cancels the job if it runs, waits for it, and forgets it."},
     {NULL, NULL, 0, NULL},
 };

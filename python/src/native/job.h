@@ -21,6 +21,8 @@ typedef struct JobObject {
     /* Nobody waits for its end any longer: a second Ctrl-C. */
     bool is_abandoned;
     PyObject *metrics;
+    /* What explain_time says, as text and as JSON, of a job that was let go. */
+    PyObject *times[2];
 } JobObject;
 
 /* How long a wait lets a signal lie. */

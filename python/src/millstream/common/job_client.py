@@ -13,6 +13,7 @@ from millstream.common.job_status import JobStatus
 
 if TYPE_CHECKING:
     from millstream import _native
+    from millstream.datastream.time_explanation import TimeExplanation
     from millstream.metrics import MetricRegistry
 
 __all__ = ["JobClient"]
@@ -80,6 +81,16 @@ class JobClient:
         """The engine's counters for each operator and subtask, as they are now: records in and out, watermarks, busy and waiting times."""
         metrics: dict[str, Any] = json.loads(self._job.metrics_json())
         return metrics
+
+    def explain_time(self) -> TimeExplanation:
+        """Why event time stands where it stands, and so why a window has not fired.
+
+        The watermark of each source and task, who holds it back, rows that wait and rows that were late; ``print()`` shows it in some lines.
+        Answers at once, also while a function does not return.
+        """
+        from millstream.datastream.time_explanation import TimeExplanation
+
+        return TimeExplanation(self._job.explain_time(), json.loads(self._job.explain_time(True)))
 
     def print_progress(self, file: TextIO | None = None, interval: float = 0.25) -> JobStatus:
         """Waits for the job's end and meanwhile shows one line with rows per second, watermark and lag; on anything but a terminal it only waits.

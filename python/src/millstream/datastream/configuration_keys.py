@@ -27,6 +27,7 @@ ENGINE_KEYS = (
     "millstream.batch.rows",
     "millstream.exchange.memory",
     "millstream.seed",
+    "millstream.event-time.stall-warning",
 )
 
 #: Kept by Python.
