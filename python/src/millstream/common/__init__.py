@@ -16,9 +16,10 @@ from millstream.common.serializer import TypeSerializer
 from millstream.common.time import Duration, Instant, Time
 from millstream.common.typeinfo import TypeInformation, Types
 from millstream.common.types import Row, RowKind
-from millstream.common.watermark_strategy import TimestampAssigner, WatermarkGenerator, WatermarkStrategy
+from millstream.common.watermark_strategy import AssignerWithPeriodicWatermarksWrapper, TimestampAssigner, WatermarkGenerator, WatermarkStrategy
 
 __all__ = [
+    "AssignerWithPeriodicWatermarksWrapper",
     "CompletableFuture",
     "ConfigOption",
     "ConfigOptions",

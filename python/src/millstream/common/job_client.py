@@ -13,6 +13,7 @@ from millstream.common.job_status import JobStatus
 
 if TYPE_CHECKING:
     from millstream import _native
+    from millstream.common.accumulators import AccumulatorRegistry
     from millstream.datastream.time_explanation import TimeExplanation
     from millstream.metrics import MetricRegistry
 
@@ -33,12 +34,20 @@ class JobClient:
     ('FINISHED', [1, 4, 9])
     """
 
-    def __init__(self, job: _native.Job, job_name: str, metrics: MetricRegistry | None = None, close_failures: Sequence[BaseException] = ()) -> None:
+    def __init__(
+        self,
+        job: _native.Job,
+        job_name: str,
+        metrics: MetricRegistry | None = None,
+        close_failures: Sequence[BaseException] = (),
+        accumulators: AccumulatorRegistry | None = None,
+    ) -> None:
         self._job = job
         self._job_name = job_name
         self._job_id = JobID()
         self._metrics = metrics
         self._close_failures = close_failures
+        self._accumulator_registry = accumulators
 
     def get_job_id(self) -> JobID:
         """The job's identifier."""
@@ -74,12 +83,17 @@ class JobClient:
         return CompletableFuture(self._wait, self._execution_result, self._failure, self._is_canceled, self._cancel)
 
     def get_accumulators(self) -> CompletableFuture[dict[str, Any]]:
-        """The counters that functions have made with ``RuntimeContext.get_metrics_group()``, summed over the subtasks, as they are now."""
+        """The accumulators that functions have made, merged over the subtasks, as they are now; and the counters of their metrics groups, summed."""
         return CompletableFuture.completed(self._accumulators())
 
     def get_metrics(self) -> dict[str, Any]:
-        """The engine's counters for each operator and subtask, as they are now: records in and out, watermarks, busy and waiting times."""
+        """The engine's counters for each operator and subtask, as they are now: records in and out, watermarks, busy and waiting times.
+
+        Under ``"functions"`` are the metrics that functions have made with ``RuntimeContext.get_metrics_group()``, each a dict of ``operator``,
+        ``name``, ``subtask``, ``type`` and ``value``.
+        """
         metrics: dict[str, Any] = json.loads(self._job.metrics_json())
+        metrics["functions"] = [] if self._metrics is None else self._metrics.values()
         return metrics
 
     def explain_time(self) -> TimeExplanation:
@@ -134,7 +148,8 @@ class JobClient:
         return True
 
     def _accumulators(self) -> dict[str, Any]:
-        return {} if self._metrics is None else self._metrics.accumulators()
+        counters = {} if self._metrics is None else self._metrics.accumulators()
+        return {**counters, **({} if self._accumulator_registry is None else self._accumulator_registry.results())}
 
     def _execution_result(self) -> JobExecutionResult:
         return JobExecutionResult(self._job_id, self._job_name, int(self.get_metrics().get("durationMillis", 0)), self._accumulators())

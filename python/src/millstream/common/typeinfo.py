@@ -13,6 +13,8 @@ from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import Any
 
+from millstream.notices import without_jvm
+
 __all__ = [
     "BasicArrayTypeInfo",
     "BasicType",
@@ -58,6 +60,11 @@ class TypeInformation:
     def _field_type(self) -> str:
         """The type's text as a field of a row."""
         return OBJECT
+
+    def get_java_type_info(self) -> TypeInformation:
+        """The type itself: there is no Java object behind it, which is said once in the log."""
+        without_jvm("get_java_type_info")
+        return self
 
     def need_conversion(self) -> bool:
         """Whether :meth:`to_internal_type` changes values."""

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any
 
 from millstream._native import RowBase, register_row_class
+from millstream.notices import without_jvm
 
 __all__ = ["Row", "RowKind"]
 
@@ -26,6 +27,11 @@ class RowKind(Enum):
     UPDATE_AFTER = 2
     #: The row is gone.
     DELETE = 3
+
+    def to_j_row_kind(self) -> RowKind:
+        """The kind itself: there is no Java object behind it, which is said once in the log."""
+        without_jvm("to_j_row_kind")
+        return self
 
     def __str__(self) -> str:
         return _SHORT_KINDS[self.value]

@@ -9,11 +9,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from millstream.common.time import Duration, Time, milliseconds_of
+from millstream.notices import without_jvm
 
 if TYPE_CHECKING:
     from millstream.datastream.output_tag import OutputTag
 
-__all__ = ["TimestampAssigner", "WatermarkGenerator", "WatermarkStrategy"]
+__all__ = ["AssignerWithPeriodicWatermarksWrapper", "TimestampAssigner", "WatermarkGenerator", "WatermarkStrategy"]
 
 
 class TimestampAssigner(ABC):
@@ -37,6 +38,17 @@ class WatermarkGenerator(ABC):
     @abstractmethod
     def on_periodic_emit(self) -> int | None:
         """The watermark now, in milliseconds, or ``None`` for none. One that is not later than the last is left out."""
+
+
+class AssignerWithPeriodicWatermarksWrapper:
+    """Keeps a Java object that assigns timestamps and watermarks, as older connectors take it. There is no JVM here: a strategy takes its place.
+
+    Said once in the log.
+    """
+
+    def __init__(self, j_assigner_with_periodic_watermarks: Any) -> None:
+        without_jvm("AssignerWithPeriodicWatermarksWrapper")
+        self._j_assigner_with_periodic_watermarks = j_assigner_with_periodic_watermarks
 
 
 class WatermarkStrategy:

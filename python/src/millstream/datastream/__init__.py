@@ -13,6 +13,7 @@ from millstream.datastream.data_stream import DataStream
 from millstream.datastream.data_stream_sink import DataStreamSink
 from millstream.datastream.execution_mode import RuntimeExecutionMode
 from millstream.datastream.externalized_checkpoint_retention import ExternalizedCheckpointRetention
+from millstream.datastream.function_wrappers import SourceFunction
 from millstream.datastream.functions import (
     AggregateFunction,
     FilterFunction,
@@ -79,6 +80,7 @@ __all__ = [
     "RuntimeExecutionMode",
     "SinkFunction",
     "SlotSharingGroup",
+    "SourceFunction",
     "StateBackend",
     "StreamExecutionEnvironment",
     "TimeCharacteristic",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from millstream import _native
@@ -37,12 +37,15 @@ from millstream.datastream.watermarks import add_future_output, check_future_out
 from millstream.exceptions import PlanError
 
 if TYPE_CHECKING:
+    from millstream.datastream.cached_data_stream import CachedDataStream
     from millstream.datastream.connectors.base import Sink
     from millstream.datastream.keyed_stream import KeyedStream
+    from millstream.datastream.split_stream import SplitStream
     from millstream.datastream.stream_execution_environment import StreamExecutionEnvironment
+    from millstream.datastream.write_mode import WriteMode
     from millstream.table.expression import Expression
 
-__all__ = ["CloseableIterator", "DataStream", "DataStreamSink", "KeyedStream", "WindowedStream"]  # noqa: F822 - two come lazily
+__all__ = ["CachedDataStream", "CloseableIterator", "DataStream", "DataStreamSink", "KeyedStream", "WindowedStream"]  # noqa: F822 - some come lazily
 
 
 class DataStream(OperatorSettings):
@@ -278,7 +281,20 @@ class DataStream(OperatorSettings):
             return self
         inputs = [self._values()._input, *(other._input for other in others)]
         transformation = Transformation("Union", inputs, self._type_info, lambda builder, _, inputs: builder.native.union(inputs))
+        transformation.is_virtual = True
         return DataStream(self._env, StreamInput(transformation), self._type_info)
+
+    def cache(self) -> CachedDataStream:
+        """The stream with its values kept in memory by the first job that reads it, for later jobs of the environment."""
+        from millstream.datastream.cached_data_stream import cached_stream
+
+        return cached_stream(self)
+
+    def split(self, output_selector: Callable[[Any], Iterable[str]]) -> SplitStream:
+        """Gives values names, by which ``select`` takes some: the older form of side outputs, which Flink had in Java until 1.11."""
+        from millstream.datastream.split_stream import SplitStream
+
+        return SplitStream(self._values(), output_selector)
 
     def get_side_output(self, output_tag: OutputTag) -> DataStream:
         """What the operator has sent to a tag. Raises ``PlanError`` if the tag's name was used with another type."""
@@ -302,8 +318,38 @@ class DataStream(OperatorSettings):
         prefix = None if sink_identifier is None else str(sink_identifier)
         if isinstance(plain_type(self._type_info), PickledBytesTypeInfo):
             # The engine describes objects as errors do, with quotes around text; users expect what Python's print gives.
-            return self._values().map(str, Types.STRING()).name("To text").print(sink_identifier)
+            return self._as_text().print(sink_identifier)
         return self._sink("Print to Std. Out", lambda builder, _, inputs: builder.native.sink_print(inputs[0], prefix))
+
+    def print_to_err(self, sink_identifier: str | None = None) -> DataStreamSink:
+        """Prints as :meth:`print` does, on Python's standard error. Flink has it in Java only."""
+        prefix = None if sink_identifier is None else str(sink_identifier)
+        if isinstance(plain_type(self._type_info), PickledBytesTypeInfo):
+            return self._as_text().print_to_err(sink_identifier)
+        return self._sink("Print to Std. Err", lambda builder, _, inputs: builder.native.sink_print(inputs[0], prefix, True))
+
+    def write_as_text(self, path: str, write_mode: WriteMode | None = None) -> DataStreamSink:
+        """Writes the text of each value as a line of a file, or of files ``1``, ``2``, ... of a directory where there are several subtasks.
+
+        The job fails with ``InputOutputError`` if a file is there, unless the mode is ``WriteMode.OVERWRITE``. Flink has it in Java only; a
+        ``FileSink`` rolls files and writes columns.
+        """
+        from millstream.datastream.connectors.text_files import LineFileSink
+        from millstream.datastream.write_mode import WriteMode
+
+        return self.sink_to(LineFileSink(path, write_mode is WriteMode.OVERWRITE, str))
+
+    def write_as_csv(
+        self, path: str, write_mode: WriteMode | None = None, row_delimiter: str = "\n", field_delimiter: str = ","
+    ) -> DataStreamSink:
+        """Writes the fields of each tuple or row as a line, without quotes; ``None`` is empty text. Otherwise as :meth:`write_as_text`."""
+        from millstream.datastream.connectors.text_files import LineFileSink
+        from millstream.datastream.write_mode import WriteMode
+
+        def line(value: Any) -> str:
+            return field_delimiter.join(["" if field is None else str(field) for field in value])
+
+        return self.sink_to(LineFileSink(path, write_mode is WriteMode.OVERWRITE, line, row_delimiter))
 
     def sink_to(self, sink: Sink) -> DataStreamSink:
         """Writes the values to a sink of :mod:`millstream.datastream.connectors`."""
@@ -358,6 +404,12 @@ class DataStream(OperatorSettings):
         """The stream without keys."""
         return self
 
+    def _as_text(self) -> DataStream:
+        """The values as Python's print shows them."""
+        stream = self._values().map(str, Types.STRING()).name("To text")
+        stream._transformation.is_virtual = True
+        return stream
+
     def _setting(self, what: str) -> Transformation:
         if self._input.partitioning != "FORWARD" or self._input.side_output is not None:
             warn_no_operator(what, f"{self._input.partitioning.lower()}()" if self._input.side_output is None else "get_side_output()")
@@ -395,6 +447,7 @@ class DataStream(OperatorSettings):
 
     def _collect(self, job_name: str | None) -> CloseableIterator:
         sink = self._sink("Collect", lambda builder, _, inputs: builder.native.sink_collect(inputs[0]))
+        sink._transformation.is_virtual = True
         client, builder = self._env._start(job_name)
         return CloseableIterator(client, client._job.collect(builder.node(sink._transformation), self._type_info.schema()))
 
@@ -413,7 +466,7 @@ def _expression(candidate: Any) -> Expression | None:
 
 
 def __getattr__(name: str) -> Any:
-    # The two modules import this one.
+    # These modules import this one.
     if name == "KeyedStream":
         from millstream.datastream.keyed_stream import KeyedStream
 
@@ -422,4 +475,8 @@ def __getattr__(name: str) -> Any:
         from millstream.datastream.windowed_stream import WindowedStream
 
         return WindowedStream
+    if name == "CachedDataStream":
+        from millstream.datastream.cached_data_stream import CachedDataStream
+
+        return CachedDataStream
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

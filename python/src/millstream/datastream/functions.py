@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
+    from millstream.common.accumulators import Accumulator, DoubleCounter, Histogram, IntCounter, LongCounter
     from millstream.datastream.distributed_cache import DistributedCache
     from millstream.datastream.state import (
         AggregatingState,
@@ -115,7 +116,52 @@ class RuntimeContext(KeyedStateStore):
 
     @abstractmethod
     def get_metrics_group(self) -> MetricGroup:
-        """Where to make counters and gauges."""
+        """Where to make counters, gauges, meters and distributions."""
+
+    @abstractmethod
+    def add_accumulator(self, name: str, accumulator: Accumulator[Any, Any]) -> None:
+        """Gives an accumulator a name, under which the job's result has it, merged over the subtasks.
+
+        Raises ``InvalidStateError`` for a name that the subtask has used, or that is of another class elsewhere. Only Java has it in Flink.
+
+        >>> from millstream.common.accumulators import IntCounter
+        >>> from millstream.datastream import StreamExecutionEnvironment
+        >>> class CountShort(FilterFunction):
+        ...     def open(self, runtime_context):
+        ...         self.dropped = IntCounter()
+        ...         runtime_context.add_accumulator("dropped", self.dropped)
+        ...     def filter(self, value):
+        ...         if len(value) > 1:
+        ...             return True
+        ...         self.dropped.add(1)
+        ...         return False
+        >>> env = StreamExecutionEnvironment.get_execution_environment()
+        >>> sink = env.from_collection(["a", "to", "b", "be"]).filter(CountShort()).print()
+        >>> env.execute().get_accumulator_result("dropped")
+        to
+        be
+        2
+        """
+
+    @abstractmethod
+    def get_accumulator(self, name: str) -> Accumulator[Any, Any] | None:
+        """This subtask's accumulator of a name, or ``None``."""
+
+    @abstractmethod
+    def get_int_counter(self, name: str) -> IntCounter:
+        """This subtask's counter of a name, made where there is none. Raises ``InvalidStateError`` if the name is of another class."""
+
+    @abstractmethod
+    def get_long_counter(self, name: str) -> LongCounter:
+        """As :meth:`get_int_counter`."""
+
+    @abstractmethod
+    def get_double_counter(self, name: str) -> DoubleCounter:
+        """As :meth:`get_int_counter`, for floating point numbers."""
+
+    @abstractmethod
+    def get_histogram(self, name: str) -> Histogram:
+        """As :meth:`get_int_counter`, for how often each whole number comes."""
 
 
 class Function(ABC):  # noqa: B024 - open and close may be left out
@@ -321,3 +367,44 @@ class SinkFunction(Function, Generic[IN]):
         if self._sink_func is None:
             raise NotImplementedError(f"{type(self).__name__} has neither an invoke method nor a function")
         self._sink_func(value)
+
+
+_ELSEWHERE = {
+    **dict.fromkeys(
+        (
+            "FunctionWrapper",
+            "JavaFunctionWrapper",
+            "NullByteKeySelector",
+            "PassThroughAllWindowFunction",
+            "PassThroughWindowFunction",
+            "ReduceFunctionWrapper",
+            "SourceFunction",
+        ),
+        "millstream.datastream.function_wrappers",
+    ),
+    **dict.fromkeys(
+        (
+            "InternalIterableAllWindowFunction",
+            "InternalIterableProcessAllWindowFunction",
+            "InternalIterableProcessWindowFunction",
+            "InternalIterableWindowFunction",
+            "InternalProcessAllWindowContext",
+            "InternalProcessWindowContext",
+            "InternalSingleValueAllWindowFunction",
+            "InternalSingleValueProcessAllWindowFunction",
+            "InternalSingleValueProcessWindowFunction",
+            "InternalSingleValueWindowFunction",
+            "InternalWindowFunction",
+        ),
+        "millstream.datastream.internal_window_functions",
+    ),
+}
+
+
+def __getattr__(name: str) -> Any:
+    # These modules import this one.
+    if name in _ELSEWHERE:
+        import importlib
+
+        return getattr(importlib.import_module(_ELSEWHERE[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

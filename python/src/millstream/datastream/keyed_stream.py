@@ -76,6 +76,7 @@ def _selected_key(stream: DataStream, selector: Any, key_type: TypeInformation) 
         return builder.native.key_selector(inputs[0], _native.transform([("key", callables, transformation.name, key_schema)], schema))
 
     transformation = Transformation("KeyBy", [stream._input], stream._type_info, add)
+    transformation.is_virtual = True
     first = len(field_types(stream._type_info))
     count = len(field_types(key_type))
     return KeyColumns(transformation, None, tuple(range(first, first + count)), key_type)

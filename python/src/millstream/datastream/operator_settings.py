@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -46,6 +47,16 @@ class OperatorSettings:
             if other is not transformation and other.settings.get("uid") == uid:
                 raise duplicate_uid(uid, other, transformation)
         transformation.settings["uid"] = str(uid)
+        return self
+
+    def set_uid_hash(self: _Self, uid_hash: str) -> _Self:
+        """Keeps an identifier of 32 hexadecimal digits, by which state of an operator without a uid is found.
+
+        Raises ``ConfigurationError`` for anything else.
+        """
+        if not isinstance(uid_hash, str) or not re.fullmatch("[0-9A-Fa-f]{32}", uid_hash):
+            raise ConfigurationError(f"a uid hash has 32 hexadecimal digits, unlike {uid_hash!r}")
+        self._setting("uid hash").uid_hash = uid_hash
         return self
 
     def set_parallelism(self: _Self, parallelism: int) -> _Self:

@@ -6,6 +6,7 @@ from typing import Any
 
 from millstream._native import register_output_tag_class
 from millstream.common.typeinfo import TypeInformation, type_of
+from millstream.notices import without_jvm
 
 __all__ = ["OutputTag"]
 
@@ -26,6 +27,11 @@ class OutputTag:
             raise ValueError(f"an OutputTag needs a name, not {tag_id!r}")
         self.tag_id = tag_id
         self.type_info = type_of(type_info, f"the type of OutputTag {tag_id!r}")
+
+    def get_java_output_tag(self) -> OutputTag:
+        """The tag itself: there is no Java object behind it, which is said once in the log."""
+        without_jvm("get_java_output_tag")
+        return self
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, OutputTag) and self.tag_id == other.tag_id

@@ -7,9 +7,10 @@ subtask starts. The other subtasks' copies are opened in their own time and get 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from millstream import _native
+from millstream.common.accumulators import Accumulator, DoubleCounter, Histogram, IntCounter, LongCounter
 from millstream.datastream.distributed_cache import DistributedCache
 from millstream.datastream.functions import RuntimeContext
 from millstream.datastream.state import (
@@ -30,6 +31,8 @@ from millstream.datastream.transformation import JobScope
 from millstream.exceptions import InvalidStateError, nearest
 from millstream.metrics import MetricGroup
 
+A = TypeVar("A", bound=Accumulator[Any, Any])
+
 
 class SubtaskContext(RuntimeContext):
     """The context of a function without states: they need a key."""
@@ -40,6 +43,8 @@ class SubtaskContext(RuntimeContext):
         self._index = index
         self._parallelism = parallelism
         self._max_parallelism = max_parallelism
+        self._accumulators: dict[str, Accumulator[Any, Any]] = {}
+        self._metrics = MetricGroup(scope.metrics, (task_name,), index, scope.metrics.new_owner())
 
     def get_task_name(self) -> str:
         return self._task_name
@@ -66,7 +71,40 @@ class SubtaskContext(RuntimeContext):
         return DistributedCache(self._scope.cached_files)
 
     def get_metrics_group(self) -> MetricGroup:
-        return MetricGroup(self._scope.metrics, (self._task_name,), self._index)
+        return self._metrics
+
+    def add_accumulator(self, name: str, accumulator: Accumulator[Any, Any]) -> None:
+        if not isinstance(accumulator, Accumulator):
+            raise TypeError(f"an Accumulator is needed, not {accumulator!r}")
+        if name in self._accumulators:
+            raise InvalidStateError(f"{self._task_name}: there is an accumulator {name!r} already")
+        self._scope.accumulators.add(name, self._task_name, self._index, accumulator)
+        self._accumulators[name] = accumulator
+
+    def get_accumulator(self, name: str) -> Accumulator[Any, Any] | None:
+        return self._accumulators.get(name)
+
+    def get_int_counter(self, name: str) -> IntCounter:
+        return self._accumulator(name, IntCounter)
+
+    def get_long_counter(self, name: str) -> LongCounter:
+        return self._accumulator(name, LongCounter)
+
+    def get_double_counter(self, name: str) -> DoubleCounter:
+        return self._accumulator(name, DoubleCounter)
+
+    def get_histogram(self, name: str) -> Histogram:
+        return self._accumulator(name, Histogram)
+
+    def _accumulator(self, name: str, kind: type[A]) -> A:
+        found = self.get_accumulator(name)
+        if found is None:
+            made = kind()
+            self.add_accumulator(name, made)
+            return made
+        if not isinstance(found, kind):
+            raise InvalidStateError(f"{self._task_name}: accumulator {name!r} is a {type(found).__name__}, not a {kind.__name__}")
+        return found
 
     def get_state(self, state_descriptor: ValueStateDescriptor) -> ValueState[Any]:
         state = self._state(state_descriptor, ValueStateDescriptor)

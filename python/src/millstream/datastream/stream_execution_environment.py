@@ -215,6 +215,24 @@ class StreamExecutionEnvironment(EnvironmentConfiguration):
             )
         return finished
 
+    def add_source(self, source_func: Any, source_name: str = "Custom Source", type_info: TypeInformation | None = None) -> DataStream:
+        """A stream from a :class:`SourceFunction`, a source, an iterable, or a function without parameters that gives an iterable for each job.
+
+        The older form of :meth:`from_source`. Without ``type_info`` values have the source's type, or stay Python objects.
+        """
+        from millstream.datastream.function_wrappers import JavaFunctionWrapper
+
+        found = source_func.get_java_function() if isinstance(source_func, JavaFunctionWrapper) else source_func
+        return self.from_source(_source_of(found, type_info), None, source_name, type_info)
+
+    def create_input(self, input_format: Any, type_info: TypeInformation | None = None) -> DataStream:
+        """A stream from an :class:`InputFormat`, such as an ``AvroInputFormat``: a bounded input."""
+        from millstream.common.io import InputFormat
+
+        if not isinstance(input_format, InputFormat):
+            raise TypeError(f"create_input takes an InputFormat, e.g. AvroInputFormat(path, schema), not {input_format!r}")
+        return self.from_source(input_format.to_source(type_info), None, type(input_format).__name__, type_info)
+
     def from_arrow(self, data: Any, watermark_strategy: WatermarkStrategy | None = None, *, shape: str = "row") -> DataStream:
         """A stream of an Arrow table, batch, reader, or anything with ``__arrow_c_stream__`` (pandas 2.2, Polars, DuckDB), without copying.
 
@@ -368,8 +386,8 @@ class StreamExecutionEnvironment(EnvironmentConfiguration):
             # As in Flink, what was made belongs to one job, also if it could not start.
             self._transformations = []
         name = job_name or self._configuration.get_string("pipeline.name") or DEFAULT_JOB_NAME
-        job = builder.native.execute(name)
-        return JobClient(job, name, builder.scope.metrics, builder.scope.close_failures), builder
+        job = builder.job = builder.native.execute(name)
+        return JobClient(job, name, builder.scope.metrics, builder.scope.close_failures, builder.scope.accumulators), builder
 
     def __repr__(self) -> str:
         state = "closed" if self._is_closed else f"{len(self._transformations)} operators to run"
@@ -381,6 +399,22 @@ def write_text(stream: int, text: str) -> None:
     target = sys.stdout if stream == 1 else sys.stderr
     target.write(text)
     target.flush()
+
+
+def _source_of(candidate: Any, type_info: TypeInformation | None) -> Source:
+    """What `add_source` takes, as a source."""
+    from millstream.datastream.connectors.base import Source
+    from millstream.datastream.connectors.python import CallableSource
+
+    if isinstance(candidate, Source):
+        return candidate
+    if callable(candidate):
+        return CallableSource(candidate, type_info)
+    if isinstance(candidate, Iterable) and not isinstance(candidate, (str, bytes, Mapping)):
+        values = candidate
+        # An iterator serves one job; anything else is read anew by each.
+        return CallableSource(lambda: iter(values), type_info)
+    raise TypeError(f"add_source takes a SourceFunction, a source, an iterable or a function that gives one, not {candidate!r}")
 
 
 def _flag(value: bool) -> str:

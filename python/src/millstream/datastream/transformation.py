@@ -13,6 +13,7 @@ from os.path import abspath, dirname
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from millstream import _native
+from millstream.common.accumulators import AccumulatorRegistry
 from millstream.common.typeinfo import TypeInformation
 from millstream.exceptions import ConfigurationError
 from millstream.metrics import MetricRegistry
@@ -38,7 +39,9 @@ class StreamInput(NamedTuple):
 class Transformation:
     """One operator, source or sink."""
 
-    __slots__ = ("add", "call_site", "description", "id", "inputs", "is_sink", "name", "settings", "side_outputs", "type_info")
+    __slots__ = (
+        "add", "call_site", "description", "id", "inputs", "is_sink", "is_virtual", "name", "settings", "side_outputs", "type_info", "uid_hash"
+    )
 
     def __init__(
         self,
@@ -60,6 +63,13 @@ class Transformation:
         self.description: str | None = None
         self.call_site = call_site()
         self.is_sink = is_sink
+        #: True for what a call makes beside the operator that the user sees, such as a key selector: it can have no uid.
+        self.is_virtual = False
+        #: The identifier that `set_uid_hash` gave it: 32 hexadecimal digits.
+        self.uid_hash: str | None = None
+
+    def prepare(self) -> None:
+        """Called before each job is built: the inputs may change here."""
 
     def __repr__(self) -> str:
         return f"<{self.name} at {self.call_site}>"
@@ -67,12 +77,13 @@ class Transformation:
 
 class JobScope(NamedTuple):
     """What one job's functions share: parameters, metrics, and what their ``close`` failed with, which the engine has nobody to tell;
-    and the cached files' paths."""
+    the cached files' paths, and accumulators."""
 
     job_parameters: dict[str, str]
     metrics: MetricRegistry
     close_failures: list[BaseException]
     cached_files: Mapping[str, str]
+    accumulators: AccumulatorRegistry
 
 
 class JobBuilder:
@@ -81,9 +92,11 @@ class JobBuilder:
     def __init__(self, env: StreamExecutionEnvironment, for_plan: bool = False) -> None:
         self.env = env
         self.native = _native.Environment()
-        self.scope = JobScope(env.get_config().get_global_job_parameters(), MetricRegistry(), [], env.cached_files())
+        self.scope = JobScope(env.get_config().get_global_job_parameters(), MetricRegistry(), [], env.cached_files(), AccumulatorRegistry())
         #: True where the plan is only looked at: sources that can be read once must not be touched.
         self.for_plan = for_plan
+        #: The job, once it has started.
+        self.job: _native.Job | None = None
         self._nodes: dict[Transformation, int] = {}
 
     def add_all(self, wanted: Iterable[Transformation]) -> None:
@@ -91,9 +104,18 @@ class JobBuilder:
 
         Raises ``ConfigurationError`` for a uid that comes twice, and what the engine says about the plan.
         """
+        wanted = list(wanted)
+        for transformation in reachable(wanted):
+            transformation.prepare()
         uids: dict[str, Transformation] = {}
+        needs_uid = not self.env.get_config().has_auto_generated_uids_enabled()
         for transformation in sorted(reachable(wanted), key=lambda entry: entry.id):
             uid = transformation.settings.get("uid")
+            if needs_uid and uid is None and transformation.uid_hash is None and not transformation.is_virtual:
+                raise ConfigurationError(
+                    f"{transformation.name!r} ({transformation.call_site}) has no uid, and generated ones are switched off "
+                    "(disable_auto_generated_uids): call uid() on it"
+                )
             if uid is not None and uids.setdefault(uid, transformation) is not transformation:
                 raise duplicate_uid(uid, uids[uid], transformation)
             self._add(transformation)

@@ -15,7 +15,7 @@ from millstream.datastream.function_adapter import SubtaskCopies, callables_of, 
 from millstream.datastream.functions import Function, SinkFunction
 from millstream.exceptions import InvalidStateError
 
-__all__ = ["IteratorSource", "PythonSink", "PythonSource"]
+__all__ = ["CallableSource", "IteratorSource", "PythonSink", "PythonSource"]
 
 
 class PythonSource(Source, Function):
@@ -118,6 +118,32 @@ class IteratorSource(Source):
             self._is_used = self._is_used or not builder.for_plan
             function = _native.source(_located(self.read, self._values), type_info.schema(), transformation.name)
             return native.source_function(function, True, watermarks)
+
+        return add
+
+
+class CallableSource(Source):
+    """The values of an iterable that a function gives, once per job, in one subtask.
+
+    >>> from millstream.datastream import StreamExecutionEnvironment
+    >>> env = StreamExecutionEnvironment.get_execution_environment()
+    >>> list(env.from_source(CallableSource(lambda: range(3))).execute_and_collect())
+    [0, 1, 2]
+    """
+
+    name = "Python source"
+
+    def __init__(self, make: Callable[[], Iterable[Any]], type_info: TypeInformation | list[Any] | str | None = None) -> None:
+        self._make = make
+        self._type = type_of(type_info, "the type of a CallableSource")
+
+    @property
+    def produced_type(self) -> TypeInformation:
+        return self._type
+
+    def lower(self, type_info: TypeInformation) -> AddSource:
+        def add(builder: Any, transformation: Any, watermarks: _native.Watermarks | None) -> int:
+            return IteratorSource([] if builder.for_plan else self._make(), self._type).lower(type_info)(builder, transformation, watermarks)
 
         return add
 

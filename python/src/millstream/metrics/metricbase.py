@@ -98,13 +98,21 @@ class MetricRegistry:
     """All metrics that one job's functions have made."""
 
     def __init__(self) -> None:
-        self._metrics: dict[tuple[str, ...], dict[int, Metric]] = {}
+        #: By groups and name, then by subtask and owner: operators may have the same name.
+        self._metrics: dict[tuple[str, ...], dict[tuple[int, int], Metric]] = {}
+        self._owner_count = 0
         self._lock = threading.Lock()
 
-    def add(self, path: tuple[str, ...], subtask: int, metric: Metric) -> None:
-        """One subtask's metric by its groups and name."""
+    def new_owner(self) -> int:
+        """A number for one subtask of one operator."""
         with self._lock:
-            self._metrics.setdefault(path, {})[subtask] = metric
+            self._owner_count += 1
+            return self._owner_count
+
+    def add(self, path: tuple[str, ...], subtask: int, metric: Metric, owner: int = 0) -> None:
+        """One subtask's metric by its groups and name; a second one of the same owner takes the first one's place."""
+        with self._lock:
+            self._metrics.setdefault(path, {})[subtask, owner] = metric
 
     def accumulators(self) -> dict[str, int]:
         """The counters by name, summed over subtasks and over operators that use the same name."""
@@ -117,37 +125,76 @@ class MetricRegistry:
                     found[name] = found.get(name, 0) + sum(counts)
             return found
 
+    def values(self) -> list[dict[str, object]]:
+        """All metrics with their values now, by operator, name and subtask.
+
+        Each is a dict of ``operator``, ``name`` (groups and name joined by dots), ``subtask``, ``type`` and ``value``: a number for counters and
+        gauges, a dict of ``count`` and ``rate`` (a second) for meters, of ``count``, ``sum``, ``min``, ``max`` and ``mean`` for distributions. A
+        gauge whose function fails has the value ``None``, and the failure's text as ``error``.
+        """
+        with self._lock:
+            metrics = [(path, owner, metric) for path, by_owner in self._metrics.items() for owner, metric in by_owner.items()]
+        found: list[dict[str, object]] = []
+        for path, (subtask, _), metric in sorted(metrics, key=lambda entry: entry[:2]):
+            entry: dict[str, object] = {
+                "operator": path[0],
+                "name": ".".join(path[1:]),
+                "subtask": subtask,
+                "type": type(metric).__name__.lower(),
+            }
+            found.append({**entry, **_value(metric)})
+        return found
+
+
+def _value(metric: Metric) -> dict[str, object]:
+    match metric:
+        case Counter():
+            return {"value": metric.get_count()}
+        case Meter():
+            return {"value": {"count": metric.get_count(), "rate": metric.get_rate()}}
+        case Distribution():
+            mean = metric.sum / metric.count if metric.count else None
+            return {"value": {"count": metric.count, "sum": metric.sum, "min": metric.min, "max": metric.max, "mean": mean}}
+        case Gauge():
+            # A user's function runs in the thread that asks, beside the job: what it raises must not end the asking.
+            try:
+                return {"value": metric.get_value()}
+            except Exception as failure:
+                return {"value": None, "error": f"{type(failure).__name__}: {failure}"}
+    return {"value": None}
+
 
 class MetricGroup:
     """Where a function makes its metrics: a named group of an operator's subtask, with groups inside."""
 
-    def __init__(self, registry: MetricRegistry, path: tuple[str, ...], subtask: int) -> None:
+    def __init__(self, registry: MetricRegistry, path: tuple[str, ...], subtask: int, owner: int = 0) -> None:
         self._registry = registry
         self._path = path
         self._subtask = subtask
+        self._owner = owner
 
     def add_group(self, name: str, extra: str | None = None) -> MetricGroup:
         """A group inside this one; with ``extra``, a key and its value."""
-        return MetricGroup(self._registry, self._path + ((name,) if extra is None else (name, extra)), self._subtask)
+        return MetricGroup(self._registry, self._path + ((name,) if extra is None else (name, extra)), self._subtask, self._owner)
 
     def counter(self, name: str) -> Counter:
         """A new counter."""
         counter = Counter()
-        self._registry.add((*self._path, name), self._subtask, counter)
+        self._registry.add((*self._path, name), self._subtask, counter, self._owner)
         return counter
 
     def gauge(self, name: str, obj: Callable[[], int]) -> None:
         """A new gauge that calls ``obj`` when it is read."""
-        self._registry.add((*self._path, name), self._subtask, Gauge(obj))
+        self._registry.add((*self._path, name), self._subtask, Gauge(obj), self._owner)
 
     def meter(self, name: str, time_span_in_seconds: int = 60) -> Meter:
         """A new meter."""
         meter = Meter(time_span_in_seconds)
-        self._registry.add((*self._path, name), self._subtask, meter)
+        self._registry.add((*self._path, name), self._subtask, meter, self._owner)
         return meter
 
     def distribution(self, name: str) -> Distribution:
         """A new distribution."""
         distribution = Distribution()
-        self._registry.add((*self._path, name), self._subtask, distribution)
+        self._registry.add((*self._path, name), self._subtask, distribution, self._owner)
         return distribution

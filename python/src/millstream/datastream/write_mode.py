@@ -1,0 +1,16 @@
+"""What becomes of a file that is there already."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+__all__ = ["WriteMode"]
+
+
+class WriteMode(Enum):
+    """For ``write_as_text`` and ``write_as_csv``. Flink has it in Java only."""
+
+    #: The job fails; the default.
+    NO_OVERWRITE = 0
+    #: A new file takes its place.
+    OVERWRITE = 1
