@@ -393,7 +393,7 @@ def test_process_functions_that_raise(operation):
     assert error.row == (-1 if is_timer else 0) and type(error.exception) is OSError
     assert (
         error.exception.__notes__[0].endswith(
-            ", timer: 4" if is_timer else ", record 0: 4"
+            ", event-time timer at 4" if is_timer else ", record 0: 4"
         )
         and __file__ in error.exception.__notes__[0]
     )

@@ -272,7 +272,7 @@ def test_timers():
     data = keyed_by_one(stream()).process(Timers(), output_type=Types.LONG())
     taken, failure = collected(data)
     assert taken == list(range(BAD)) and type(failure) is Mine
-    assert failure.__notes__[0].endswith(f"timer: {BAD}")
+    assert failure.__notes__[0].endswith(f"event-time timer at {BAD}, key 0")
 
 
 def test_rolling_reduce():

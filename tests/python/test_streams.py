@@ -512,7 +512,8 @@ def test_a_failure_to_close_fails_the_job(env: StreamExecutionEnvironment) -> No
     with pytest.raises(OSError, match="not flushed") as caught:
         client.get_job_execution_result().result()
     assert client.status().name == "FAILED"
-    assert "in operator 'buffer', while it was closed" in "".join(caught.value.__notes__)
+    (note,) = caught.value.__notes__
+    assert note.startswith(f"in operator 'buffer' ({__file__}:") and note.endswith("), while it was closed")
 
 
 def test_a_failing_sink_function_is_placed_in_the_users_file(env: StreamExecutionEnvironment) -> None:
@@ -539,4 +540,5 @@ def test_an_error_of_the_engine_names_its_operator(env: StreamExecutionEnvironme
     with pytest.raises(EventTimeError) as caught:
         env.execute()
     assert caught.value.operator == "per second"
-    assert caught.value.__notes__ == ["in operator 'per second'"]
+    line = test_an_error_of_the_engine_names_its_operator.__code__.co_firstlineno + 2
+    assert caught.value.__notes__ == [f"in operator 'per second' ({__file__}:{line})"]

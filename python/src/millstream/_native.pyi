@@ -33,7 +33,7 @@ Conversion of values (Python -> declared type; back it gives the first Python ty
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, Literal, final
+from typing import Any, Final, Literal, TypeVar, final
 
 # ---- Version ------------------------------------------------------------------------------------------------------------------------------------
 
@@ -84,6 +84,23 @@ class InternalError(MillstreamError): ...
 
 class EngineForkedError(MillstreamError):
     """The process was forked after the engine had started: the child has no engine. Raised by every call in the child."""
+
+_Value = TypeVar("_Value")
+
+@final
+class Border:
+    """A function of the package; exceptions that leave it lose the package's frames (`millstream._tracebacks.leave`). A wrapper without a frame."""
+
+    __wrapped__: Callable[..., Any]
+    def __new__(cls, function: Callable[..., Any]) -> Border: ...
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any: ...
+
+@final
+class BorderIterator(Iterator[_Value]):
+    """The same for an iterator, which keeps its owner alive."""
+
+    def __new__(cls, iterator: Iterator[_Value], owner: object) -> BorderIterator[_Value]: ...
+    def __next__(self) -> _Value: ...
 
 # ---- Classes of the Python package that C must know -----------------------------------------------------------------------------------------------
 
@@ -141,6 +158,9 @@ class PerSubtask:
     """
 
     def __new__(cls, make: Callable[[], tuple[Any, Callable[[int, int, int], None] | None, Callable[[], None] | None]], describe: Any = None) -> PerSubtask: ...
+
+def set_call_site(place: str | None) -> None:
+    """Where the user made the operator whose functions this thread makes next, as "file:line": said of functions that have no place of their own."""
 
 @final
 class Function:
@@ -436,8 +456,11 @@ class Environment:
     def sink_blackhole(self, input: Input) -> int: ...
     def sink_function(self, input: Input, function: Function) -> int: ...
 
-    def execute(self, job_name: str) -> Job:
-        """Starts a job and returns at once. The environment may be changed and executed again."""
+    def execute(self, job_name: str, places: dict[str, str] | None = None) -> Job:
+        """Starts a job and returns at once. The environment may be changed and executed again.
+
+        `places` tells where the user made the operators, "file:line" by name, for the engine's own errors.
+        """
 
 # ---- Jobs -----------------------------------------------------------------------------------------------------------------------------------------
 

@@ -150,10 +150,12 @@ static PyObject *environment_set_text_output(EnvironmentObject *self, PyObject *
     Py_RETURN_NONE;
 }
 
-static PyObject *environment_execute(EnvironmentObject *self, PyObject *name)
+static PyObject *environment_execute(EnvironmentObject *self, PyObject *arguments, PyObject *keywords)
 {
-    const char *text = PyUnicode_Check(name) ? PyUnicode_AsUTF8(name) : NULL;
-    if (text == NULL) return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_TypeError, "job_name is a str");
+    static char *names[] = {"job_name", "places", NULL};
+    const char *text;
+    PyObject *places = NULL;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "s|O!:execute", names, &text, &PyDict_Type, &places)) return NULL;
     if (!environment_check(self) || !gate_check_may_wait("start a job")) return NULL;
     millstream_job *job = NULL;
     millstream_error *error = NULL;
@@ -161,7 +163,7 @@ static PyObject *environment_execute(EnvironmentObject *self, PyObject *name)
     Py_BEGIN_ALLOW_THREADS
     status = millstream_environment_execute(self->handle, text, &job, &error);
     Py_END_ALLOW_THREADS
-    return status == MILLSTREAM_OK ? job_wrap(job, self->text_output) : error_raise_engine(status, error);
+    return status == MILLSTREAM_OK ? job_wrap(job, self->text_output, places) : error_raise_engine(status, error);
 }
 
 /* ---- For sources and operators ---- */
@@ -204,7 +206,7 @@ static PyMethodDef environment_methods[] = {
     {"add_side_output", (PyCFunction)environment_add_side_output, METH_VARARGS, "Declares a side output of a node."},
     {"schema", (PyCFunction)environment_schema, METH_O, "A node's output schema."},
     {"set_text_output", (PyCFunction)environment_set_text_output, METH_O, "Where printing goes: write(stream, text)."},
-    {"execute", (PyCFunction)environment_execute, METH_O, "Starts a job and returns at once."},
+    {"execute", (PyCFunction)(void (*)(void))environment_execute, METH_VARARGS | METH_KEYWORDS, "Starts a job and returns at once."},
     NODE("source_sequence", source_sequence, "The numbers first ... last."),
     NODE("source_generator", source_generator, "Expressions over the row's number."),
     NODE("source_files", source_files, "Files, directories and globs."),

@@ -26,7 +26,8 @@ PyObject *node_result(millstream_status status, millstream_error *error, millstr
 bool read_watermarks(PyObject *object, const millstream_watermarks **watermarks);
 /* { key, value, ..., NULL } of a mapping, to be freed; the strings live in `*held`, a new reference. */
 const char **read_options(PyObject *options, PyObject **held);
-PyObject *job_wrap(millstream_job *handle, PyObject *text_output);
+/* `places`: operators' names -> "file:line", or NULL. */
+PyObject *job_wrap(millstream_job *handle, PyObject *text_output, PyObject *places);
 PyObject *take_text(char *text);
 
 #define METHOD(name) PyObject *name(EnvironmentObject *self, PyObject *arguments, PyObject *keywords)

@@ -3,6 +3,7 @@
 
 #include <frameobject.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct StatusClass {
@@ -33,9 +34,6 @@ static StatusClass classes[] = {
     [MILLSTREAM_INTERNAL] = {"INTERNAL", "InternalError", NULL, NULL},
 };
 #define STATUS_COUNT ((int)(sizeof classes / sizeof *classes))
-
-/* Parts of the Python package whose frames say nothing to the user. */
-static const char *const own_files[] = {"<millstream", "/millstream/datastream/", "/millstream/table/", "/millstream/common/", "/millstream/_"};
 
 static PyObject *make_class(const char *name, PyObject *also, PyObject *module)
 {
@@ -119,7 +117,7 @@ void error_raise(millstream_status status, const char *operator_name, const char
 
 static PyObject *text_or_null(const char *text) { return text == NULL ? NULL : PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace"); }
 
-PyObject *error_to_exception(millstream_status status, millstream_error *error)
+PyObject *error_to_exception(millstream_status status, millstream_error *error, PyObject *places)
 {
     PyObject *own = error == NULL ? NULL : millstream_error_exception(error);
     if (own != NULL) {
@@ -134,7 +132,9 @@ PyObject *error_to_exception(millstream_status status, millstream_error *error)
     if (exception != NULL && error != NULL) {
         PyObject *name = text_or_null(millstream_error_operator(error));
         error_set_attribute(exception, "operator", name);
-        PyObject *note = name == NULL || PyUnicode_GET_LENGTH(name) == 0 ? NULL : PyUnicode_FromFormat("in operator '%U'", name);
+        PyObject *place = places == NULL || name == NULL ? NULL : PyDict_GetItem(places, name);
+        PyObject *note = name == NULL || PyUnicode_GET_LENGTH(name) == 0 ? NULL
+                       : place == NULL ? PyUnicode_FromFormat("in operator '%U'", name) : PyUnicode_FromFormat("in operator '%U' (%S)", name, place);
         if (note != NULL) error_add_note(exception, note);
         PyErr_Clear();
         Py_XDECREF(note);
@@ -152,7 +152,7 @@ PyObject *error_to_exception(millstream_status status, millstream_error *error)
 
 PyObject *error_raise_engine(millstream_status status, millstream_error *error)
 {
-    PyObject *exception = error_to_exception(status, error);
+    PyObject *exception = error_to_exception(status, error, NULL);
     if (exception != NULL) error_restore(exception);
     return NULL;
 }
@@ -207,29 +207,48 @@ void error_add_note(PyObject *exception, PyObject *note)
     Py_XDECREF(result);
 }
 
-static bool is_own_code(PyCodeObject *code)
+/* The folder of the Python package, whose frames say nothing to the user, with a slash behind it; NULL as long as it is not known. */
+static const char *package_folder(void)
 {
-    const char *file = PyUnicode_AsUTF8(code->co_filename);
-    bool is_own = false;
-    if (file == NULL) PyErr_Clear();
-    for (size_t index = 0; file != NULL && !is_own && index < sizeof own_files / sizeof *own_files; index++) {
-        is_own = strstr(file, own_files[index]) != NULL;
-    }
-    return is_own;
+    static char *folder;
+    if (folder != NULL) return folder;
+    PyObject *modules = PyImport_GetModuleDict();
+    PyObject *module = PyDict_GetItemString(modules, "millstream");
+    PyObject *file = module == NULL ? NULL : PyObject_GetAttrString(module, "__file__");
+    const char *text = file != NULL && PyUnicode_Check(file) ? PyUnicode_AsUTF8(file) : NULL;
+    const char *end = text == NULL ? NULL : strrchr(text, '/');
+    if (end != NULL) folder = strndup(text, (size_t)(end - text) + 1);
+    PyErr_Clear();
+    Py_XDECREF(file);
+    return folder;
 }
 
-static bool is_own_frame(PyTracebackObject *traceback)
+static bool is_own_code(PyCodeObject *code)
 {
-    PyCodeObject *code = PyFrame_GetCode(traceback->tb_frame);
+    const char *file = PyUnicode_AsUTF8(code->co_filename), *folder = package_folder();
+    if (file == NULL) PyErr_Clear();
+    return file != NULL && (strcmp(file, "<millstream>") == 0 || (folder != NULL && strncmp(file, folder, strlen(folder)) == 0));
+}
+
+bool error_is_own_frame(PyObject *traceback)
+{
+    PyCodeObject *code = PyFrame_GetCode(((PyTracebackObject *)traceback)->tb_frame);
     bool is_own = is_own_code(code);
     Py_DECREF(code);
     return is_own;
 }
 
+bool error_keeps_frames(void)
+{
+    const char *wanted = getenv("MILLSTREAM_FULL_TRACEBACK");
+    return wanted != NULL && *wanted != '\0' && strcmp(wanted, "0") != 0;
+}
+
 void error_strip_frames(PyObject *exception)
 {
+    if (error_keeps_frames()) return;
     PyObject *traceback = PyException_GetTraceback(exception);
-    while (traceback != NULL && is_own_frame((PyTracebackObject *)traceback)) {
+    while (traceback != NULL && error_is_own_frame(traceback)) {
         PyObject *next = (PyObject *)((PyTracebackObject *)traceback)->tb_next;
         Py_XINCREF(next);
         Py_SETREF(traceback, next);

@@ -16,8 +16,8 @@ bool errors_add_to(PyObject *module);
 void error_raise(millstream_status status, const char *operator_name, const char *format, ...);
 /* Raises the engine's error, or the user's exception inside it, and frees it. Always returns NULL. */
 PyObject *error_raise_engine(millstream_status status, millstream_error *error);
-/* As an exception object, without raising it. Frees the error. */
-PyObject *error_to_exception(millstream_status status, millstream_error *error);
+/* As an exception object, without raising it. Frees the error. `places`: operators' names -> "file:line", or NULL. */
+PyObject *error_to_exception(millstream_status status, millstream_error *error, PyObject *places);
 /* The status of an exception, by its class. */
 millstream_status error_status_of(PyObject *exception);
 
@@ -29,6 +29,10 @@ void error_add_note(PyObject *exception, PyObject *note);
 /* Sets an attribute of one of our own exceptions. Never fails. */
 void error_set_attribute(PyObject *exception, const char *name, PyObject *value);
 /* Drops the outermost frames that belong to Millstream itself, so that a traceback begins in the user's code. */
+/* Whether the user wants every frame: MILLSTREAM_FULL_TRACEBACK. */
+bool error_keeps_frames(void);
+/* Whether the code of a traceback's first frame belongs to Millstream. */
+bool error_is_own_frame(PyObject *traceback);
 void error_strip_frames(PyObject *exception);
 bool error_is_ours(PyObject *exception);
 

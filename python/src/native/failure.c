@@ -42,9 +42,29 @@ static PyObject *read_loop_frame(Host *host, PyObject *exception)
     return value;
 }
 
+/* The same for a loop of the package over a batch's values, whose variables `failed_row` and `value` tell. */
+static PyObject *read_package_loop(Host *host, PyObject *exception)
+{
+    PyObject *traceback = PyException_GetTraceback(exception), *value = NULL;
+    if (traceback != NULL && error_is_own_frame(traceback)) {
+        PyObject *locals = PyObject_GetAttrString((PyObject *)((PyTracebackObject *)traceback)->tb_frame, "f_locals");
+        PyObject *row = locals == NULL ? NULL : PyMapping_GetItemString(locals, "failed_row");
+        int64_t number = row == NULL || !PyLong_Check(row) ? -1 : PyLong_AsLongLong(row);
+        if (number >= 0) {
+            host->failed_row = number;
+            value = PyMapping_GetItemString(locals, "value");
+        }
+        Py_XDECREF(row);
+        Py_XDECREF(locals);
+    }
+    PyErr_Clear();
+    Py_XDECREF(traceback);
+    return value;
+}
+
 static PyObject *describe_place(const Host *host, int stage)
 {
-    if (stage < 0) return NULL;
+    if (stage < 0) return Py_XNewRef(host->call_site);
     const Stage *found = &host->stages[stage];
     PyObject *source = found->source;
     if (Py_TYPE(source) == &PerSubtask_Type) {
@@ -55,27 +75,92 @@ static PyObject *describe_place(const Host *host, int stage)
     } else if (host->second_extra != NULL && host->context != NULL) {
         source = host->second_extra;
     }
-    return error_place_of(source);
+    PyObject *place = error_place_of(source);
+    return place != NULL ? place : Py_XNewRef(found->call_site);
 }
 
-/* "in operator 'parse' (job.py:12), record 7: 'abc'"; of a timer: "in operator 'count' (job.py:12), timer: 60000" */
-static PyObject *make_note(Host *host, PyObject *name, int stage, PyObject *value, bool is_timer)
+/* A longer note: `format` takes the note and what is added. Takes the note over; without memory it stays as it was. */
+static PyObject *add_text(PyObject *note, const char *format, PyObject *added)
+{
+    PyObject *result = note == NULL || added == NULL ? NULL : PyUnicode_FromFormat(format, note, added);
+    PyErr_Clear();
+    if (result == NULL) return note;
+    Py_DECREF(note);
+    return result;
+}
+
+static PyObject *add_value(PyObject *note, const char *format, PyObject *value)
+{
+    PyObject *shown = value == NULL ? NULL : error_representation(value);
+    note = add_text(note, format, shown);
+    Py_XDECREF(shown);
+    return note;
+}
+
+static PyObject *add_number(PyObject *note, const char *format, int64_t number)
+{
+    PyObject *shown = PyUnicode_FromFormat("%lld", (long long)number);
+    note = add_text(note, format, shown);
+    Py_XDECREF(shown);
+    return note;
+}
+
+static PyObject *add_words(PyObject *note, const char *words)
+{
+    PyObject *text = PyUnicode_FromString(words);
+    note = add_text(note, "%U%U", text);
+    Py_XDECREF(text);
+    return note;
+}
+
+static PyObject *add_key(PyObject *note, Host *host, const millstream_request *request, int64_t row)
+{
+    if (request->keys == NULL || host->keys == NULL || row < 0 || row >= request->count) return note;
+    PyObject *key = row_reader_get(&host->second_reader, row, 0);
+    note = add_value(note, "%U, key %U", key);
+    Py_XDECREF(key);
+    return note;
+}
+
+/* What the function was called with. */
+static PyObject *add_call(PyObject *note, Host *host, const millstream_request *request, PyObject *value)
+{
+    int64_t row = host->failed_row, record = host->record_count + row;
+    bool has_windows = request->window_starts != NULL && request->window_ends != NULL && row >= 0 && row < request->count;
+    switch (request->operation) {
+    case MILLSTREAM_OPERATION_OPEN: return add_words(note, ", while it was opened");
+    case MILLSTREAM_OPERATION_CLOSE: return add_words(note, ", while it was closed");
+    case MILLSTREAM_OPERATION_TIMERS: {
+        bool is_event_time = request->integer_count == 0 || request->integers[0] == 0;
+        note = add_value(note, is_event_time ? "%U, event-time timer at %U" : "%U, processing-time timer at %U", value);
+        return add_key(note, host, request, row);
+    }
+    case MILLSTREAM_OPERATION_WINDOW:
+        if (has_windows) note = add_number(note, "%U, window from %U", request->window_starts[row]);
+        if (has_windows) note = add_number(note, "%U to %U", request->window_ends[row]);
+        note = add_key(note, host, request, row);
+        return add_value(note, has_windows ? "%U: %U" : "%U, window of %U", value);
+    case MILLSTREAM_OPERATION_READ:
+        if (row < 0) return add_number(note, host->record_count == 1 ? "%U, after %U record" : "%U, after %U records", host->record_count);
+        break;
+    case MILLSTREAM_OPERATION_WRITE:
+        if (row >= 0 || request->count == 0) break;
+        note = add_number(note, "%U, in the batch of records %U", host->record_count);
+        return add_number(note, "%U to %U", host->record_count + request->count - 1);
+    default: break;
+    }
+    if (row >= 0) note = add_number(note, "%U, record %U", record);
+    return add_value(note, "%U: %U", value);
+}
+
+/* "in operator 'parse' (job.py:12), record 7: 'abc'"; of a timer: "in operator 'count' (job.py:12), event-time timer at 60000, key 'a'" */
+static PyObject *make_note(Host *host, const millstream_request *request, PyObject *name, int stage, PyObject *value)
 {
     PyObject *place = describe_place(host, stage);
     PyObject *note = place == NULL ? PyUnicode_FromFormat("in operator '%U'", name) : PyUnicode_FromFormat("in operator '%U' (%U)", name, place);
     Py_XDECREF(place);
-    if (note != NULL && is_timer) {
-        Py_SETREF(note, PyUnicode_FromFormat("%U, timer", note));
-    } else if (note != NULL && host->failed_row >= 0) {
-        Py_SETREF(note, PyUnicode_FromFormat("%U, record %lld", note, (long long)(host->record_count + host->failed_row)));
-    }
-    if (note != NULL && value != NULL) {
-        PyObject *shown = error_representation(value);
-        if (shown != NULL) Py_SETREF(note, PyUnicode_FromFormat("%U: %U", note, shown));
-        Py_XDECREF(shown);
-    }
     PyErr_Clear();
-    return note;
+    return add_call(note, host, request, value);
 }
 
 static PyObject *make_message(PyObject *exception)
@@ -101,24 +186,24 @@ void host_report(Host *host, const millstream_request *request)
     bool is_timer = request->operation == MILLSTREAM_OPERATION_TIMERS;
     PyObject *value = host->failed_value != NULL ? host->failed_value : read_loop_frame(host, exception);
     host->failed_value = NULL;
-    if (is_timer) host->failed_row = -1;
+    if (value == NULL) value = read_package_loop(host, exception);
     int stage = host->failed_stage >= 0 && host->failed_stage < host->stage_count ? host->failed_stage : host->stage_count == 1 ? 0 : -1;
     PyObject *name = stage >= 0 ? host->stages[stage].name : host->name;
     error_strip_frames(exception);
     bool is_ours = error_is_ours(exception);
     if (is_ours) {
         error_set_attribute(exception, "operator", name);
-        PyObject *record = host->failed_row < 0 ? NULL : PyLong_FromLongLong(host->record_count + host->failed_row);
+        PyObject *record = host->failed_row < 0 || is_timer ? NULL : PyLong_FromLongLong(host->record_count + host->failed_row);
         error_set_attribute(exception, "record", record);
         Py_XDECREF(record);
     }
-    PyObject *note = make_note(host, name, stage, value, is_timer);
+    PyObject *note = make_note(host, request, name, stage, value);
     error_add_note(exception, note);
     PyObject *message = make_message(exception);
     const char *text = message == NULL ? NULL : PyUnicode_AsUTF8(message);
     if (text == NULL) PyErr_Clear();
     millstream_response_fail(
-        request->response, error_status_of(exception), text == NULL ? "a Python function failed" : text, host->failed_row, Py_NewRef(exception));
+        request->response, error_status_of(exception), text == NULL ? "a Python function failed" : text, is_timer ? -1 : host->failed_row, Py_NewRef(exception));
     Py_XDECREF(message);
     Py_XDECREF(note);
     Py_XDECREF(value);

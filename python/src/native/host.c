@@ -9,6 +9,17 @@
 
 /* ---- Prototypes ---- */
 
+/* A reference; only set while a job is built. */
+static _Thread_local PyObject *call_site;
+
+PyObject *set_call_site(PyObject *module, PyObject *place)
+{
+    (void)module;
+    if (place != Py_None && !PyUnicode_Check(place)) return PyErr_Format(PyExc_TypeError, "a call site is a str or None");
+    Py_XSETREF(call_site, place == Py_None ? NULL : Py_NewRef(place));
+    Py_RETURN_NONE;
+}
+
 Host *host_new(const HostKind *kind, int stage_count, PyObject *name)
 {
     Host *host = calloc(1, sizeof *host);
@@ -20,6 +31,7 @@ Host *host_new(const HostKind *kind, int stage_count, PyObject *name)
     host->kind = kind;
     host->stage_count = stage_count;
     host->name = Py_XNewRef(name);
+    host->call_site = Py_XNewRef(call_site);
     host->key_types = &host->own_key_types;
     host->failed_row = host->failed_stage = -1;
     return host;
@@ -33,6 +45,7 @@ void host_free(Host *host)
         Stage *stage = &host->stages[index];
         Py_XDECREF(stage->source);
         Py_XDECREF(stage->name);
+        Py_XDECREF(stage->call_site);
         Py_XDECREF(stage->callables);
         Py_XDECREF(stage->open);
         Py_XDECREF(stage->close);
@@ -53,6 +66,7 @@ void host_free(Host *host)
     Py_XDECREF(host->third_extra);
     Py_XDECREF(host->timer_function);
     Py_XDECREF(host->name);
+    Py_XDECREF(host->call_site);
     free(host->line_stages);
     row_reader_free(&host->reader);
     row_reader_free(&host->second_reader);
@@ -82,6 +96,7 @@ int host_set_stage(Host *host, int index, StageKind kind, PyObject *source, PyOb
     stage->kind = kind;
     stage->source = Py_NewRef(source);
     stage->name = Py_NewRef(name);
+    stage->call_site = Py_XNewRef(call_site);
     stage->schema = schema_retain(schema);
     if (Py_TYPE(source) == &PerSubtask_Type || is_callables(source, count)) return 0;
     PyObject *shown = error_representation(source);
@@ -106,6 +121,7 @@ static void copy_stage(Stage *target, const Stage *source)
     target->kind = source->kind;
     target->source = Py_NewRef(source->source);
     target->name = Py_NewRef(source->name);
+    target->call_site = Py_XNewRef(source->call_site);
     target->schema = schema_retain(source->schema);
 }
 
@@ -113,6 +129,7 @@ static Host *host_copy(const Host *host)
 {
     Host *copy = host_new(host->kind, host->stage_count, host->name);
     if (copy == NULL) return NULL;
+    Py_XSETREF(copy->call_site, Py_XNewRef(host->call_site));
     for (int index = 0; index < host->stage_count; index++) copy_stage(&copy->stages[index], &host->stages[index]);
     copy->input = schema_retain(host->input);
     copy->output = schema_retain(host->output);

@@ -24,6 +24,8 @@ typedef struct Stage {
     /* A callable, a tuple of them, or a PerSubtask. */
     PyObject *source;
     PyObject *name;
+    /* "file:line" of the call that made the operator; NULL: unknown. */
+    PyObject *call_site;
     /* What it gives; NULL for filters. */
     Schema *schema;
     /* Instances: a callable or tuple of callables; what to call at the beginning and at the end. */
@@ -61,6 +63,8 @@ typedef struct HostKind {
 struct Host {
     const HostKind *kind;
     PyObject *name;
+    /* As in Stage; for functions without stages. */
+    PyObject *call_site;
     int stage_count;
     Stage *stages;
     Schema *input;
@@ -118,6 +122,9 @@ PyObject *function_wrap(Host *host);
 extern PyTypeObject Function_Type;
 extern PyTypeObject PerSubtask_Type;
 millstream_function *function_handle(PyObject *function);
+
+/* set_call_site("file:line" or None): where the user made the operators whose functions this thread makes next, for messages. */
+PyObject *set_call_site(PyObject *module, PyObject *place);
 
 /* A prototype with room for stages. NULL with an exception. */
 Host *host_new(const HostKind *kind, int stage_count, PyObject *name);

@@ -11,7 +11,7 @@ static const char *const status_names[] = {"CREATED", "RUNNING", "FAILING", "FAI
 
 static void orphans_reap(void);
 
-PyObject *job_wrap(millstream_job *handle, PyObject *text_output)
+PyObject *job_wrap(millstream_job *handle, PyObject *text_output, PyObject *places)
 {
     orphans_reap();
     JobObject *job = PyObject_GC_New(JobObject, &Job_Type);
@@ -21,6 +21,7 @@ PyObject *job_wrap(millstream_job *handle, PyObject *text_output)
     }
     job->handle = handle;
     job->text_output = Py_XNewRef(text_output);
+    job->places = Py_XNewRef(places);
     job->failure = job->failure_traceback = job->metrics = job->times[0] = job->times[1] = NULL;
     job->is_settled = false;
     PyObject_GC_Track(job);
@@ -160,7 +161,7 @@ static int fetch_failure(JobObject *job)
     millstream_status result = millstream_job_failure(job->handle, &failure, &error);
     if (result != MILLSTREAM_OK) return error_raise_engine(result, error), -1;
     if (failure == NULL) return 0;
-    job->failure = error_to_exception(MILLSTREAM_INTERNAL, failure);
+    job->failure = error_to_exception(MILLSTREAM_INTERNAL, failure, job->places);
     if (job->failure == NULL) return -1;
     job->failure_traceback = PyException_GetTraceback(job->failure);
     return 1;
@@ -199,6 +200,7 @@ static PyObject *job_failure(JobObject *self, PyObject *unused)
     /* Whoever asks may raise it. */
     if (found == 1 && wait_for(self, 0, &status) < 0) return NULL;
     if (found == 1 && status == MILLSTREAM_JOB_FAILED) settle(self);
+    if (found == 1) PyException_SetTraceback(self->failure, self->failure_traceback == NULL ? Py_None : self->failure_traceback);
     if (found == 1) return Py_NewRef(self->failure);
     if (found < 0) return NULL;
     Py_RETURN_NONE;
@@ -362,6 +364,7 @@ static void orphans_reap(void)
 static int job_traverse(JobObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(self->text_output);
+    Py_VISIT(self->places);
     Py_VISIT(self->failure);
     Py_VISIT(self->failure_traceback);
     return 0;
@@ -370,6 +373,7 @@ static int job_traverse(JobObject *self, visitproc visit, void *arg)
 static int job_clear(JobObject *self)
 {
     Py_CLEAR(self->text_output);
+    Py_CLEAR(self->places);
     Py_CLEAR(self->failure);
     Py_CLEAR(self->failure_traceback);
     Py_CLEAR(self->metrics);

@@ -12,6 +12,8 @@ typedef struct JobObject {
     millstream_job *handle;
     /* What the job's printing calls. */
     PyObject *text_output;
+    /* Where the user made the operators: a dict of names -> "file:line", or NULL. */
+    PyObject *places;
     /* The failure as it was first told, and its traceback then: raising it adds frames. */
     PyObject *failure;
     PyObject *failure_traceback;

@@ -3,6 +3,7 @@
 #include <Python.h>
 
 #include "arrow.h"
+#include "border.h"
 #include "environment.h"
 #include "errors.h"
 #include "gate.h"
@@ -41,6 +42,7 @@ static PyMethodDef methods[] = {
     {"register_row_class", register_row_class, METH_O, "The class of the rows that C makes."},
     {"register_instant_class", register_instant_class, METH_O, "The class of TIMESTAMP_LTZ values."},
     {"register_output_tag_class", register_output_tag_class, METH_O, "The class that marks results for side outputs."},
+    {"set_call_site", set_call_site, METH_O, "Where the functions made next are told to be that have no place of their own."},
     {"shutdown", gate_shutdown, METH_VARARGS, "Cancels all jobs and stops the engine's threads."},
     FACTORY("check_value", check_value, "Converts a value to a schema and back."),
     FACTORY("transform", make_transform, "map, flat_map, filter and key selectors, in one crossing."),
@@ -67,7 +69,8 @@ static int add_types(PyObject *module)
         const char *name;
         PyTypeObject *type;
     } types[] = {{"RowBase", &RowBase_Type}, {"PerSubtask", &PerSubtask_Type}, {"Function", &Function_Type}, {"Environment", &Environment_Type},
-        {"Job", &Job_Type}, {"CollectIterator", &CollectIterator_Type}, {"ArrowStream", &ArrowStream_Type}};
+        {"Job", &Job_Type}, {"CollectIterator", &CollectIterator_Type}, {"ArrowStream", &ArrowStream_Type}, {"Border", &Border_Type},
+        {"BorderIterator", &BorderIterator_Type}};
     for (size_t index = 0; index < sizeof types / sizeof *types; index++) {
         if (PyType_Ready(types[index].type) < 0 || PyModule_AddObject(module, types[index].name, Py_NewRef(types[index].type)) < 0) return -1;
     }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from millstream._tracebacks import guard
+
 __all__ = ["CompletableFuture"]
 
 T = TypeVar("T")
@@ -73,3 +75,6 @@ class CompletableFuture(Generic[T]):
             return "<CompletableFuture, not done>"
         failure = self._failure()
         return f"<CompletableFuture, failed: {failure!r}>" if failure else f"<CompletableFuture, {self._value()!r}>"
+
+
+guard(globals())

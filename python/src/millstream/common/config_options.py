@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
+from millstream._tracebacks import guard
+
 __all__ = ["ConfigOption", "ConfigOptions"]
 
 T = TypeVar("T")
@@ -77,3 +79,6 @@ class ConfigOptions:
         def no_default_value(self) -> ConfigOption[T]:
             """Nothing where nothing is set."""
             return ConfigOption(self._key, self._value_type)
+
+
+guard(globals())

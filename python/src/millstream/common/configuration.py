@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from millstream._tracebacks import guard
 from millstream.exceptions import ConfigurationError
 
 __all__ = ["Configuration"]
@@ -209,3 +210,6 @@ def _unquoted(text: str, start: int) -> tuple[str, int]:
             return part, position + 1
         position += 1
     raise ConfigurationError(f"in {text!r} the quote at {start} does not end")
+
+
+guard(globals())

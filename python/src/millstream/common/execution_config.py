@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from millstream._tracebacks import guard
 from millstream.common.configuration import map_text, parse_map
 from millstream.common.execution_mode import ExecutionMode
 from millstream.common.input_dependency_constraint import InputDependencyConstraint
@@ -334,3 +335,6 @@ def checked_parallelism(number: Any, what: str) -> int:
     if not 1 <= number <= MAX_PARALLELISM_LIMIT:
         raise ConfigurationError(f"the {what} must be between 1 and {MAX_PARALLELISM_LIMIT}, but is {number}")
     return number
+
+
+guard(globals())

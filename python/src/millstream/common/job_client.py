@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
+from millstream._tracebacks import guard
 from millstream.common.completable_future import CompletableFuture
 from millstream.common.job_execution_result import JobExecutionResult
 from millstream.common.job_id import JobID
@@ -156,3 +157,6 @@ class JobClient:
 
     def __repr__(self) -> str:
         return f"<JobClient {self._job_name!r}, {self._job_id}, {self.status().name}>"
+
+
+guard(globals())

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from millstream._tracebacks import guard
 from millstream.common.time import Duration, Time, milliseconds_in, milliseconds_of
 from millstream.exceptions import ConfigurationError
 
@@ -232,3 +233,6 @@ def _checked_count(number: Any, what: str, minimum: int) -> int:
     if number < minimum:
         raise ConfigurationError(f"the {what} must be at least {minimum}, but is {number}")
     return number
+
+
+guard(globals())

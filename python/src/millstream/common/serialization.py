@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from millstream._tracebacks import guard
+
 __all__ = ["DeserializationSchema", "Encoder", "SerializationSchema", "SimpleStringSchema"]
 
 
@@ -62,3 +64,6 @@ def checked_charset(name: str) -> str:
     if found not in ("utf-8", "ascii"):
         raise ValueError(f"text is read and written in UTF-8; {name!r} is not supported")
     return name
+
+
+guard(globals())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 
 from millstream._native import register_instant_class
+from millstream._tracebacks import guard
 
 __all__ = ["Duration", "Instant", "Time"]
 
@@ -220,3 +221,6 @@ def _length_text(nanos: int) -> str:
         if nanos and nanos % length == 0:
             return f"{nanos // length} {unit}"
     return f"{nanos} ns"
+
+
+guard(globals(), hot=("Instant",))

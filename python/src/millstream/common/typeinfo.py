@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import calendar
 import datetime
+import decimal
 import re
 from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import Any
 
+from millstream._tracebacks import guard
+from millstream.exceptions import nearest
 from millstream.notices import without_jvm
 
 __all__ = [
@@ -801,12 +804,25 @@ def type_of(declared: Any, what: str) -> TypeInformation:
     return found
 
 
+_PYTHON_TYPES: dict[type, str] = {
+    int: "LONG",
+    float: "DOUBLE",
+    str: "STRING",
+    bool: "BOOLEAN",
+    decimal.Decimal: "BIG_DEC",
+    datetime.date: "SQL_DATE",
+    datetime.time: "SQL_TIME",
+    datetime.datetime: "SQL_TIMESTAMP",
+}
+
+
 def _check_type(declared: Any, what: str) -> None:
     if isinstance(declared, TypeInformation):
         return
     # `Types.STRING` without parentheses is the mistake that is made most.
     name = getattr(declared, "__name__", "")
-    hint = f"; did you mean Types.{name}()?" if callable(declared) and hasattr(Types, name) else ""
+    meant = _PYTHON_TYPES.get(declared, name) if isinstance(declared, type) else name
+    hint = f"; did you mean Types.{meant}()?" if callable(declared) and hasattr(Types, meant) else ""
     raise TypeError(f"{what} must be a type of Types, e.g. Types.STRING(), not {declared!r}{hint}")
 
 
@@ -824,6 +840,10 @@ _SIMPLE_TYPES: dict[str, BasicType] = {
     "FLOAT": BasicType.FLOAT,
     "DOUBLE": BasicType.DOUBLE,
 }
+
+#: For hints.
+_OTHER_TYPES = "ROW TUPLE ARRAY MULTISET MAP INTERVAL OBJECT BYTES VARBINARY BINARY CHAR DECIMAL DATE TIME TIMESTAMP TIMESTAMP_LTZ RAW"
+_KNOWN_TYPES = (*_SIMPLE_TYPES, *_OTHER_TYPES.split())
 
 _TOKEN = r"\s*(?:`((?:[^`]|``)*)`|'((?:[^']|'')*)'|([A-Za-z_][A-Za-z0-9_]*)|(\d+)|([<>(),]))"
 
@@ -925,7 +945,7 @@ class _SchemaReader:
             return self._timestamp(numbers)
         if name in ("BINARY", "CHAR", "RAW", "NULL"):
             return NativeTypeInfo(name + (f"({', '.join(map(str, numbers))})" if numbers else ""))
-        raise self._error(self.tokens[self.position - 1][2], f"there is no type {name}")
+        raise self._error(self.tokens[self.position - 1][2], f"there is no type {name}{nearest(name, _KNOWN_TYPES)}")
 
     def _timestamp(self, numbers: list[Any]) -> TypeInformation:
         if self._next_is("word", "WITH") or self._next_is("word", "WITHOUT"):
@@ -953,6 +973,8 @@ class _SchemaReader:
         names: list[str] = []
         types: list[TypeInformation] = []
         while not self._next_is("sign", close):
+            if types and not self._next_is("sign", ","):
+                raise self._error(None, f"',' or '{close}' is missing")
             if types:
                 self._expect(",")
             if named:
@@ -995,7 +1017,7 @@ class _SchemaReader:
 
     def _expect(self, sign: str) -> None:
         if not self._next_is("sign", sign):
-            raise self._error(None, f"{sign} is missing")
+            raise self._error(None, f"'{sign}' is missing")
         self.position += 1
 
     def _next_is(self, kind: str, value: str) -> bool:
@@ -1008,3 +1030,6 @@ class _SchemaReader:
         if position is None:
             position = self.tokens[self.position][2] if self.position < len(self.tokens) else len(self.text)
         return ValueError(f"schema {self.text!r}, character {position + 1}: {what}")
+
+
+guard(globals())

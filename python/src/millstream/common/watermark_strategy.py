@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from millstream._tracebacks import guard
 from millstream.common.time import Duration, Time, milliseconds_of
 from millstream.notices import without_jvm
 
@@ -209,3 +210,6 @@ class WatermarkStrategy:
         if self._max_future_drift is not None:
             parts.append(f"at most {self._max_future_drift} ms ahead")
         return f"<WatermarkStrategy {', '.join(parts)}>"
+
+
+guard(globals())

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from millstream import _native
+from millstream._tracebacks import guard
 from millstream.datastream.field_access import field_names
 from millstream.exceptions import PlanError, UnsupportedError
 
@@ -113,3 +114,6 @@ class _ArrowSchema:
 
     def __arrow_c_schema__(self) -> Any:
         return _native.schema_to_arrow(self._text)
+
+
+guard(globals())

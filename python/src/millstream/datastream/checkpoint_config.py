@@ -10,6 +10,7 @@ from datetime import timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from millstream._tracebacks import guard
 from millstream.common.time import Duration, Time, milliseconds_in, milliseconds_of
 from millstream.datastream.checkpoint_storage import (
     DIRECTORY_KEY,
@@ -273,3 +274,6 @@ def _whole(number: Any, what: str, minimum: int) -> int:
     if number < minimum:
         raise ConfigurationError(f"the {what} must be at least {minimum}, but is {number}")
     return number
+
+
+guard(globals())

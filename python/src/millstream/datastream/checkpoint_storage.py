@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
+from millstream._tracebacks import guard
 from millstream.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -196,3 +197,6 @@ def _whole(number: Any, what: str) -> int:
     if isinstance(number, bool) or not isinstance(number, int):
         raise TypeError(f"{what} is a whole number of bytes, not {number!r}")
     return number
+
+
+guard(globals())

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from millstream import _native
+from millstream._tracebacks import guard
+
 if TYPE_CHECKING:
-    from millstream import _native
     from millstream.common.job_client import JobClient
 
 __all__ = ["CloseableIterator"]
@@ -51,10 +53,8 @@ class CloseableIterator(Iterator[Any]):
         return next(self._values)
 
     def __iter__(self) -> Iterator[Any]:
-        # A generator over the engine's iterator: it keeps this object alive and costs less per value than `__next__` does.
-        values = self._values
-        if values is not None:
-            yield from values
+        # It keeps this object alive, and costs less per value than `__next__` does.
+        return iter(()) if self._values is None else _native.BorderIterator(self._values, self)
 
     def __enter__(self) -> CloseableIterator:
         return self
@@ -69,3 +69,6 @@ class CloseableIterator(Iterator[Any]):
 
     def __repr__(self) -> str:
         return f"<CloseableIterator over {self._client!r}>"
+
+
+guard(globals())

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from millstream import _native
+from millstream._tracebacks import guard
 from millstream.common.typeinfo import (
     PickledBytesTypeInfo,
     RowTypeInfo,
@@ -480,3 +481,6 @@ def __getattr__(name: str) -> Any:
 
         return CachedDataStream
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+guard(globals())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from millstream._tracebacks import guard
 from millstream.datastream.operator_settings import OperatorSettings
 from millstream.datastream.transformation import Transformation
 
@@ -22,3 +23,6 @@ class DataStreamSink(OperatorSettings):
 
     def __repr__(self) -> str:
         return f"<DataStreamSink {self._transformation.name!r}>"
+
+
+guard(globals())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from millstream._tracebacks import guard
 from millstream.exceptions import ConfigurationError, nearest
 
 __all__ = ["DistributedCache"]
@@ -24,3 +25,6 @@ class DistributedCache:
 
     def __repr__(self) -> str:
         return f"DistributedCache({self._paths})"
+
+
+guard(globals())

@@ -10,6 +10,7 @@ import os
 import sys
 from typing import Self
 
+from millstream._tracebacks import guard
 from millstream.common.configuration import Configuration, map_text, parse_map
 from millstream.common.execution_config import ExecutionConfig, checked_parallelism
 from millstream.common.restart_strategy import RestartStrategies, restart_strategy_from
@@ -274,3 +275,6 @@ class EnvironmentConfiguration:
         storage = backend.checkpoint_storage()
         if storage is not None and not isinstance(backend, MemoryStateBackend):
             with_checkpoints(f"the checkpoint storage of {type(backend).__name__} ({storage.to_configuration().get(STORAGE_KEY)})")
+
+
+guard(globals())

@@ -82,10 +82,6 @@ def closer(instance: Any, scope: JobScope, task_name: str) -> Close:
         try:
             instance.close()
         except BaseException as failure:
-            # The first frame is this one, which says nothing to the user.
-            if failure.__traceback__ is not None:
-                failure.__traceback__ = failure.__traceback__.tb_next
-            failure.add_note(f"in operator {task_name!r}, while it was closed")
             scope.close_failures.append(failure)
             raise
 
@@ -124,7 +120,11 @@ def keyed_process(
     if overrides(function, "open") and not builder.for_plan:
         first = copies.next()
         context = KeyedSubtaskContext(declared, scope, task_name, 0, parallelism, max_parallelism)
-        first.open(context)
+        try:
+            first.open(context)
+        except BaseException as failure:
+            failure.add_note(f"in operator {task_name!r} ({transformation.call_site}), while it was opened")
+            raise
         opened.append((first, context))
 
     def make(native: _native.Context) -> tuple[Any, Open, Close]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from millstream import _native
+from millstream._tracebacks import guard
 from millstream.common.typeinfo import PickledBytesTypeInfo, RowTypeInfo, TupleTypeInfo, TypeInformation, type_of
 from millstream.datastream.data_stream import DataStream
 from millstream.datastream.field_access import field_index, field_names, field_types, is_number, rolling_function
@@ -287,3 +288,6 @@ class KeyedStream(DataStream):
 def _may_have_state(function: Any) -> bool:
     """Only what has an `open` can have states."""
     return isinstance(function, Function) and overrides(function, "open")
+
+
+guard(globals())

@@ -6,6 +6,7 @@ import re
 import warnings
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from millstream._tracebacks import guard
 from millstream.common.execution_config import checked_parallelism
 from millstream.datastream.slot_sharing_group import SlotSharingGroup
 from millstream.datastream.transformation import Transformation, duplicate_uid, reachable
@@ -125,3 +126,6 @@ def warn_no_operator(what: str, how: str) -> None:
 def described(function: Any) -> str:
     """A short name for a function, for reprs and messages."""
     return getattr(function, "__name__", type(function).__name__)
+
+
+guard(globals())

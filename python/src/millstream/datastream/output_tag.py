@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from millstream._native import register_output_tag_class
+from millstream._tracebacks import guard
 from millstream.common.typeinfo import TypeInformation, type_of
 from millstream.notices import without_jvm
 
@@ -44,3 +45,6 @@ class OutputTag:
 
 
 register_output_tag_class(OutputTag)
+
+
+guard(globals())

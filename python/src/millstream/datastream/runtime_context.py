@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from millstream import _native
+from millstream._tracebacks import guard
 from millstream.common.accumulators import Accumulator, DoubleCounter, Histogram, IntCounter, LongCounter
 from millstream.datastream.distributed_cache import DistributedCache
 from millstream.datastream.functions import RuntimeContext
@@ -206,3 +207,6 @@ class DeclaredStates:
 def _check_descriptor(descriptor: Any, expected: type[StateDescriptor]) -> None:
     if not isinstance(descriptor, expected):
         raise TypeError(f"a {expected.__name__} is needed, not {descriptor!r}")
+
+
+guard(globals())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from millstream._tracebacks import guard
 from millstream.exceptions import ConfigurationError
 
 __all__ = ["MemorySize", "SlotSharingGroup"]
@@ -221,3 +222,6 @@ def _memory_size(candidate: Any) -> MemorySize:
     if not isinstance(candidate, MemorySize):
         raise TypeError(f"a MemorySize is needed, not {candidate!r}")
     return candidate
+
+
+guard(globals())

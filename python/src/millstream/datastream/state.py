@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from millstream import _native
+from millstream._tracebacks import guard
 from millstream.common.typeinfo import TypeInformation, type_of
 from millstream.exceptions import InvalidStateError, UnsupportedError
 
@@ -352,3 +353,6 @@ class MapState(State, Generic[K, V]):
 def _value_schema(type_info: TypeInformation) -> str:
     # A tuple is a shape of a stream, no type of a value: in a state it stays a Python object.
     return type_info._field_type()
+
+
+guard(globals(), hot=("AggregatingState", "AppendingState", "ListState", "MapState", "MergingState", "ReducingState", "State", "ValueState"))

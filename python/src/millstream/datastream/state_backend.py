@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from millstream._tracebacks import guard
 from millstream.datastream.checkpoint_storage import CheckpointStorage, FileSystemCheckpointStorage, JobManagerCheckpointStorage
 from millstream.exceptions import ConfigurationError
 
@@ -338,3 +339,6 @@ def _local_path(path: str) -> str:
     if not found.startswith("/"):
         raise ConfigurationError(f"a path of RocksDB's files must be absolute, not {path!r}")
     return found
+
+
+guard(globals())

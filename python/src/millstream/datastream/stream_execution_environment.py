@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from millstream import _native
+from millstream._tracebacks import guard
 from millstream.common.configuration import Configuration
 from millstream.common.execution_config import ExecutionConfig, checked_parallelism
 from millstream.common.job_client import JobClient
@@ -386,7 +387,7 @@ class StreamExecutionEnvironment(EnvironmentConfiguration):
             # As in Flink, what was made belongs to one job, also if it could not start.
             self._transformations = []
         name = job_name or self._configuration.get_string("pipeline.name") or DEFAULT_JOB_NAME
-        job = builder.job = builder.native.execute(name)
+        job = builder.job = builder.native.execute(name, builder.places())
         return JobClient(job, name, builder.scope.metrics, builder.scope.close_failures, builder.scope.accumulators), builder
 
     def __repr__(self) -> str:
@@ -439,3 +440,6 @@ def _file_options(columns: Sequence[str] | None, skip_malformed: bool, monitor_i
     if monitor_interval is not None:
         options["monitor-interval"] = f"{milliseconds_of(monitor_interval, 'monitor_interval')} ms"
     return options
+
+
+guard(globals())

@@ -9,10 +9,10 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from os.path import abspath, dirname
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from millstream import _native
+from millstream._tracebacks import is_own
 from millstream.common.accumulators import AccumulatorRegistry
 from millstream.common.typeinfo import TypeInformation
 from millstream.exceptions import ConfigurationError
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from millstream.datastream.stream_execution_environment import StreamExecutionEnvironment
 
 _ids = itertools.count()
-_PACKAGE = dirname(dirname(abspath(__file__)))
 
 
 class StreamInput(NamedTuple):
@@ -122,6 +121,15 @@ class JobBuilder:
         if not self.for_plan:
             self._end_streams()
 
+    def places(self) -> dict[str, str]:
+        """Where the program made the operators, by their names: for messages. Several may have one name."""
+        found: dict[str, list[str]] = {}
+        for transformation in self._nodes:
+            sites = found.setdefault(transformation.name, [])
+            if transformation.call_site not in sites:
+                sites.append(transformation.call_site)
+        return {name: " or ".join(sites[:3]) + (" or others" if len(sites) > 3 else "") for name, sites in found.items()}
+
     def node(self, transformation: Transformation) -> int:
         """The node that a transformation became."""
         return self._nodes[transformation]
@@ -139,8 +147,12 @@ class JobBuilder:
         return min(max(1 << (parallelism + parallelism // 2 - 1).bit_length(), 128), 32_768)
 
     def _add(self, transformation: Transformation) -> None:
-        inputs = [self._input(entry) for entry in transformation.inputs]
-        node = transformation.add(self, transformation, inputs)
+        _native.set_call_site(transformation.call_site)
+        try:
+            inputs = [self._input(entry) for entry in transformation.inputs]
+            node = transformation.add(self, transformation, inputs)
+        finally:
+            _native.set_call_site(None)
         self._nodes[transformation] = node
         self.native.set(node, "name", transformation.name)
         self.native.set(node, "defined-at", transformation.call_site)
@@ -214,6 +226,6 @@ def infer_keyed_type(
 def call_site() -> str:
     """The line of the user's program that called the API, as ``file:line``."""
     frame: Any = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame is not None and is_own(frame.f_code):
         frame = frame.f_back
     return "<unknown>:0" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from millstream._tracebacks import guard
 from millstream.common.time import Duration, Time, milliseconds_of
 from millstream.exceptions import UnsupportedError
 
@@ -363,3 +364,6 @@ def _positive_count(count: int, what: str) -> int:
     if count <= 0:
         raise ValueError(f"{what} must be positive, but is {count}")
     return count
+
+
+guard(globals(), hot=("TimeWindow", "CountWindow", "GlobalWindow"))

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from millstream import _native
+from millstream._tracebacks import guard
 from millstream.common.time import Duration, Time, milliseconds_of
 from millstream.common.typeinfo import PickledBytesTypeInfo, TypeInformation, type_from_schema, type_of
 from millstream.datastream.data_stream import DataStream
@@ -253,3 +254,6 @@ def native_window(
         aggregate=parts.get("aggregate"),
         process=parts.get("process"),
     )
+
+
+guard(globals())

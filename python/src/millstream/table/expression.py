@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from millstream import _native
+from millstream._tracebacks import guard
 from millstream.common.typeinfo import DecimalTypeInfo, TypeInformation, Types, type_of
 from millstream.datastream.field_access import field_index
 
@@ -205,3 +206,6 @@ def _time_text(value: datetime.datetime | datetime.date | datetime.time) -> tupl
     if isinstance(value, datetime.date):
         return value.isoformat(), "DATE"
     return value.isoformat(), Types.SQL_TIME()._field_type()
+
+
+guard(globals())

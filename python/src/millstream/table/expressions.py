@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from millstream import _native
+from millstream._tracebacks import guard
 from millstream.common.typeinfo import TypeInformation
 from millstream.table.expression import Expression, as_expression, column, literal
 
@@ -55,3 +56,6 @@ def or_(predicate0: Any, predicate1: Any, *predicates: Any) -> Expression:
 def not_(expression: Expression) -> Expression:
     """Whether it is false."""
     return ~expression
+
+
+guard(globals())

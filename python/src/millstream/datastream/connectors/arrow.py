@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, cast
 
 from millstream import _native
+from millstream._tracebacks import guard
 from millstream.common.typeinfo import TypeInformation, type_from_schema
 from millstream.datastream.connectors.base import AddSource, Source
 from millstream.datastream.field_access import field_types
@@ -74,3 +75,6 @@ def _schema_of(data: Any) -> Any:
 
     # Others (Polars, DuckDB, pandas) only tell their schema by being read; pyarrow's reader looks without reading.
     return import_pyarrow("from_arrow with this kind of data").RecordBatchReader.from_stream(data).schema
+
+
+guard(globals())

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from millstream import _native
+from millstream._tracebacks import guard
 from millstream.common.typeinfo import TypeInformation
 from millstream.datastream.transformation import JobBuilder, Transformation
 
@@ -67,3 +68,6 @@ class Sink(ABC):
 def source_repr(source: Any, *parts: object) -> str:
     """A short text for notebooks."""
     return f"{type(source).__name__}({', '.join(map(str, parts))})"
+
+
+guard(globals())

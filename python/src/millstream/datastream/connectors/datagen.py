@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from millstream import _native
+from millstream._tracebacks import guard
 from millstream.common.typeinfo import TypeInformation, Types, type_from_schema, type_of
 from millstream.datastream.connectors.base import AddSource, Source, source_repr
 from millstream.datastream.transformation import infer_type
@@ -75,3 +76,6 @@ class DataGeneratorSource(Source):
 
     def __repr__(self) -> str:
         return source_repr(self, "without end" if self._count < 0 else f"{self._count} rows")
+
+
+guard(globals())

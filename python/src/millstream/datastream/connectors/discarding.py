@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from millstream._tracebacks import guard
 from millstream.common.typeinfo import TypeInformation
 from millstream.datastream.connectors.base import AddSink, Sink
 
@@ -24,3 +25,6 @@ class DiscardingSink(Sink):
 
     def lower(self, type_info: TypeInformation) -> AddSink:
         return lambda builder, _, inputs: builder.native.sink_blackhole(inputs[0])
+
+
+guard(globals())

@@ -8,6 +8,7 @@ from os import PathLike, fspath
 from typing import Any
 
 from millstream import _native
+from millstream._tracebacks import guard
 from millstream.common.serialization import Encoder, checked_charset
 from millstream.common.time import Duration, Time, milliseconds_of
 from millstream.common.typeinfo import RowTypeInfo, TypeInformation, Types
@@ -309,3 +310,6 @@ def checked_paths(paths: Paths) -> list[str]:
     if not found:
         raise PlanError("no path is given")
     return found
+
+
+guard(globals())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from millstream._tracebacks import guard
 from millstream.common.typeinfo import TypeInformation, Types
 from millstream.datastream.connectors.base import AddSource, Source, source_repr
 
@@ -39,3 +40,6 @@ class NumberSequenceSource(Source):
 
     def __repr__(self) -> str:
         return source_repr(self, self._start, self._end)
+
+
+guard(globals())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -9,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from millstream import _native
+from millstream._tracebacks import guard
 from millstream.common.typeinfo import TypeInformation, type_of
 from millstream.datastream.connectors.base import AddSink, AddSource, Sink, Source
 from millstream.datastream.function_adapter import SubtaskCopies, callables_of, closer, opener
@@ -95,6 +97,7 @@ class IteratorSource(Source):
         self._values = iter(values)
         self._type = type_of(type_info, "the type of an IteratorSource")
         self._is_used = False
+        self._failure: BaseException | None = None
 
     @property
     def produced_type(self) -> TypeInformation:
@@ -102,12 +105,20 @@ class IteratorSource(Source):
 
     def read(self, limit: int) -> list[Any] | None:
         """The next values, or ``None`` at the end."""
+        if self._failure is not None:
+            raise self._failure
         until = time.monotonic() + self.patience
         found: list[Any] = []
-        for value in self._values:
-            found.append(value)
-            if len(found) >= limit or time.monotonic() >= until:
-                return found
+        try:
+            for value in self._values:
+                found.append(value)
+                if len(found) >= limit or time.monotonic() >= until:
+                    return found
+        except BaseException as failure:
+            if not found:
+                raise
+            # What came before goes on first.
+            self._failure = failure
         return found or None
 
     def lower(self, type_info: TypeInformation) -> AddSource:
@@ -205,8 +216,14 @@ def lower_sink_function(function: Any, type_info: TypeInformation) -> AddSink:
 
 def _each(function: Any) -> Any:
     def write(values: list[Any]) -> None:
-        for value in values:
-            function(value)
+        rest = iter(values)
+        try:
+            for value in rest:
+                function(value)
+        except BaseException:
+            # The border reads it, for the message: counting costs nothing while all goes well.
+            failed_row = len(values) - operator.length_hint(rest) - 1  # noqa: F841
+            raise
 
     # Where an error says that the function is.
     write.__wrapped__ = function  # type: ignore[attr-defined]
@@ -222,3 +239,6 @@ def _located(read: Callable[[int], Any], values: Iterator[Any]) -> Callable[[int
     if isinstance(values, Generator):
         call.__wrapped__ = SimpleNamespace(__code__=values.gi_code)  # type: ignore[attr-defined]
     return call
+
+
+guard(globals())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from millstream._tracebacks import guard
 from millstream.common.typeinfo import TypeInformation, Types
 from millstream.datastream.connectors.base import AddSource, Source, source_repr
 from millstream.exceptions import ConfigurationError
@@ -36,3 +37,6 @@ class SocketTextSource(Source):
 
     def __repr__(self) -> str:
         return source_repr(self, f"{self._host}:{self._port}")
+
+
+guard(globals())

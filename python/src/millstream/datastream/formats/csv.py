@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from millstream._tracebacks import guard
 from millstream.common.serialization import Encoder
 from millstream.common.typeinfo import RowTypeInfo, TypeInformation, Types, type_of
 from millstream.datastream.connectors.file_system import StreamFormat
@@ -167,3 +168,6 @@ class CsvRowFormat(Encoder):
         if null_literal is not None:
             options["csv.null-literal"] = null_literal
         super().__init__("csv", options)
+
+
+guard(globals())

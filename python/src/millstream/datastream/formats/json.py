@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from millstream._tracebacks import guard
 from millstream.common.serialization import Encoder
 from millstream.common.typeinfo import RowTypeInfo, type_of
 from millstream.datastream.connectors.file_system import StreamFormat
@@ -29,3 +30,6 @@ class JsonRowFormat(Encoder):
 
     def __init__(self) -> None:
         super().__init__("json")
+
+
+guard(globals())
