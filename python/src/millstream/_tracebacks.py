@@ -53,7 +53,7 @@ def _chain(failure: BaseException) -> list[BaseException]:
     """The exception, and those that are printed above it."""
     found: list[BaseException] = []
     each: BaseException | None = failure
-    while each is not None and each not in found and len(found) < 10:
+    while each is not None and all(each is not other for other in found) and len(found) < 10:
         found.append(each)
         each = each.__cause__ if each.__cause__ is not None else None if each.__suppress_context__ else each.__context__
     return found

@@ -79,7 +79,12 @@ static PyObject *call_timer(ContextObject *self, PyObject *timestamp, TimerCall 
     int overflow = 0;
     long long milliseconds = number == NULL ? 0 : PyLong_AsLongLongAndOverflow(number, &overflow);
     Py_XDECREF(number);
-    if (number == NULL) return NULL;
+    if (number == NULL) {
+        PyObject *shown = PyErr_ExceptionMatches(PyExc_TypeError) ? error_representation(timestamp) : NULL;
+        if (shown != NULL) PyErr_Format(PyExc_TypeError, "a timer's timestamp is an int of milliseconds, not %U (%.100s)", shown, Py_TYPE(timestamp)->tp_name);
+        Py_XDECREF(shown);
+        return NULL;
+    }
     if (overflow != 0) {
         error_raise(MILLSTREAM_EVENT_TIME, NULL, "a timer's timestamp is an int of milliseconds within 64 bits");
         return NULL;

@@ -510,6 +510,8 @@ class _FieldsTypeInfo(TypeInformation):
     """What rows and tuples share."""
 
     def __init__(self, field_types: Sequence[TypeInformation]) -> None:
+        if isinstance(field_types, TypeInformation) or not isinstance(field_types, Iterable):
+            raise TypeError(f"a list of the fields' types is needed, e.g. [Types.STRING(), Types.LONG()], not {field_types!r}")
         self._field_types = list(field_types)
         for field_type in self._field_types:
             _check_type(field_type, "a field's type")
