@@ -6,17 +6,14 @@ import Columnar
 /// their own, and their references stay where they are. A chunk whose rows have all been replaced is dropped; when most rows of the kept chunks are
 /// dead, the live ones are gathered into one.
 final class ChunkedRows {
-    private struct Chunk {
-        var columns: [Column]
-        var count: Int
-        var live: Int
-    }
-
     /// Garbage below this many rows is never collected: small stores should not be copied over and over.
     private static let garbageRowCountMin = 65_536
 
     private let types: [DataType]
-    private var chunks: [Chunk?] = []
+    /// Per chunk: its columns, none where its number is free; its rows; those of them that are a slot's.
+    private var chunks: [[Column]] = []
+    private var rowCounts: [Int32] = []
+    private var liveCounts: [Int32] = []
     private var freeChunks: [Int] = []
     /// Per slot; -1: no row.
     private var chunkOf: [Int32] = []
@@ -39,8 +36,8 @@ final class ChunkedRows {
 
     /// Where a slot's row is, for comparisons; nil if it has none. Changes with every `set`.
     func place(of slot: Int) -> (columns: [Column], row: Int)? {
-        guard contains(slot), let chunk = chunks[Int(chunkOf[slot])] else { return nil }
-        return (chunk.columns, Int(rowOf[slot]))
+        guard contains(slot) else { return nil }
+        return (chunks[Int(chunkOf[slot])], Int(rowOf[slot]))
     }
 
     /// Row i of `columns` becomes the row of `slots[i]`. Slots do not repeat.
@@ -48,8 +45,15 @@ final class ChunkedRows {
         guard rowCount > 0 else { return }
         reserve(maximum(slots, rowCount) + 1)
         let number = freeChunks.popLast() ?? chunks.count
-        let chunk = Chunk(columns: columns, count: rowCount, live: rowCount)
-        if number == chunks.count { chunks.append(chunk) } else { chunks[number] = chunk }
+        if number == chunks.count {
+            chunks.append(columns)
+            rowCounts.append(0)
+            liveCounts.append(0)
+        } else {
+            chunks[number] = columns
+        }
+        rowCounts[number] = Int32(truncatingIfNeeded: rowCount)
+        liveCounts[number] = Int32(truncatingIfNeeded: rowCount)
         for row in 0..<rowCount {
             let slot = Int(slots[row])
             if chunkOf[slot] >= 0 { release(slot) }
@@ -63,67 +67,43 @@ final class ChunkedRows {
 
     /// The rows of some slots; null where a slot has none.
     func gather(_ slots: UnsafePointer<Int32>, count rowCount: Int) throws(MillstreamError) -> [Column] {
-        var order: [Int32] = []
-        order.reserveCapacity(rowCount)
-        // Where each used chunk's rows begin among the concatenated ones; chunks in the order of their first use.
+        // Chunks in the order of their first use; `scratch` has the place of each among them.
         var used: [Int] = []
         if scratch.count < chunks.count { scratch = [Int32](repeating: -1, count: max(chunks.count, 2 * scratch.count)) }
-        var rows: [[Int32]] = []
-        var absent = false
-        var places: [(chunk: Int32, row: Int32)] = []
-        places.reserveCapacity(rowCount)
+        let buffer = Buffer(byteCount: MemoryLayout<RowPlace>.stride * rowCount)
+        let places = buffer.pointer(as: RowPlace.self)
+        var isAbsent = false
         for index in 0..<rowCount {
             let slot = Int(slots[index])
             guard slot < chunkOf.count, chunkOf[slot] >= 0 else {
-                absent = true
-                places.append((-1, 0))
+                isAbsent = true
+                places[index] = RowPlace(source: -1, row: -1)
                 continue
             }
             let chunk = Int(chunkOf[slot])
             if scratch[chunk] < 0 {
                 scratch[chunk] = Int32(truncatingIfNeeded: used.count)
                 used.append(chunk)
-                rows.append([])
             }
-            let local = Int(scratch[chunk])
-            places.append((Int32(truncatingIfNeeded: local), Int32(truncatingIfNeeded: rows[local].count)))
-            rows[local].append(rowOf[slot])
+            places[index] = RowPlace(source: scratch[chunk], row: rowOf[slot])
         }
         for chunk in used { scratch[chunk] = -1 }
         guard !used.isEmpty else { return try nulls(rowCount) }
-        var starts: [Int32] = []
-        var total: Int32 = 0
-        for list in rows {
-            starts.append(total)
-            total += Int32(truncatingIfNeeded: list.count)
-        }
-        var isIdentity = !absent
-        for (index, place) in places.enumerated() {
-            let position = place.chunk < 0 ? -1 : starts[Int(place.chunk)] + place.row
-            if position != Int32(truncatingIfNeeded: index) { isIdentity = false }
-            order.append(position)
-        }
         var result: [Column] = []
         result.reserveCapacity(types.count)
-        for position in types.indices {
-            var parts: [Column] = []
-            parts.reserveCapacity(used.count)
-            for (local, chunk) in used.enumerated() {
-                guard let column = chunks[chunk]?.columns[position] else { throw MillstreamError.internal("a store of rows lost a chunk") }
-                parts.append(try rows[local].withUnsafeBufferPointer { (list) throws(MillstreamError) in
-                    guard let base = list.baseAddress else { return column.slice(0, 0) }
-                    return try column.taking(base, count: list.count)
-                })
+        if used.count == 1 {
+            // All from one chunk, whose text need not be copied.
+            let rows = Buffer(byteCount: 4 * rowCount)
+            let indices = rows.pointer(as: Int32.self)
+            for index in 0..<rowCount { indices[index] = places[index].row }
+            for column in chunks[used[0]] { result.append(try column.taking(indices, count: rowCount, nullsForNegative: isAbsent)) }
+            withExtendedLifetime(rows) {}
+        } else {
+            for position in types.indices {
+                result.append(try Column.gathering(places, count: rowCount, from: used.map { chunks[$0][position] }))
             }
-            var column = parts.count == 1 ? parts[0] : try Column.concat(parts)
-            if !isIdentity {
-                column = try order.withUnsafeBufferPointer { (list) throws(MillstreamError) in
-                    guard let base = list.baseAddress else { return column }
-                    return try column.taking(base, count: rowCount, nullsForNegative: absent)
-                }
-            }
-            result.append(column)
         }
+        withExtendedLifetime(buffer) {}
         return result
     }
 
@@ -146,6 +126,8 @@ final class ChunkedRows {
     /// Forgets everything.
     func removeAll() {
         chunks.removeAll(keepingCapacity: true)
+        rowCounts.removeAll(keepingCapacity: true)
+        liveCounts.removeAll(keepingCapacity: true)
         freeChunks.removeAll(keepingCapacity: true)
         chunkOf.removeAll(keepingCapacity: true)
         rowOf.removeAll(keepingCapacity: true)
@@ -163,10 +145,10 @@ final class ChunkedRows {
     private func release(_ slot: Int) {
         let number = Int(chunkOf[slot])
         count -= 1
-        chunks[number]?.live -= 1
-        guard let chunk = chunks[number], chunk.live == 0 else { return }
-        storedRowCount -= chunk.count
-        chunks[number] = nil
+        liveCounts[number] -= 1
+        guard liveCounts[number] == 0 else { return }
+        storedRowCount -= Int(rowCounts[number])
+        chunks[number] = []
         freeChunks.append(number)
     }
 

@@ -45,6 +45,32 @@ import Testing
         #expect(rows(again.slice(0, joined.count)) == rows(joined))
     }
 
+    @Test(arguments: 0..<120) func gatheringIsPickingRowByRow(seed: Int) throws {
+        var columns = RandomColumns(seed)
+        let type = columns.type()
+        // Windows into columns as well, so that offsets count at every level.
+        let sources = try (0..<columns.random.int(1..<30)).map { _ in
+            let column = try columns.column(type, columns.random.int(1..<40))
+            let start = columns.random.int(0..<column.count)
+            return columns.random.chance(50) ? column : column.slice(start, columns.random.int(1..<column.count - start + 1))
+        }
+        let hasAbsent = columns.random.chance(50)
+        let places = (0..<columns.random.int(1..<200)).map { _ -> RowPlace in
+            if hasAbsent && columns.random.chance(10) { return RowPlace(source: -1, row: -1) }
+            let source = columns.random.int(0..<sources.count)
+            return RowPlace(source: Int32(source), row: Int32(columns.random.int(0..<sources[source].count)))
+        }
+        let gathered = try places.withUnsafeBufferPointer { try Column.gathering($0.baseAddress!, count: $0.count, from: sources) }
+        let expected = places.map { $0.source < 0 ? "null" : "\(sources[Int($0.source)].scalar(at: Int($0.row)))" }
+        #expect(rows(gathered) == expected, "\(type)")
+        #expect(gathered.type.nullable == type.nullable && gathered.type.isNullable == (type.isNullable || places.contains { $0.source < 0 }))
+        // What was gathered can be gathered from.
+        let again = try places.indices.map { RowPlace(source: 0, row: Int32($0)) }.withUnsafeBufferPointer {
+            try Column.gathering($0.baseAddress!, count: $0.count, from: [gathered, gathered])
+        }
+        #expect(rows(again) == expected)
+    }
+
     @Test func concatCopiesTextWhereSharingIsWasteful() throws {
         var builder = ViewBuilder()
         for _ in 0..<10_000 { try builder.append("a text that is longer than a view has room for") }

@@ -1,8 +1,16 @@
 import Columnar
 import Dataflow
+import Glibc
 import Operators
 import Plan
 import Testing
+
+/// The thread's own time: what others take of a busy machine is not in it.
+private func processorSeconds() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+}
 
 /// Prints how fast keyed operators are, hashing and hosts aside; the floors are far below the aims, because the machine may be busy.
 @Suite(.serialized) struct OperatorThroughputTests {
@@ -41,21 +49,21 @@ import Testing
         }
     }
 
-    /// Runs an operator over the batches, twice, so that the second time finds all keys. Returns seconds of the second time, and the rows that it gave.
+    /// Runs an operator over the batches several times, so that all but the first find all keys. Returns the seconds of the fastest time, and the rows that it
+    /// gave.
     private func run(_ operation: any Operator, _ batches: [Batch]) throws -> (seconds: Double, rowCount: Int) {
         let harness = try OperatorHarness(operation)
         let counter = Counter()
-        let clock = SystemClock()
         var seconds = Double.infinity
         var rowCount = 0
         for _ in 0..<4 {
             let before = counter.rowCount
-            let start = clock.monotonicNanoseconds()
+            let start = processorSeconds()
             for batch in batches {
                 var progress = try harness.operation.process(batch, input: 0, output: counter)
                 while progress == .more { progress = try harness.operation.resume(output: counter) }
             }
-            seconds = min(seconds, Double(clock.monotonicNanoseconds() - start) / 1e9)
+            seconds = min(seconds, processorSeconds() - start)
             rowCount = counter.rowCount - before
         }
         harness.operation.close()

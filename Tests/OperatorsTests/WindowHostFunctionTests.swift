@@ -148,6 +148,44 @@ import Testing
         }
     }
 
+    @Test("Elements go to a process window function in bounded parts, in order; a window that is larger than a part goes whole")
+    func elementsComeInParts() throws {
+        final class Seen: @unchecked Sendable { var elementCounts: [Int] = []; var elements: [Int64: [Int64]] = [:] }
+        let seen = Seen()
+        var bindings = Bindings()
+        bindings.bind(
+            1,
+            function: FakeHostFunction { (request) throws(MillstreamError) in
+                guard let offsets = request.elementOffsets?.pointer(as: Int32.self) else { throw .internal("no offsets") }
+                seen.elementCounts.append(request.columns[0].count)
+                for window in 0..<request.count {
+                    for element in offsets[window]..<offsets[window + 1] {
+                        let key = Self.read(request.keys[0], window) ?? -1
+                        #expect(Self.read(request.columns[0], Int(element)) == key)
+                        seen.elements[key, default: []].append(Self.read(request.columns[1], Int(element)) ?? -1)
+                    }
+                }
+                return HostResponse()
+            })
+        let description = WindowDescription(
+            assigner: .tumbling(size: 10, offset: 0, isEventTime: true), function: .process(BindingID(1)), keys: [0])
+        let node = Node(id: NodeID(0), name: "window", inputs: [], operation: .window(description), output: Self.output)
+        let harness = try OperatorHarness(try OperatorFactory.make(for: node, inputs: [Self.input], bindings: bindings))
+        let random = SeededRandom(seed: 8)
+        var expected: [Int64: [Int64]] = [:]
+        for batch in 0..<100 {
+            // Key 0 has half of all the rows.
+            let keys = (0..<3_000).map { _ in random.next(below: 2) == 0 ? 0 : Int64(1 + random.next(below: 20)) }
+            let values = (0..<3_000).map { Int64(batch * 3_000 + $0) }
+            for (key, value) in zip(keys, values) { expected[key, default: []].append(value) }
+            try harness.process(try int64Batch([keys, values], timestamps: [Int64](repeating: 5, count: 3_000)))
+        }
+        try harness.watermark(100)
+        #expect(seen.elements == expected)
+        #expect(seen.elementCounts.reduce(0, +) == 300_000 && seen.elementCounts.count >= 4)
+        #expect(seen.elementCounts.filter { $0 > 65_536 } == [expected[0]?.count])
+    }
+
     @Test("A million windows at one watermark come in chunks, one at a time while the output is full")
     func firesInChunks() throws {
         let keyCount = 1_000_000

@@ -1,7 +1,15 @@
 import Columnar
 import Dataflow
+import Glibc
 import State
 import Testing
+
+/// The thread's own time: what others take of a busy machine is not in it.
+private func processorSeconds() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+}
 
 /// Prints how fast accumulators are read and replaced; the floors are far below the aims, because the machine may be busy.
 @Suite(.serialized) struct StateThroughputTests {
@@ -31,10 +39,9 @@ import Testing
             let slots = (Int32(start)..<Int32(min(keyCount, start + Self.batchRowCount))).map { $0 }
             try slots.withUnsafeBufferPointer { try store.set([columns[0]], slots: $0.baseAddress.unsafelyUnwrapped, count: $0.count) }
         }
-        let clock = SystemClock()
         var best = Double.infinity
         for _ in 0..<3 {
-            let start = clock.monotonicNanoseconds()
+            let start = processorSeconds()
             for (number, slots) in batches.enumerated() {
                 try slots.withUnsafeBufferPointer {
                     let base = $0.baseAddress.unsafelyUnwrapped
@@ -43,7 +50,7 @@ import Testing
                     try store.set([columns[number % columns.count]], slots: base, count: $0.count)
                 }
             }
-            best = min(best, Double(clock.monotonicNanoseconds() - start) / 1e9)
+            best = min(best, processorSeconds() - start)
         }
         return best
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import time
 from collections import Counter
 from typing import Any
@@ -292,6 +294,69 @@ def test_count_windows(env: StreamExecutionEnvironment) -> None:
     numbers = env.from_collection(range(1, 8), Types.LONG()).key_by(lambda n: 0)
     assert collect(numbers.count_window(3).reduce(lambda x, y: x + y)) == [6, 15]
     assert collect(numbers.count_window(3, 2).reduce(lambda x, y: x + y)) == [6, 12, 18]
+
+
+def test_the_elements_of_a_window_are_a_sequence(env: StreamExecutionEnvironment) -> None:
+    """They are made when they are asked for, as often as they are asked for, and may be kept."""
+    kept: list[Any] = []
+
+    class Look(ProcessWindowFunction[Any, Any, Any, Any]):
+        def process(self, key: Any, context: ProcessWindowFunction.Context, elements: Any) -> Any:
+            kept.append(elements)
+            values = list(elements)
+            assert list(elements) == values == elements == elements[:]
+            assert len(elements) == len(values) == 12_000 and elements
+            assert elements[0] == values[0] and elements[-1] == values[-1] == elements[11_999]
+            assert elements[2:9:3] == values[2:9:3] and elements[:-11_998] == values[:2] and elements[::-4_000] == values[::-4_000]
+            assert values[5] in elements and ("no", None) not in elements and elements != values[1:]
+            assert next(reversed(elements)) == values[-1] and sorted(elements) == sorted(values)
+            assert pickle.loads(pickle.dumps(elements)) == values and copy.deepcopy(elements) == values
+            assert repr(elements) == f"<12000 elements: {values[:10]}...>" and repr(elements[:3]) == repr(values[:3])
+            with pytest.raises(IndexError):
+                elements[12_000]
+            with pytest.raises(IndexError):
+                elements[-12_001]
+            with pytest.raises(TypeError):
+                elements["first"]
+            with pytest.raises(TypeError):
+                elements[0] = 1
+            with pytest.raises(TypeError):
+                hash(elements)
+            # More results than a batch has, between which the engine goes on with other things.
+            for first, second in zip(elements, elements, strict=True):
+                assert first == second
+                yield first
+
+    values = [(f"a text of some length {number}", None if number % 7 == 0 else number) for number in range(24_000)]
+    stream = env.from_collection(values, Types.TUPLE([Types.STRING(), Types.LONG()]))
+    windows = stream.key_by(lambda value: 0).count_window(12_000)
+    assert collect(windows.process(Look(), Types.TUPLE([Types.STRING(), Types.LONG()]))) == values
+    # The job is over.
+    assert [list(elements) for elements in kept] == [values[:12_000], values[12_000:]]
+    iterator = iter(kept.pop())
+    assert next(iterator) == values[12_000] and list(iterator) == values[12_001:] and next(iterator, None) is None
+
+
+def test_elements_that_are_objects_may_be_kept(env: StreamExecutionEnvironment) -> None:
+    class Value:
+        def __init__(self, number: int) -> None:
+            self.number = number
+
+    kept: list[Any] = []
+
+    class Keep(ProcessWindowFunction[Any, Any, Any, Any]):
+        def process(self, key: Any, context: ProcessWindowFunction.Context, elements: Any) -> Any:
+            kept.append(elements)
+            yield key, elements
+
+    stream = env.from_collection(range(100), Types.LONG()).map(Value, Types.PICKLED_BYTE_ARRAY()).key_by(lambda value: value.number % 2)
+    results = collect(stream.count_window(10).process(Keep()))
+    for found in (kept, [elements for _, elements in results]):
+        assert sorted(element.number for elements in found for element in elements) == list(range(100))
+    # An array of elements is an array.
+    stream = env.from_collection(range(20), Types.LONG()).key_by(lambda n: 0)
+    arrays = stream.count_window(10).process(Keep(), Types.TUPLE([Types.LONG(), Types.LIST(Types.LONG())]))
+    assert collect(arrays) == [(0, list(range(10))), (0, list(range(10, 20)))]
 
 
 def test_side_outputs_of_windows(sales: DataStream) -> None:

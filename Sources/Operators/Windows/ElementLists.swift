@@ -3,31 +3,31 @@ import Dataflow
 
 /// Windows that keep all their elements, for a process window function.
 ///
-/// Rows stay in the batches that they came in; a list of row numbers per slot says which are whose. Batches whose rows are mostly gone are copied together.
+/// Rows stay in the columns that they came in; a list of places per slot says which are whose. Columns whose rows are mostly gone are copied together. What
+/// fires is copied out in one pass, as many windows at a time as make a batch of bounded size: a window larger than that is copied whole.
 final class ElementLists: WindowContents {
     private let functions: WindowFunctions
-    private var batches: [Batch] = []
-    /// Per slot: places (batch, row) in order of arrival.
-    private var lists: [[Place]] = []
+    /// The fields of the batches that came; a place's source is a number in here.
+    private var batches: [[Column]] = []
+    /// Per slot: places in order of arrival.
+    private var lists: [[RowPlace]] = []
     private var liveCount = 0
     private var storedCount = 0
     private static let garbageRowCountMin = 65_536
-
-    private struct Place {
-        var batch: Int32
-        var row: Int32
-    }
+    /// How many elements go to the host at once, unless one window has more.
+    private static let chunkElementCountMax = 65_536
 
     init(functions: WindowFunctions) { self.functions = functions }
 
     func add(_ rows: Batch, slots: UnsafePointer<Int32>) throws(MillstreamError) {
         let number = Int32(truncatingIfNeeded: batches.count)
-        batches.append(rows)
+        // Without timestamps, hashes and computed keys, which nobody asks for again.
+        batches.append(Array(rows.columns.prefix(functions.input.fields.count)))
         storedCount += rows.count
         for row in 0..<rows.count {
             let slot = Int(slots[row])
             if slot >= lists.count { lists.append(contentsOf: repeatElement([], count: slot + 1 - lists.count)) }
-            lists[slot].append(Place(batch: number, row: Int32(truncatingIfNeeded: row)))
+            lists[slot].append(RowPlace(source: number, row: Int32(truncatingIfNeeded: row)))
         }
         liveCount += rows.count
         try collectGarbage()
@@ -47,14 +47,38 @@ final class ElementLists: WindowContents {
     }
 
     func emit(_ frames: WindowFrames, output: any Output) throws(MillstreamError) {
-        var offsets: [Int32] = [0]
-        var places: [Place] = []
-        for slot in frames.slots {
-            if Int(slot) < lists.count { places.append(contentsOf: lists[Int(slot)]) }
-            offsets.append(Int32(truncatingIfNeeded: places.count))
+        var first = 0
+        while first < frames.slots.count {
+            var end = first
+            var elementCount = 0
+            repeat {
+                elementCount += list(frames.slots[end]).count
+                end += 1
+            } while end < frames.slots.count && elementCount + list(frames.slots[end]).count <= Self.chunkElementCountMax
+            try emit(frames.slice(first, end - first), elementCount: elementCount, output: output)
+            first = end
         }
-        try functions.process(try gather(places), offsets: offsets, frames, output: output)
     }
+
+    private func emit(_ frames: WindowFrames, elementCount: Int, output: any Output) throws(MillstreamError) {
+        guard elementCount <= Column.countLimit else { throw .tooManyElements(elementCount) }
+        var offsets: [Int32] = [0]
+        var places: [RowPlace] = []
+        // A single window's list is lent, not copied.
+        if frames.slots.count == 1 {
+            places = list(frames.slots[0])
+            offsets.append(Int32(truncatingIfNeeded: elementCount))
+        } else {
+            places.reserveCapacity(elementCount)
+            for slot in frames.slots {
+                places.append(contentsOf: list(slot))
+                offsets.append(Int32(truncatingIfNeeded: places.count))
+            }
+        }
+        try functions.process(try gather(places), count: elementCount, offsets: offsets, frames, output: output)
+    }
+
+    private func list(_ slot: Int32) -> [RowPlace] { Int(slot) < lists.count ? lists[Int(slot)] : [] }
 
     func remove(_ slots: UnsafePointer<Int32>, count: Int) {
         for index in 0..<count where Int(slots[index]) < lists.count {
@@ -71,37 +95,30 @@ final class ElementLists: WindowContents {
         storedCount = 0
     }
 
-    /// The rows at some places as one dense batch.
-    private func gather(_ places: [Place]) throws(MillstreamError) -> Batch {
-        var used: [Int32: Int] = [:]
-        var order: [(batch: Int, rows: [Int32])] = []
-        var positions: [(part: Int, row: Int)] = []
-        positions.reserveCapacity(places.count)
-        for place in places {
-            let part: Int
-            if let known = used[place.batch] {
-                part = known
-            } else {
-                part = order.count
-                used[place.batch] = part
-                order.append((Int(place.batch), []))
+    /// The rows at some places as dense columns.
+    private func gather(_ places: [RowPlace]) throws(MillstreamError) -> [Column] {
+        // Only the columns that are used: a window mostly has rows of a few of the batches.
+        var numbers = [Int32](repeating: -1, count: batches.count)
+        var used: [Int] = []
+        var local = places
+        for index in local.indices {
+            let batch = Int(local[index].source)
+            if numbers[batch] < 0 {
+                numbers[batch] = Int32(truncatingIfNeeded: used.count)
+                used.append(batch)
             }
-            positions.append((part, order[part].rows.count))
-            order[part].rows.append(place.row)
+            local[index].source = numbers[batch]
         }
-        guard !order.isEmpty else { return Batch(schema: functions.input, columns: [], count: 0) }
-        var parts: [Batch] = []
-        var starts: [Int] = []
-        var total = 0
-        for part in order {
-            starts.append(total)
-            total += part.rows.count
-            parts.append(try batches[part.batch].selecting(Selection(part.rows)).compacted())
+        guard !used.isEmpty else { return [] }
+        var result: [Column] = []
+        for position in functions.input.fields.indices {
+            let sources = used.map { batches[$0][position] }
+            result.append(try local.withUnsafeBufferPointer { (list) throws(MillstreamError) in
+                guard let base = list.baseAddress else { return sources[0].slice(0, 0) }
+                return try Column.gathering(base, count: list.count, from: sources)
+            })
         }
-        let joined = parts.count == 1 ? parts[0] : try Batch.concat(parts)
-        let permutation = positions.map { Int32(truncatingIfNeeded: starts[$0.part] + $0.row) }
-        if permutation.elementsEqual(0..<Int32(truncatingIfNeeded: permutation.count)) { return joined }
-        return try joined.selecting(Selection(permutation)).compacted()
+        return result
     }
 
     private func collectGarbage() throws(MillstreamError) {
@@ -110,11 +127,19 @@ final class ElementLists: WindowContents {
         var row: Int32 = 0
         for slot in lists.indices {
             for place in lists[slot].indices {
-                lists[slot][place] = Place(batch: 0, row: row)
+                lists[slot][place] = RowPlace(source: 0, row: row)
                 row += 1
             }
         }
         batches = [joined]
-        storedCount = joined.count
+        storedCount = Int(row)
+    }
+}
+
+extension MillstreamError {
+    fileprivate static func tooManyElements(_ count: Int) -> MillstreamError {
+        MillstreamError(
+            .limitExceeded, "a window has \(count) elements; a process window function takes at most \(Column.countLimit)",
+            hint: "Use smaller windows, or reduce or aggregate, which keep one value per window.")
     }
 }

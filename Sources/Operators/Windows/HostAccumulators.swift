@@ -147,10 +147,10 @@ final class WindowFunctions {
     }
 
     /// Elements straight to the process window function.
-    func process(_ elements: Batch, offsets: [Int32], _ frames: WindowFrames, output: any Output) throws(MillstreamError) {
+    func process(_ elements: [Column], count: Int, offsets: [Int32], _ frames: WindowFrames, output: any Output) throws(MillstreamError) {
         guard let then else { throw MillstreamError.internal("a window without a function was fired") }
         try then.call(
-            frames, elements: Array(elements.columns.prefix(input.fields.count)), count: elements.count, schema: input,
+            frames, elements: elements, count: count, schema: input,
             offsets: Column(type: DataType.int.notNull, count: offsets.count, values: Buffer.copying(offsets)), to: output)
     }
 }

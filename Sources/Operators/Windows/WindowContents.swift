@@ -31,6 +31,15 @@ struct WindowFrames {
     /// The results' timestamps: the last millisecond of each window; for count windows the end of time, as in Flink.
     func timestamps() -> Column { column(ends.map { $0.map { $0.subtractingSaturating(1) } } ?? Array(repeating: Int64.max, count: slots.count)) }
 
+    /// Windows `start ..< start + length`.
+    func slice(_ start: Int, _ length: Int) -> WindowFrames {
+        if start == 0 && length == slots.count { return self }
+        let range = start..<start + length
+        return WindowFrames(
+            slots: Array(slots[range]), keys: keys.map { $0.slice(start, length) }, starts: starts.map { Array($0[range]) },
+            ends: ends.map { Array($0[range]) }, watermark: watermark)
+    }
+
     func column(_ values: [Int64]) -> Column { Column(type: DataType.bigInt.notNull, count: values.count, values: Buffer.copying(values)) }
 }
 

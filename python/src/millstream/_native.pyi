@@ -33,7 +33,7 @@ Conversion of values (Python -> declared type; back it gives the first Python ty
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, Literal, TypeVar, final
+from typing import Any, Final, Literal, TypeVar, final, overload
 
 # ---- Version ------------------------------------------------------------------------------------------------------------------------------------
 
@@ -265,6 +265,16 @@ class Context:
     def delete_processing_time_timer(self, timestamp: int) -> None: ...
     def time_domain(self) -> int:
         """In on_timer: 0 event time, 1 processing time."""
+
+class WindowElements(Sequence[Any]):
+    """A window's elements, read-only: each value is made when it is asked for, so that a window of millions costs what its columns cost. May be kept."""
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Any]: ...
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Any]: ...
 
 class WindowContext(Context):
     def window(self) -> Any: ...

@@ -70,11 +70,11 @@ static int add_types(PyObject *module)
         PyTypeObject *type;
     } types[] = {{"RowBase", &RowBase_Type}, {"PerSubtask", &PerSubtask_Type}, {"Function", &Function_Type}, {"Environment", &Environment_Type},
         {"Job", &Job_Type}, {"CollectIterator", &CollectIterator_Type}, {"ArrowStream", &ArrowStream_Type}, {"Border", &Border_Type},
-        {"BorderIterator", &BorderIterator_Type}};
+        {"BorderIterator", &BorderIterator_Type}, {"WindowElements", &WindowElements_Type}};
     for (size_t index = 0; index < sizeof types / sizeof *types; index++) {
         if (PyType_Ready(types[index].type) < 0 || PyModule_AddObject(module, types[index].name, Py_NewRef(types[index].type)) < 0) return -1;
     }
-    if (rows_prepare() < 0 || transform_add_types() < 0 || arrow_add_types() < 0 || plan_add_types(module) < 0) return -1;
+    if (PyType_Ready(&WindowElementsIterator_Type) < 0 || rows_prepare() < 0 || transform_add_types() < 0 || arrow_add_types() < 0 || plan_add_types(module) < 0) return -1;
     return process_add_types(module) < 0 || states_add_types(module) < 0 ? -1 : 0;
 }
 

@@ -8,19 +8,15 @@
 
 static PyObject *step_timer(Rows *rows, int64_t row) { return PyLong_FromLongLong(rows->request->timestamps[row]); }
 
-/* (key, list of elements) */
+/* (key, elements) */
 static PyObject *step_window(Rows *rows, int64_t row)
 {
     const millstream_request *request = rows->request;
-    int64_t start = request->element_offsets[row], end = request->element_offsets[row + 1];
-    PyObject *list = PyList_New((Py_ssize_t)(end - start));
-    for (int64_t index = start; list != NULL && index < end; index++) {
-        PyObject *value = row_reader_get(rows->reader, index, 0);
-        if (value == NULL) Py_CLEAR(list);
-        else PyList_SET_ITEM(list, index - start, value);
-    }
+    if (rows->elements == NULL) rows->elements = element_batch_take(request->columns, request->schema, rows->reader->schema);
+    if (rows->elements == NULL) return NULL;
+    PyObject *elements = window_elements_make(rows->elements, request->element_offsets[row], request->element_offsets[row + 1]);
     bool is_keyed = request->keys != NULL && rows->key_reader != NULL;
-    return rows_pair(rows, is_keyed ? row_reader_get(rows->key_reader, row, 0) : Py_NewRef(Py_None), list);
+    return rows_pair(rows, is_keyed ? row_reader_get(rows->key_reader, row, 0) : Py_NewRef(Py_None), elements);
 }
 
 static int make_loop(Host *host, const char *names, const char *call, PyObject *callable)

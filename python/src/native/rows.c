@@ -51,9 +51,11 @@ void rows_rebase(Rows *rows)
 void rows_end(Rows *rows)
 {
     rows->request = NULL;
-    if (rows->pair == NULL) return;
+    if (rows->pair == NULL && rows->elements == NULL) return;
     PyObject *raised = error_take();
     Py_CLEAR(rows->pair);
+    element_batch_release(rows->elements);
+    rows->elements = NULL;
     error_restore(raised);
 }
 
@@ -254,6 +256,7 @@ static void rows_dealloc(Rows *rows)
 {
     PyObject_GC_UnTrack(rows);
     rows_clear(rows);
+    element_batch_release(rows->elements);
     free(rows->starts);
     PyObject_GC_Del(rows);
 }

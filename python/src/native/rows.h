@@ -5,6 +5,7 @@
 #include <Python.h>
 #include <stdbool.h>
 
+#include "elements.h"
 #include "millstream.h"
 #include "read.h"
 
@@ -39,6 +40,8 @@ struct Rows {
     PyObject *pending;
     /* Reused by steps that give pairs. */
     PyObject *pair;
+    /* WINDOW: what the request's elements are in, once one of its windows has been looked at. */
+    ElementBatch *elements;
     /* Keyed reduce: accumulators by slot, and what they are read with. */
     PyObject **accumulators;
     uint8_t *loaded;

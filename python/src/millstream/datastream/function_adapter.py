@@ -225,7 +225,7 @@ def window_callable(instance: Any) -> Callable[..., Any]:
         return process
     apply = instance.apply
 
-    def process_by_apply(key: Any, context: WindowFunctionContext, elements: list[Any]) -> Any:
+    def process_by_apply(key: Any, context: WindowFunctionContext, elements: _native.WindowElements) -> Any:
         return apply(key, context.window(), elements)
 
     return process_by_apply

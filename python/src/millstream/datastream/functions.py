@@ -316,7 +316,11 @@ class WindowFunction(Function, Generic[IN, OUT, KEY, W]):
 
     @abstractmethod
     def apply(self, key: KEY, window: W, inputs: Iterable[IN]) -> Iterable[OUT] | None:
-        """Yields the window's results."""
+        """Yields the window's results.
+
+        ``inputs`` is a read-only sequence that may be gone through several times. It makes each element when it is asked for, so that a large
+        window is never a list of objects, unless ``list(inputs)`` makes it one.
+        """
 
 
 class ProcessWindowFunction(Function, Generic[IN, OUT, KEY, W]):
@@ -347,7 +351,11 @@ class ProcessWindowFunction(Function, Generic[IN, OUT, KEY, W]):
 
     @abstractmethod
     def process(self, key: KEY, context: ProcessWindowFunction.Context, elements: Iterable[IN]) -> Iterable[OUT] | None:
-        """Yields the window's results, and ``tag, value`` for side outputs."""
+        """Yields the window's results, and ``tag, value`` for side outputs.
+
+        ``elements`` is a read-only sequence that may be gone through several times. It makes each element when it is asked for, so that a large
+        window is never a list of objects, unless ``list(elements)`` makes it one.
+        """
 
     def clear(self, context: ProcessWindowFunction.Context) -> None:
         """For the states of a window that has expired; not called while there are none."""
