@@ -25,7 +25,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 SCRIPTS = HERE / "datastream"
 #: A script that takes longer is stopped, and recorded as failed.
-SECONDS_PER_SCRIPT = 120
+SECONDS_PER_SCRIPT = 300
 FLINK = "apache-flink==2.3.*"
 
 

@@ -76,6 +76,23 @@ def test_keys_of_several_fields(sales: DataStream) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("selector", "key_type", "key"),
+    [
+        (lambda sale: (sale[0],), None, ("a",)),
+        (lambda sale: (sale[0],), Types.TUPLE([Types.STRING()]), ("a",)),
+        (lambda sale: Row(sale[0]), Types.ROW_NAMED(["shop"], [Types.STRING()]), Row(shop="a")),
+        (lambda sale: (sale[0], 1), Types.TUPLE([Types.STRING(), Types.INT()]), ("a", 1)),
+    ],
+)
+def test_a_key_of_one_field_is_not_the_field(env: StreamExecutionEnvironment, selector: Any, key_type: Any, key: Any) -> None:
+    class Key(KeyedProcessFunction):
+        def process_element(self, value: Any, context: Any) -> Any:
+            yield context.get_current_key()
+
+    assert collect(env.from_collection([("a", 1)]).key_by(selector, key_type).process(Key())) == [key]
+
+
 def test_undeclared_values_take_positions_and_names(env: StreamExecutionEnvironment) -> None:
     tuples = env.from_collection([("a", 1), ("a", 2)])
     assert collect(tuples.key_by(0).sum(1)) == [("a", 1), ("a", 3)]

@@ -89,9 +89,9 @@ static int append_keys(Host *host, PyObject *const *keys, Py_ssize_t count, cons
         if (!is_key) error_raise(MILLSTREAM_KEY, NULL, "None can be no key: a key is never None");
         return host_fail_at(host, row_of_output(host->rows, parents, index), last);
     }
-    /* A bare key is the one column of its schema. */
+    /* A bare key is the one column of `keys`, which always has columns; a tuple or row of one field is not bare. */
     Builder *column = &host->builder.key_columns[0];
-    if (host->keys->column_count != 1) {
+    if (!host->stages[last].schema->is_scalar) {
         Py_ssize_t appended = row_builder_append_keys(&host->builder, keys, count);
         return appended == count ? 0 : host_fail_at(host, row_of_output(host->rows, parents, appended), last);
     }

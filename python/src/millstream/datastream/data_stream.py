@@ -16,6 +16,7 @@ from millstream.common.typeinfo import (
     type_from_schema,
     type_of,
 )
+from millstream.common.types import Row
 from millstream.common.watermark_strategy import WatermarkStrategy
 from millstream.datastream.closeable_iterator import CloseableIterator
 from millstream.datastream.data_stream_sink import DataStreamSink
@@ -159,7 +160,9 @@ class DataStream(OperatorSettings):
             _native.Expression.column(position).alias(f"f{index}" if is_tuple else unique[index]) for index, position in enumerate(positions)
         ]
         result: TypeInformation = TupleTypeInfo(types) if is_tuple else RowTypeInfo(types, unique)
-        return self._add("Projection", result, lambda builder, _, inputs: builder.native.project(inputs[0], columns))
+        stream = self._add("Projection", result, lambda builder, _, inputs: builder.native.project(inputs[0], columns))
+        stream._transformation.gives_rows = is_tuple
+        return stream
 
     def select(self, *expressions: Expression | str) -> DataStream:
         """Rows of expressions over the fields, computed without Python. Text is a field's name. Millstream's own.
@@ -320,6 +323,8 @@ class DataStream(OperatorSettings):
         if isinstance(plain_type(self._type_info), PickledBytesTypeInfo):
             # The engine describes objects as errors do, with quotes around text; users expect what Python's print gives.
             return self._as_text().print(sink_identifier)
+        if (printed := self._printed()) is not self:
+            return printed.print(sink_identifier)
         return self._sink("Print to Std. Out", lambda builder, _, inputs: builder.native.sink_print(inputs[0], prefix))
 
     def print_to_err(self, sink_identifier: str | None = None) -> DataStreamSink:
@@ -327,6 +332,8 @@ class DataStream(OperatorSettings):
         prefix = None if sink_identifier is None else str(sink_identifier)
         if isinstance(plain_type(self._type_info), PickledBytesTypeInfo):
             return self._as_text().print_to_err(sink_identifier)
+        if (printed := self._printed()) is not self:
+            return printed.print_to_err(sink_identifier)
         return self._sink("Print to Std. Err", lambda builder, _, inputs: builder.native.sink_print(inputs[0], prefix, True))
 
     def write_as_text(self, path: str, write_mode: WriteMode | None = None) -> DataStreamSink:
@@ -405,6 +412,17 @@ class DataStream(OperatorSettings):
         """The stream without keys."""
         return self
 
+    def _printed(self) -> DataStream:
+        """What print sinks print of rows: as in PyFlink, their fields as Python shows them."""
+        if isinstance(plain_type(self._type_info), RowTypeInfo):
+            stream = self._values().map(_row_text, Types.STRING()).name("To text")
+        elif self._transformation.gives_rows:
+            stream = self._values().map(_same, self._type_info).name("To tuple")
+        else:
+            return self
+        stream._transformation.is_virtual = True
+        return stream
+
     def _as_text(self) -> DataStream:
         """The values as Python's print shows them."""
         stream = self._values().map(str, Types.STRING()).name("To text")
@@ -455,6 +473,14 @@ class DataStream(OperatorSettings):
     def __repr__(self) -> str:
         side = f", side output {self._input.side_output!r}" if self._input.side_output is not None else ""
         return f"<{type(self).__name__} of {self._type_info!r} from {self._transformation.name!r}{side}>"
+
+
+def _row_text(row: Row) -> str:
+    return f"{row.get_row_kind()}[{','.join(map(str, row))}]"
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def _expression(candidate: Any) -> Expression | None:

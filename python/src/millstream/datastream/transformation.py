@@ -39,7 +39,8 @@ class Transformation:
     """One operator, source or sink."""
 
     __slots__ = (
-        "add", "call_site", "description", "id", "inputs", "is_sink", "is_virtual", "name", "settings", "side_outputs", "type_info", "uid_hash"
+        "add", "call_site", "description", "gives_rows", "id", "inputs", "is_sink", "is_virtual", "name", "settings", "side_outputs",
+        "type_info", "uid_hash",
     )
 
     def __init__(
@@ -60,6 +61,8 @@ class Transformation:
         self.settings: dict[str, str] = {}
         self.side_outputs: dict[str, TypeInformation] = {}
         self.description: str | None = None
+        #: Whether the engine gives rows where the declared type is tuples.
+        self.gives_rows = False
         self.call_site = call_site()
         self.is_sink = is_sink
         #: True for what a call makes beside the operator that the user sees, such as a key selector: it can have no uid.

@@ -1,0 +1,34 @@
+# order: exact
+from pyflink.common import Duration, Time, Types, WatermarkStrategy
+from pyflink.common.watermark_strategy import TimestampAssigner
+from pyflink.datastream import ProcessWindowFunction, StreamExecutionEnvironment
+from pyflink.datastream.window import TumblingEventTimeWindows
+
+
+class At(TimestampAssigner):
+    def extract_timestamp(self, value, record_timestamp):
+        return value[1]
+
+
+class Describe(ProcessWindowFunction):
+    def process(self, key, context: "ProcessWindowFunction.Context", elements):
+        window = context.window()
+        yield key, window.start, window.end, window.max_timestamp(), sorted(element[1] for element in elements)
+
+
+env = StreamExecutionEnvironment.get_execution_environment()
+env.set_parallelism(3)
+
+
+def timed(values):
+    stream = env.from_collection(values, Types.TUPLE([Types.STRING(), Types.LONG()]))
+    return stream.assign_timestamps_and_watermarks(
+        WatermarkStrategy.for_bounded_out_of_orderness(Duration.of_seconds(60)).with_timestamp_assigner(At())
+    )
+
+
+rows = [(f"k{n % 7}", n * 13 % 500) for n in range(100)]
+windows = timed(rows).key_by(lambda v: v[0], Types.STRING()).window(TumblingEventTimeWindows.of(Time.milliseconds(100)))
+with windows.process(Describe()).execute_and_collect() as results:
+    for value in sorted(results):
+        print(value)
