@@ -8,8 +8,7 @@ from typing import Any
 
 from millstream import _native
 from millstream.datastream.functions import Function
-from millstream.datastream.runtime_context import DeclaredStates, KeyedSubtaskContext, SubtaskContext
-from millstream.datastream.time_domain import TimeDomain
+from millstream.datastream.runtime_context import CleanedContext, DeclaredStates, KeyedContext, KeyedSubtaskContext, SubtaskContext, cleaned_timers
 from millstream.datastream.transformation import JobBuilder, JobScope, Transformation
 from millstream.exceptions import UnsupportedError
 
@@ -98,16 +97,6 @@ def overrides(instance: Any, method: str) -> bool:
 Elements = Callable[[Any], tuple[Callable[..., Any], Callable[..., Any] | None]]
 
 
-class KeyedContext(_native.Context):
-    """The context of a process function, with Python's own enumeration of time domains."""
-
-    __slots__ = ()
-
-    def time_domain(self) -> TimeDomain:  # type: ignore[override]
-        """Whether the timer that fires went by event time or by processing time."""
-        return TimeDomain(super().time_domain())
-
-
 def keyed_process(
     builder: JobBuilder, transformation: Transformation, stream: _native.Input, function: Any, elements: Elements, schema: str, key_schema: str
 ) -> int:
@@ -141,7 +130,9 @@ def keyed_process(
                 context.bind(native)
                 instance.open(context)
 
-        return elements(instance), open if overrides(instance, "open") else None, closer(instance, scope, task_name)
+        process, on_timer = elements(instance)
+        pair = process, cleaned_timers(on_timer) if declared.expire() else on_timer
+        return pair, open if overrides(instance, "open") else None, closer(instance, scope, task_name)
 
     process = _native.process(
         make,
@@ -151,7 +142,7 @@ def keyed_process(
         key_schema=key_schema,
         side_outputs=side_schemas(transformation),
         describe=function,
-        context=KeyedContext,
+        context=CleanedContext if declared.expire() else KeyedContext,
     )
     return declare_side_outputs(builder, transformation, builder.native.process(stream, process, declared.seal()))
 

@@ -7,11 +7,13 @@ subtask starts. The other subtasks' copies are opened in their own time and get 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from millstream import _native
 from millstream._tracebacks import guard
 from millstream.common.accumulators import Accumulator, DoubleCounter, Histogram, IntCounter, LongCounter
+from millstream.datastream import state_ttl
 from millstream.datastream.distributed_cache import DistributedCache
 from millstream.datastream.functions import RuntimeContext
 from millstream.datastream.state import (
@@ -28,6 +30,8 @@ from millstream.datastream.state import (
     ValueState,
     ValueStateDescriptor,
 )
+from millstream.datastream.state_ttl import ASKED, PLANNED, BackgroundCleanup, ExpiringState, StateTtlConfig
+from millstream.datastream.time_domain import TimeDomain
 from millstream.datastream.transformation import JobScope
 from millstream.exceptions import InvalidStateError, nearest
 from millstream.metrics import MetricGroup
@@ -144,6 +148,9 @@ class KeyedSubtaskContext(SubtaskContext):
         super().__init__(scope, task_name, index, parallelism, max_parallelism)
         self._declared = declared
         self._states: dict[str, State] = {}
+        self._expiring: dict[str, ExpiringState] = {}
+        self._ttl_configs: dict[str, StateTtlConfig] = {}
+        self._cleanup: BackgroundCleanup | None = None
         self._native: _native.Context | None = None
 
     def bind(self, native: _native.Context) -> None:
@@ -151,9 +158,59 @@ class KeyedSubtaskContext(SubtaskContext):
         self._native = native
         for name, state in self._states.items():
             state._bind(native, self._declared.index(name))
+        for expiring in self._expiring.values():
+            self._start(expiring)
+        if isinstance(native, CleanedContext):
+            native.runtime = self
+
+    def cleanup(self) -> BackgroundCleanup | None:
+        """What removes expired values of this subtask; ``None`` if nothing expires in the background."""
+        if self._cleanup is None and PLANNED.name in self._states:
+            assert self._native is not None
+            planned, asked = self._plain_state(PLANNED), self._plain_state(ASKED)
+            assert isinstance(planned, ValueState)
+            assert isinstance(asked, MapState)
+            self._cleanup = BackgroundCleanup(self._expiring.values(), planned, asked, self._native, state_ttl.clock_of(self._native))
+        return self._cleanup
 
     def _state(self, descriptor: StateDescriptor, expected: type[StateDescriptor]) -> State:
         _check_descriptor(descriptor, expected)
+        config = descriptor.get_ttl_config()
+        known = self._expiring.get(descriptor.name)
+        if known is None and (config is None or descriptor.name in self._states):
+            if config is not None:
+                raise InvalidStateError(f"{self._task_name}: state {descriptor.name!r} is asked for with a time-to-live, but was made without one")
+            return self._plain_state(descriptor)
+        plain = self._plain_state(descriptor)
+        if known is None:
+            assert config is not None
+            known = self._expiring[descriptor.name] = state_ttl.expiring_state(
+                descriptor, config, plain, self._plain_state(state_ttl.access_descriptor(descriptor))
+            )
+            if known._expiry.in_background:
+                self._plain_state(PLANNED)
+                self._plain_state(ASKED)
+            self._ttl_configs[descriptor.name] = config
+            if self._native is not None:
+                self._start(known)
+        elif config != self._ttl_configs[descriptor.name]:
+            made = self._ttl_configs[descriptor.name]
+            raise InvalidStateError(f"{self._task_name}: state {descriptor.name!r} is asked for with {config!r}, but was made with {made!r}")
+        return known  # type: ignore[return-value]
+
+    def _start(self, expiring: ExpiringState) -> None:
+        """Gives an expiring state the job's clock, and has it cleaned up."""
+        assert self._native is not None
+        expiring._expiry.now = state_ttl.clock_of(self._native)
+        if expiring._expiry.in_background and isinstance(self._native, CleanedContext):
+            expiring._expiry.written = self._written
+
+    def _written(self, time: int) -> None:
+        cleanup = self.cleanup()
+        if cleanup is not None:
+            cleanup.plan(time)
+
+    def _plain_state(self, descriptor: StateDescriptor) -> State:
         found = self._states.get(descriptor.name)
         if found is not None:
             self._declared.check_same(descriptor, self._task_name)
@@ -166,12 +223,65 @@ class KeyedSubtaskContext(SubtaskContext):
         return state
 
 
+class KeyedContext(_native.Context):
+    """The context of a process function, with Python's own enumeration of time domains."""
+
+    __slots__ = ()
+
+    def time_domain(self) -> TimeDomain:  # type: ignore[override]
+        """Whether the timer that fires went by event time or by processing time."""
+        return TimeDomain(super().time_domain())
+
+
+class CleanedContext(KeyedContext):
+    """The same for functions whose states expire: their processing-time timers are kept apart from those that clean up."""
+
+    __slots__ = ("runtime",)
+    runtime: KeyedSubtaskContext
+
+    def register_processing_time_timer(self, timestamp: int) -> None:
+        """Calls ``on_timer`` when the clock passes the timestamp."""
+        cleanup = self.runtime.cleanup()
+        if cleanup is None:
+            super().register_processing_time_timer(timestamp)
+        else:
+            cleanup.ask(timestamp)
+
+    def delete_processing_time_timer(self, timestamp: int) -> None:
+        """Does nothing if there is no such timer."""
+        cleanup = self.runtime.cleanup()
+        if cleanup is None:
+            super().delete_processing_time_timer(timestamp)
+        else:
+            cleanup.forget(timestamp)
+
+
+def cleaned_timers(on_timer: Callable[..., Any] | None) -> Callable[[int, Any], Any]:
+    """A function's ``on_timer``, called for its own timers only; those that clean up do so first."""
+
+    def fire(timestamp: int, context: CleanedContext) -> Any:
+        if context.time_domain() is TimeDomain.PROCESSING_TIME:
+            cleanup = context.runtime.cleanup()
+            if cleanup is not None and not cleanup.fire(timestamp):
+                return None
+        return None if on_timer is None else on_timer(timestamp, context)
+
+    if on_timer is not None:
+        # Where an error says that the function is.
+        fire.__wrapped__ = on_timer  # type: ignore[attr-defined]
+    return fire
+
+
 class DeclaredStates:
     """The states of one operator, in the order in which its function asked for them. Once sealed, none is added."""
 
     def __init__(self) -> None:
         self._declarations: dict[str, tuple[str, _native.StateKind, str, str | None]] = {}
         self._sealed = False
+
+    def expire(self) -> bool:
+        """Whether there are states that expire in the background."""
+        return PLANNED.name in self._declarations
 
     def seal(self) -> list[tuple[str, _native.StateKind, str, str | None]]:
         """All of them, for the engine."""

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 from millstream import _native
 from millstream._tracebacks import guard
 from millstream.common.typeinfo import TypeInformation, type_of
-from millstream.exceptions import InvalidStateError, UnsupportedError
+from millstream.exceptions import InvalidStateError
 
 if TYPE_CHECKING:
     from millstream.datastream.functions import AggregateFunction, ReduceFunction
+    from millstream.datastream.state_ttl import StateTtlConfig
 
 __all__ = [
     "AggregatingState",
@@ -30,6 +31,7 @@ __all__ = [
     "ReducingStateDescriptor",
     "State",
     "StateDescriptor",
+    "StateTtlConfig",
     "ValueState",
     "ValueStateDescriptor",
 ]
@@ -55,14 +57,23 @@ class StateDescriptor(ABC):
             raise ValueError(f"a state needs a name, not {name!r}")
         self.name = name
         self.type_info = type_of(type_info, f"the type of state {name!r}")
+        self._ttl_config: StateTtlConfig | None = None
 
     def get_name(self) -> str:
         """The state's name."""
         return self.name
 
-    def enable_time_to_live(self, ttl_config: Any) -> None:
-        """Not there yet: raises ``UnsupportedError``."""
-        raise UnsupportedError(f"state {self.name!r}: this version has no time-to-live; delete old entries with timers")
+    def enable_time_to_live(self, ttl_config: StateTtlConfig) -> None:
+        """Makes what is in the state expire: a value as a whole, a list element by element, a map entry by entry."""
+        from millstream.datastream.state_ttl import StateTtlConfig
+
+        if not isinstance(ttl_config, StateTtlConfig):
+            raise TypeError(f"a StateTtlConfig is needed, not {ttl_config!r}")
+        self._ttl_config = ttl_config
+
+    def get_ttl_config(self) -> StateTtlConfig | None:
+        """What :meth:`enable_time_to_live` was given; ``None`` if nothing, or if it says that nothing expires. Millstream's own."""
+        return self._ttl_config if self._ttl_config is not None and self._ttl_config.is_enabled() else None
 
     def _declaration(self) -> tuple[str, _native.StateKind, str, str | None]:
         """As ``_native.Environment.process`` takes it."""
@@ -353,6 +364,15 @@ class MapState(State, Generic[K, V]):
 def _value_schema(type_info: TypeInformation) -> str:
     # A tuple is a shape of a stream, no type of a value: in a state it stays a Python object.
     return type_info._field_type()
+
+
+def __getattr__(name: str) -> Any:
+    # The module of time-to-live imports this one.
+    if name == "StateTtlConfig":
+        from millstream.datastream.state_ttl import StateTtlConfig
+
+        return StateTtlConfig
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 guard(globals(), hot=("AggregatingState", "AppendingState", "ListState", "MapState", "MergingState", "ReducingState", "State", "ValueState"))
