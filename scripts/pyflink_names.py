@@ -97,6 +97,9 @@ def described(detail: dict[str, Any], node: Any, module: str, imports: dict[str,
         known = types.name(ast.unparse(annotation), module, imports) if annotation is not None and is_given else ""
         parameters.append(f"{parameter}:{known}" if known else parameter)
     result = types.name(ast.unparse(node.returns), module, imports) if node is not None and node.returns is not None else ""
+    if result == "State":
+        # Any kind of state, as the descriptor says: `Trigger.TriggerContext.get_partitioned_state`.
+        result = ""
     if detail["kind"] == "constant":
         result = types.name(owner, module, imports)
     text = f"{kind}{'!' if detail.get('release') == '1.17' else ''} {','.join(parameters)}".rstrip()

@@ -38,7 +38,7 @@ from millstream.datastream.window import (
     SlidingEventTimeWindows,
     TumblingEventTimeWindows,
 )
-from millstream.exceptions import InvalidStateError, PlanError, UnsupportedError
+from millstream.exceptions import InvalidStateError, PlanError
 
 SALES = Types.ROW_NAMED(["shop", "city", "t", "euros"], [Types.STRING(), Types.STRING(), Types.LONG(), Types.LONG()])
 VALUES = [("a", "Ulm", 1_000, 5), ("b", "Bonn", 2_000, 7), ("a", "Ulm", 9_000, 1), ("a", "Bonn", 12_000, 2), ("b", "Bonn", 21_000, 4)]
@@ -414,7 +414,7 @@ def test_keyed_streams_are_no_operators(sales: DataStream) -> None:
         (lambda sales: sales.key_by("shop").window(TumblingEventTimeWindows), TypeError, r"TumblingEventTimeWindows.of\(\.\.\.\)"),
         (lambda sales: sales.key_by("shop").count_window(2).aggregate(sum), TypeError, "AggregateFunction"),
         (lambda sales: sales.key_by("shop").count_window(2).process(Remember()), TypeError, "ProcessWindowFunction"),
-        (lambda sales: sales.key_by("shop").count_window(2).trigger(None), UnsupportedError, "triggers"),
+        (lambda sales: sales.key_by("shop").count_window(2).trigger(None), TypeError, "Trigger such as"),
         (lambda sales: sales.key_by(ByShop), TypeError, r"write ByShop\(\)"),
         (lambda sales: sales.select("euro"), PlanError, "did you mean 'euros'"),
         (lambda sales: sales.project(4), PlanError, "positions are 0 to 3"),

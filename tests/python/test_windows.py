@@ -12,6 +12,7 @@ from millstream.datastream.window import (
     CountWindow,
     EventTimeSessionWindows,
     GlobalWindow,
+    MergingWindowAssigner,
     ProcessingTimeSessionWindows,
     SlidingEventTimeWindows,
     SlidingProcessingTimeWindows,
@@ -81,7 +82,14 @@ def test_time_windows() -> None:
 
 
 def test_merging() -> None:
-    merged: list[tuple[TimeWindow, list[TimeWindow]]] = []
-    parts = [TimeWindow(40, 50), TimeWindow(0, 10), TimeWindow(10, 15), TimeWindow(12, 20), TimeWindow(30, 35)]
-    TimeWindow.merge_windows(parts, lambda cover, windows: merged.append((cover, windows)))
-    assert merged == [(TimeWindow(0, 20), [TimeWindow(0, 10), TimeWindow(10, 15), TimeWindow(12, 20)])]
+    class Callback(MergingWindowAssigner.MergeCallback):
+        def __init__(self) -> None:
+            self.merged: list[tuple[TimeWindow, list[TimeWindow]]] = []
+
+        def merge(self, to_be_merged: Any, merge_result: Any) -> None:
+            self.merged.append((merge_result, list(to_be_merged)))
+
+    callback = Callback()
+    parts = [TimeWindow(40, 50), TimeWindow(0, 10), TimeWindow(10, 15), TimeWindow(12, 20), TimeWindow(30, 35), TimeWindow(30, 35)]
+    TimeWindow.merge_windows(parts, callback)
+    assert callback.merged == [(TimeWindow(0, 20), [TimeWindow(0, 10), TimeWindow(10, 15), TimeWindow(12, 20)])], "equal windows are one"

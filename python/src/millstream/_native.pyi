@@ -265,6 +265,10 @@ class Context:
     def delete_processing_time_timer(self, timestamp: int) -> None: ...
     def time_domain(self) -> int:
         """In on_timer: 0 event time, 1 processing time."""
+    def emit(self, values: Any, timestamp: int | None, /) -> None:
+        """Gives results (None or an iterable of values and `(OutputTag, value)`) with a timestamp, None: that of the element or event-time timer.
+
+        They are taken at once, before those that the call returns."""
 
 class WindowElements(Sequence[Any]):
     """A window's elements, read-only: each value is made when it is asked for, so that a window of millions costs what its columns cost. May be kept."""

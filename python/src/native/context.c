@@ -120,6 +120,20 @@ static PyObject *context_time_domain(ContextObject *self, PyObject *unused)
     return PyLong_FromLongLong(request->integer_count > 0 ? request->integers[0] : 0);
 }
 
+/* emit(values, timestamp) */
+static PyObject *context_emit(ContextObject *self, PyObject *const *arguments, Py_ssize_t count)
+{
+    if (running(self) == NULL) return NULL;
+    if (count != 2) return PyErr_SetString(PyExc_TypeError, "emit takes values and a timestamp"), NULL;
+    int64_t timestamp = STAMP_OF_PARENT;
+    if (arguments[1] != Py_None) {
+        timestamp = PyLong_AsLongLong(arguments[1]);
+        if (timestamp == -1 && PyErr_Occurred()) return NULL;
+    }
+    if (rows_take_result_at(self->host->rows, arguments[0], timestamp) < 0) return NULL;
+    Py_RETURN_NONE;
+}
+
 static PyObject *window_bound(ContextObject *self, const int64_t *bounds)
 {
     if (bounds == NULL) Py_RETURN_NONE;
@@ -182,6 +196,7 @@ static PyMethodDef context_methods[] = {
     {"register_processing_time_timer", (PyCFunction)register_processing, METH_O, "Calls on_timer when the clock passes the timestamp."},
     {"delete_event_time_timer", (PyCFunction)delete_event, METH_O, "Does nothing if there is no such timer."},
     {"delete_processing_time_timer", (PyCFunction)delete_processing, METH_O, "Does nothing if there is no such timer."},
+    {"emit", (PyCFunction)(void (*)(void))context_emit, METH_FASTCALL, "Gives results with a timestamp of their own, at once."},
     {"time_domain", (PyCFunction)context_time_domain, METH_NOARGS, "In on_timer: 0 event time, 1 processing time."},
     {NULL, NULL, 0, NULL},
 };

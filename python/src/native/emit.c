@@ -18,12 +18,13 @@ int host_make_rows(Host *host, RowsStep step)
     return host->rows == NULL ? -1 : 0;
 }
 
-int host_send(RowBuilder *builder, int64_t count, millstream_response *response, const char *tag, const int32_t *parents, const uint64_t *hashes)
+int host_send(RowBuilder *builder, int64_t count, millstream_response *response, const char *tag, const int32_t *parents, const int64_t *timestamps,
+    const uint64_t *hashes)
 {
     struct ArrowArray array;
     if (row_builder_finish(builder, count, &array) < 0) return -1;
     millstream_error *error = NULL;
-    millstream_status status = millstream_response_emit(response, tag, &array, parents, NULL, hashes, &error);
+    millstream_status status = millstream_response_emit(response, tag, &array, parents, timestamps, hashes, &error);
     if (status == MILLSTREAM_OK) return 0;
     error_raise_engine(status, error);
     return -1;
@@ -118,12 +119,13 @@ static int append_values(Host *host, PyObject *list, Py_ssize_t count, const int
 }
 
 /* Makes columns of values, and sends them behind the side outputs: nothing is sent before all of it could be made. */
-static int append_and_send(Host *host, millstream_response *response, PyObject *values, Py_ssize_t count, const int32_t *parents)
+static int append_and_send(
+    Host *host, millstream_response *response, PyObject *values, Py_ssize_t count, const int32_t *parents, const int64_t *timestamps)
 {
     uint64_t *hashes = NULL;
     int status = count == 0 ? 0 : append_values(host, values, count, parents, &hashes);
     if (status == 0) status = sides_send(host, response);
-    if (status == 0 && count > 0) status = host_send(&host->builder, count, response, NULL, parents, hashes);
+    if (status == 0 && count > 0) status = host_send(&host->builder, count, response, NULL, parents, timestamps, hashes);
     free(hashes);
     if (status == 0) return 0;
     /* What is in the builder alone stays for the next, shorter try. */
@@ -141,18 +143,27 @@ static int emit_first(Host *host, millstream_response *response, Py_ssize_t coun
     Rows *rows = host->rows;
     PyObject *rest = NULL;
     int32_t *parents = NULL;
+    int64_t *timestamps = NULL;
     bool is_whole = count == rows->count && rows->first == 0 && rows->is_finished && !rows->is_expanding;
     if (count > 0 && !is_whole) {
         parents = malloc(sizeof(int32_t) * (size_t)count);
         if (parents == NULL) return PyErr_NoMemory(), -1;
         rows_parents(rows, parents, count);
     }
+    if (parents != NULL && rows->stamp_count > 0) {
+        timestamps = malloc(sizeof(int64_t) * (size_t)count);
+        if (timestamps == NULL) return free(parents), PyErr_NoMemory(), -1;
+        rows_timestamps(rows, parents, timestamps, count);
+    }
     /* Side outputs leave only with a process function, which is never whole. */
-    int status = parents == NULL ? 0 : sides_divide(host, count, parents, &rest);
-    if (status == 0) status = append_and_send(host, response, rest == NULL ? host->out : rest, rest == NULL ? count : PyList_GET_SIZE(rest), parents);
+    int status = parents == NULL ? 0 : sides_divide(host, count, parents, timestamps, &rest);
+    Py_ssize_t rest_count = rest == NULL ? count : PyList_GET_SIZE(rest);
+    if (status == 0) status = append_and_send(host, response, rest == NULL ? host->out : rest, rest_count, parents, timestamps);
     Py_XDECREF(rest);
     free(parents);
+    free(timestamps);
     if (status < 0 || remove_first(host->out, count) < 0) return -1;
+    rows_forget_timestamps(rows, count);
     return remove_first(host->key_list, count);
 }
 
@@ -181,6 +192,7 @@ static int emit_before_failure(Host *host, millstream_response *response)
         stage = host->failed_stage;
     }
     row_builder_reset(&host->builder);
+    rows->stamp_count = 0;
     if (remove_first(host->out, PyList_GET_SIZE(host->out)) < 0 || remove_first(host->key_list, PyList_GET_SIZE(host->key_list)) < 0) PyErr_Clear();
     host->failed_row = row;
     host->failed_stage = stage;
@@ -216,7 +228,7 @@ int host_emit_values(Host *host, millstream_response *response, PyObject *values
         row_builder_reset(&host->builder);
         status = host_fail_at(host, appended, 0);
     } else if (count > 0) {
-        status = host_send(&host->builder, count, response, NULL, NULL, NULL);
+        status = host_send(&host->builder, count, response, NULL, NULL, NULL, NULL);
     }
     Py_DECREF(list);
     return status;

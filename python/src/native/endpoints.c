@@ -82,7 +82,7 @@ static int collection_call(Host *host, const millstream_request *request)
             row_builder_reset(&host->builder);
             return host_fail_at(host, appended, -1);
         }
-        if (host_send(&host->builder, slice, request->response, NULL, NULL, NULL) < 0) return -1;
+        if (host_send(&host->builder, slice, request->response, NULL, NULL, NULL, NULL) < 0) return -1;
     }
     host->position = start + slice;
     if (host->position >= count) millstream_response_end(request->response);

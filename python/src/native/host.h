@@ -155,8 +155,9 @@ int64_t host_output_count(const Host *host);
 int host_add_output(Host *host, int64_t row, PyObject *value);
 /* Emits values as rows; `parents` may be NULL. */
 int host_emit_values(Host *host, millstream_response *response, PyObject *values);
-/* Sends the builder's rows to the engine. */
-int host_send(RowBuilder *builder, int64_t count, millstream_response *response, const char *tag, const int32_t *parents, const uint64_t *hashes);
+/* Sends the builder's rows to the engine. `timestamps` NULL: the parents'. */
+int host_send(RowBuilder *builder, int64_t count, millstream_response *response, const char *tag, const int32_t *parents, const int64_t *timestamps,
+    const uint64_t *hashes);
 
 /* From direct.c: whether the stages from `first_stage` on can be run so. */
 bool direct_fits(const Host *host, int first_stage);

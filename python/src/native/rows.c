@@ -27,6 +27,7 @@ int rows_begin(Rows *rows, const millstream_request *request, int64_t count)
     if (request->resumption == 0) {
         rows->next = rows->first = 0;
         rows->is_finished = false;
+        rows->stamp_count = 0;
         Py_CLEAR(rows->pending);
     }
     rows->count = count;
@@ -156,22 +157,85 @@ int rows_continue(Rows *rows)
     return 0;
 }
 
+static PyObject *iterate_result(PyObject *result)
+{
+    PyObject *iterator = PyObject_GetIter(result);
+    if (iterator == NULL && PyErr_ExceptionMatches(PyExc_TypeError) && Py_TYPE(result)->tp_iter == NULL && !PySequence_Check(result)) {
+        PyErr_Clear();
+        PyObject *shown = error_representation(result);
+        error_raise(MILLSTREAM_TYPE_MISMATCH, NULL, "the function gave %V (%.100s); None or an iterable of results was expected", shown, "?",
+            Py_TYPE(result)->tp_name);
+        Py_XDECREF(shown);
+    }
+    return iterator;
+}
+
 int rows_take_result(Rows *rows, PyObject *result)
 {
     if (result == Py_None) return 0;
     if (values_side_output_tag(result) != NULL) return PyList_Append(rows->out, result);
-    rows->pending = PyObject_GetIter(result);
-    if (rows->pending == NULL) {
-        if (PyErr_ExceptionMatches(PyExc_TypeError) && Py_TYPE(result)->tp_iter == NULL && !PySequence_Check(result)) {
-            PyErr_Clear();
-            PyObject *shown = error_representation(result);
-            error_raise(MILLSTREAM_TYPE_MISMATCH, NULL, "the function gave %V (%.100s); None or an iterable of results was expected", shown, "?",
-                Py_TYPE(result)->tp_name);
-            Py_XDECREF(shown);
-        }
-        return -1;
+    rows->pending = iterate_result(result);
+    return rows->pending == NULL ? -1 : rows_continue(rows);
+}
+
+/* Outputs before the first one with a timestamp of its own have those of their parents. */
+static int stamp_outputs(Rows *rows, Py_ssize_t first, int64_t timestamp)
+{
+    Py_ssize_t count = PyList_GET_SIZE(rows->out);
+    if (count > rows->stamp_capacity) {
+        Py_ssize_t capacity = count * 2;
+        int64_t *stamps = realloc(rows->stamps, sizeof(int64_t) * (size_t)capacity);
+        if (stamps == NULL) return PyErr_NoMemory(), -1;
+        rows->stamps = stamps;
+        rows->stamp_capacity = capacity;
     }
-    return rows_continue(rows);
+    for (Py_ssize_t place = rows->stamp_count; place < first; place++) rows->stamps[place] = STAMP_OF_PARENT;
+    for (Py_ssize_t place = first; place < count; place++) rows->stamps[place] = timestamp;
+    rows->stamp_count = count;
+    return 0;
+}
+
+int rows_take_result_at(Rows *rows, PyObject *result, int64_t timestamp)
+{
+    Py_ssize_t first = PyList_GET_SIZE(rows->out);
+    if (result == Py_None) return 0;
+    if (values_side_output_tag(result) != NULL) {
+        if (PyList_Append(rows->out, result) < 0) return -1;
+        return stamp_outputs(rows, first, timestamp);
+    }
+    PyObject *iterator = iterate_result(result), *value;
+    if (iterator == NULL) return -1;
+    int status = 0;
+    while (status == 0 && (value = PyIter_Next(iterator)) != NULL) {
+        status = PyList_Append(rows->out, value);
+        Py_DECREF(value);
+    }
+    Py_DECREF(iterator);
+    if (status < 0 || PyErr_Occurred()) return -1;
+    return stamp_outputs(rows, first, timestamp);
+}
+
+void rows_timestamps(const Rows *rows, const int32_t *parents, int64_t *timestamps, Py_ssize_t output_count)
+{
+    const millstream_request *request = rows->request;
+    /* The times of processing-time timers are no timestamps. */
+    bool is_clock = request->operation == MILLSTREAM_OPERATION_TIMERS && request->integer_count > 0
+                 && request->integers[0] == MILLSTREAM_PROCESSING_TIME_DOMAIN;
+    const int64_t *given = is_clock ? NULL : request->timestamps;
+    for (Py_ssize_t place = 0; place < output_count; place++) {
+        int64_t stamp = place < rows->stamp_count ? rows->stamps[place] : STAMP_OF_PARENT;
+        timestamps[place] = stamp != STAMP_OF_PARENT ? stamp : given == NULL ? INT64_MIN : given[parents[place]];
+    }
+}
+
+void rows_forget_timestamps(Rows *rows, Py_ssize_t output_count)
+{
+    if (output_count >= rows->stamp_count) {
+        rows->stamp_count = 0;
+        return;
+    }
+    rows->stamp_count -= output_count;
+    memmove(rows->stamps, rows->stamps + output_count, sizeof(int64_t) * (size_t)rows->stamp_count);
 }
 
 static PyObject *rows_emit(Rows *rows, PyObject *result)
@@ -258,6 +322,7 @@ static void rows_dealloc(Rows *rows)
     rows_clear(rows);
     element_batch_release(rows->elements);
     free(rows->starts);
+    free(rows->stamps);
     PyObject_GC_Del(rows);
 }
 

@@ -12,6 +12,8 @@
 /* Outputs of one call, beyond which the rest waits for the next, so that memory stays bounded. */
 #define OUTPUT_LIMIT 4096
 
+#define STAMP_OF_PARENT INT64_MIN
+
 typedef struct Rows Rows;
 /* The value for row `rows->next`, which is not moved on. A new reference, or NULL with an exception. */
 typedef PyObject *(*RowsStep)(Rows *rows, int64_t row);
@@ -36,6 +38,10 @@ struct Rows {
     /* A row may have any number of outputs, so that as many outputs as rows say nothing. */
     bool is_expanding;
     bool is_finished;
+    /* Timestamps of the first `stamp_count` outputs that were given one of their own; STAMP_OF_PARENT: that of the row they came of. */
+    int64_t *stamps;
+    Py_ssize_t stamp_count;
+    Py_ssize_t stamp_capacity;
     /* What is left of a result that was too long for one call. */
     PyObject *pending;
     /* Reused by steps that give pairs. */
@@ -71,6 +77,12 @@ void rows_parents(const Rows *rows, int32_t *parents, int64_t output_count);
 int rows_take_result(Rows *rows, PyObject *result);
 /* Goes on with what was pending. */
 int rows_continue(Rows *rows);
+/* The same at once, whatever the limit, with a timestamp for each output. */
+int rows_take_result_at(Rows *rows, PyObject *result, int64_t timestamp);
+/* The timestamps of the first outputs into `timestamps`, which has room for them. */
+void rows_timestamps(const Rows *rows, const int32_t *parents, int64_t *timestamps, Py_ssize_t output_count);
+/* The first outputs have gone. */
+void rows_forget_timestamps(Rows *rows, Py_ssize_t output_count);
 /* Makes a pair for a step, reusing the last one where nobody kept it. Takes both references over. */
 PyObject *rows_pair(Rows *rows, PyObject *first, PyObject *second);
 

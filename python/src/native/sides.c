@@ -13,6 +13,8 @@ typedef struct SideOutput {
     RowBuilder builder;
     int64_t count;
     int32_t *parents;
+    int64_t *timestamps;
+    bool has_timestamps;
     int64_t capacity;
 } SideOutput;
 
@@ -40,6 +42,7 @@ void sides_free(Host *host)
         SideOutput *side = &host->sides[index];
         free(side->tag);
         free(side->parents);
+        free(side->timestamps);
         if (side->builder.columns != NULL) row_builder_free(&side->builder);
         schema_release(side->schema);
     }
@@ -62,16 +65,21 @@ static SideOutput *find_side(Host *host, PyObject *tag, int *status)
     return found;
 }
 
-static int add_to_side(SideOutput *side, PyObject *value, int32_t parent)
+/* `timestamp` may be NULL; of one call all are or none is. */
+static int add_to_side(SideOutput *side, PyObject *value, int32_t parent, const int64_t *timestamp)
 {
     if (side->count == side->capacity) {
         int64_t capacity = side->capacity * 2 + 64;
         int32_t *parents = realloc(side->parents, sizeof(int32_t) * (size_t)capacity);
-        if (parents == NULL) return PyErr_NoMemory(), -1;
-        side->parents = parents;
+        if (parents != NULL) side->parents = parents;
+        int64_t *timestamps = realloc(side->timestamps, sizeof(int64_t) * (size_t)capacity);
+        if (timestamps != NULL) side->timestamps = timestamps;
+        if (parents == NULL || timestamps == NULL) return PyErr_NoMemory(), -1;
         side->capacity = capacity;
     }
     if (row_builder_append(&side->builder, &value, 1) != 1) return -1;
+    side->has_timestamps = timestamp != NULL;
+    if (timestamp != NULL) side->timestamps[side->count] = *timestamp;
     side->parents[side->count++] = parent;
     return 0;
 }
@@ -80,7 +88,8 @@ int sides_send(Host *host, millstream_response *response)
 {
     for (int index = 0; index < host->side_count; index++) {
         SideOutput *side = &host->sides[index];
-        if (side->count > 0 && host_send(&side->builder, side->count, response, side->tag, side->parents, NULL) < 0) return -1;
+        const int64_t *timestamps = side->has_timestamps ? side->timestamps : NULL;
+        if (side->count > 0 && host_send(&side->builder, side->count, response, side->tag, side->parents, timestamps, NULL) < 0) return -1;
         side->count = 0;
     }
     return 0;
@@ -102,7 +111,7 @@ static bool has_tagged(PyObject *out, Py_ssize_t count)
     return false;
 }
 
-int sides_divide(Host *host, Py_ssize_t count, int32_t *parents, PyObject **rest)
+int sides_divide(Host *host, Py_ssize_t count, int32_t *parents, int64_t *timestamps, PyObject **rest)
 {
     if (!host->rows->is_pausing || !has_tagged(host->out, count)) return 0;
     PyObject *untagged = PyList_New(0);
@@ -112,11 +121,12 @@ int sides_divide(Host *host, Py_ssize_t count, int32_t *parents, PyObject **rest
         PyObject *item = PyList_GET_ITEM(host->out, index), *tag = values_side_output_tag(item);
         if (tag == NULL) {
             status = PyList_Append(untagged, item);
+            if (timestamps != NULL) timestamps[kept] = timestamps[index];
             parents[kept++] = parents[index];
             continue;
         }
         SideOutput *side = find_side(host, tag, &status);
-        if (side != NULL) status = add_to_side(side, PyTuple_GET_ITEM(item, 1), parents[index]);
+        if (side != NULL) status = add_to_side(side, PyTuple_GET_ITEM(item, 1), parents[index], timestamps == NULL ? NULL : &timestamps[index]);
         if (status < 0) host_fail_at(host, parents[index], 0);
     }
     if (status == 0) {

@@ -39,15 +39,17 @@ from millstream.datastream.watermarks import add_future_output, check_future_out
 from millstream.exceptions import PlanError
 
 if TYPE_CHECKING:
+    from millstream.datastream.all_windowed_stream import AllWindowedStream
     from millstream.datastream.cached_data_stream import CachedDataStream
     from millstream.datastream.connectors.base import Sink
+    from millstream.datastream.joined_streams import CoGroupedStreams, JoinedStreams
     from millstream.datastream.keyed_stream import KeyedStream
     from millstream.datastream.split_stream import SplitStream
     from millstream.datastream.stream_execution_environment import StreamExecutionEnvironment
     from millstream.datastream.write_mode import WriteMode
     from millstream.table.expression import Expression
 
-__all__ = ["CachedDataStream", "CloseableIterator", "DataStream", "DataStreamSink", "KeyedStream", "WindowedStream"]  # noqa: F822 - some come lazily
+__all__ = ["AllWindowedStream", "CachedDataStream", "CloseableIterator", "DataStream", "DataStreamSink", "KeyedStream", "WindowedStream"]  # noqa: F822 - some come lazily
 
 
 class DataStream(OperatorSettings):
@@ -273,6 +275,34 @@ class DataStream(OperatorSettings):
         """Sends all values to the first subtask of the next operator."""
         return self._partitioned("GLOBAL")
 
+    # ---- Windows without keys, and of two streams ----
+
+    def window_all(self, window_assigner: Any) -> AllWindowedStream:
+        """Puts all values into windows; one subtask sees them all."""
+        from millstream.datastream.all_windowed_stream import AllWindowedStream
+
+        return AllWindowedStream(self, window_assigner)
+
+    def count_window_all(self, size: int, slide: int = 0) -> AllWindowedStream:
+        """Windows of ``size`` values; with ``slide``, one begins at every ``slide``-th value. Only full windows fire."""
+        from millstream.datastream.window import CountSlidingWindowAssigner, CountTumblingWindowAssigner
+
+        return self.window_all(CountSlidingWindowAssigner.of(size, slide) if slide else CountTumblingWindowAssigner.of(size))
+
+    def join(self, other_stream: DataStream) -> JoinedStreams:
+        """Pairs of values of the two streams with one key and window: ``a.join(b).where(...).equal_to(...).window(...).apply(...)``."""
+        from millstream.datastream.joined_streams import JoinedStreams
+
+        return JoinedStreams(self, other_stream)
+
+    def co_group(self, other_stream: DataStream) -> CoGroupedStreams:
+        """Values of the two streams with one key and window together: ``a.co_group(b).where(...).equal_to(...).window(...).apply(...)``."""
+        from millstream.datastream.joined_streams import CoGroupedStreams
+
+        return CoGroupedStreams(self, other_stream)
+
+    # ---- Several streams ----
+
     def union(self, *streams: DataStream) -> DataStream:
         """One stream of the values of several of the same type. Raises ``PlanError`` where types differ."""
         others = [stream._values() for stream in streams]
@@ -494,6 +524,10 @@ def _expression(candidate: Any) -> Expression | None:
 
 def __getattr__(name: str) -> Any:
     # These modules import this one.
+    if name == "AllWindowedStream":
+        from millstream.datastream.all_windowed_stream import AllWindowedStream
+
+        return AllWindowedStream
     if name == "KeyedStream":
         from millstream.datastream.keyed_stream import KeyedStream
 

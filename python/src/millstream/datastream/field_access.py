@@ -75,13 +75,13 @@ def rolling_function(kind: str, field: str | int) -> Callable[[Any, Any], Any]:
         smallest = kind == "MIN_BY"
 
         def choose(value1: Any, value2: Any) -> Any:
-            old, new = _part(value1, field), _part(value2, field)
+            old, new = part_of(value1, field), part_of(value2, field)
             return value2 if (new < old if smallest else new > old) else value1
 
         return choose
 
     def combine(value1: Any, value2: Any) -> Any:
-        old, new = _part(value1, field), _part(value2, field)
+        old, new = part_of(value1, field), part_of(value2, field)
         if kind == "SUM":
             return _with_part(value1, field, old + new)
         better = new < old if kind == "MIN" else new > old
@@ -90,7 +90,8 @@ def rolling_function(kind: str, field: str | int) -> Callable[[Any, Any], Any]:
     return combine
 
 
-def _part(value: Any, field: str | int) -> Any:
+def part_of(value: Any, field: str | int) -> Any:
+    """A field of a value that is a Python object, by name or position; of a bare value field 0 is the value."""
     if isinstance(value, (tuple, list, Row, dict)):
         return value[field]  # type: ignore[index]
     if field != 0:

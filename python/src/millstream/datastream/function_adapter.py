@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from millstream import _native
-from millstream.datastream.functions import Function
+from millstream.datastream.functions import AllWindowFunction, Function, ProcessAllWindowFunction
 from millstream.datastream.runtime_context import CleanedContext, DeclaredStates, KeyedContext, KeyedSubtaskContext, SubtaskContext, cleaned_timers
 from millstream.datastream.transformation import JobBuilder, JobScope, Transformation
-from millstream.exceptions import UnsupportedError
+from millstream.exceptions import InvalidStateError
 
 Open = Callable[[int, int, int], None] | None
 Close = Callable[[], None] | None
@@ -201,16 +201,29 @@ class WindowFunctionContext(_native.WindowContext):
     __slots__ = ()
 
     def window_state(self) -> Any:
-        """Not there yet."""
-        raise UnsupportedError("window functions have no states yet; a KeyedProcessFunction after the window has")
+        """Raises ``InvalidStateError``: functions that ask for states run in the general window operator."""
+        raise _hidden_state()
 
     def global_state(self) -> Any:
-        """Not there yet."""
-        raise UnsupportedError("window functions have no states yet; a KeyedProcessFunction after the window has")
+        """Raises ``InvalidStateError``: functions that ask for states run in the general window operator."""
+        raise _hidden_state()
+
+
+def _hidden_state() -> InvalidStateError:
+    return InvalidStateError(
+        "this window function was not seen to ask for states: call window_state() or global_state() in a method of its class, "
+        "or give the class a method clear(self, context), as states of windows need it anyway"
+    )
 
 
 def window_callable(instance: Any) -> Callable[..., Any]:
     """A window function's method in the engine's shape: ``process(key, context, elements)``."""
+    if isinstance(instance, ProcessAllWindowFunction):
+        process_all = instance.process
+        return lambda key, context, elements: process_all(context, elements)
+    if isinstance(instance, AllWindowFunction):
+        apply_all = instance.apply
+        return lambda key, context, elements: apply_all(context.window(), elements)
     if hasattr(instance, "process"):
         process: Callable[..., Any] = instance.process
         return process

@@ -32,14 +32,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AggregateFunction",
+    "AllWindowFunction",
+    "CoGroupFunction",
     "FilterFunction",
+    "FlatJoinFunction",
     "FlatMapFunction",
     "Function",
+    "JoinFunction",
     "KeySelector",
     "KeyedProcessFunction",
     "KeyedStateStore",
     "MapFunction",
     "Partitioner",
+    "ProcessAllWindowFunction",
     "ProcessFunction",
     "ProcessWindowFunction",
     "ReduceFunction",
@@ -323,8 +328,28 @@ class WindowFunction(Function, Generic[IN, OUT, KEY, W]):
         """
 
 
+class AllWindowFunction(Function, Generic[IN, OUT, W]):
+    """Makes results of a window's elements, on a stream without keys."""
+
+    @abstractmethod
+    def apply(self, window: W, inputs: Iterable[IN]) -> Iterable[OUT] | None:
+        """Yields the window's results."""
+
+
 class ProcessWindowFunction(Function, Generic[IN, OUT, KEY, W]):
-    """Makes results of a window's elements, with the window and the time at hand."""
+    """Makes results of a window's elements, with the window, the time and states at hand.
+
+    >>> from millstream.common import Types
+    >>> from millstream.datastream.state import ValueStateDescriptor
+    >>> class CountAndFiring(ProcessWindowFunction):
+    ...     firings = ValueStateDescriptor("firings", Types.LONG())
+    ...     def process(self, key, context, elements):
+    ...         state = context.window_state().get_state(self.firings)
+    ...         state.update((state.value() or 0) + 1)
+    ...         yield key, context.window().start, len(elements), state.value()
+    ...     def clear(self, context):
+    ...         context.window_state().get_state(self.firings).clear()
+    """
 
     class Context(ABC):
         """What is known besides the elements. Only valid during the call."""
@@ -343,11 +368,11 @@ class ProcessWindowFunction(Function, Generic[IN, OUT, KEY, W]):
 
         @abstractmethod
         def window_state(self) -> KeyedStateStore:
-            """States of this key and window. Not there yet: raises ``UnsupportedError``."""
+            """States of this key and window; ``clear`` forgets them. Windows that merge have none: asking for one raises ``InvalidStateError``."""
 
         @abstractmethod
         def global_state(self) -> KeyedStateStore:
-            """States of this key for all windows. Not there yet: raises ``UnsupportedError``."""
+            """States of this key for all windows."""
 
     @abstractmethod
     def process(self, key: KEY, context: ProcessWindowFunction.Context, elements: Iterable[IN]) -> Iterable[OUT] | None:
@@ -358,7 +383,45 @@ class ProcessWindowFunction(Function, Generic[IN, OUT, KEY, W]):
         """
 
     def clear(self, context: ProcessWindowFunction.Context) -> None:
-        """For the states of a window that has expired; not called while there are none."""
+        """Called when a window has expired: forgets its states."""
+
+
+class ProcessAllWindowFunction(Function, Generic[IN, OUT, W]):
+    """Makes results of a window's elements on a stream without keys, with the window, the time and states at hand."""
+
+    class Context(ProcessWindowFunction.Context):
+        """What is known besides the elements. Only valid during the call."""
+
+    @abstractmethod
+    def process(self, context: ProcessAllWindowFunction.Context, elements: Iterable[IN]) -> Iterable[OUT] | None:
+        """Yields the window's results, and ``tag, value`` for side outputs."""
+
+    def clear(self, context: ProcessAllWindowFunction.Context) -> None:
+        """Called when a window has expired: forgets its states."""
+
+
+class CoGroupFunction(Function, Generic[IN, W, OUT]):
+    """Makes results of the elements of two streams with one key and window. PyFlink has it not; it is that of Flink's Java API."""
+
+    @abstractmethod
+    def co_group(self, first: Iterable[IN], second: Iterable[W]) -> Iterable[OUT] | None:
+        """Yields results; ``first`` and ``second`` are lists, of which one may be empty."""
+
+
+class JoinFunction(Function, Generic[IN, W, OUT]):
+    """One result for each pair of elements of two streams. PyFlink has it not; it is that of Flink's Java API."""
+
+    @abstractmethod
+    def join(self, first: IN, second: W) -> OUT:
+        """The pair's result."""
+
+
+class FlatJoinFunction(Function, Generic[IN, W, OUT]):
+    """Any number of results for each pair of elements of two streams. PyFlink has it not; it is that of Flink's Java API."""
+
+    @abstractmethod
+    def join(self, first: IN, second: W) -> Iterable[OUT] | None:
+        """Yields the pair's results."""
 
 
 class SinkFunction(Function, Generic[IN]):

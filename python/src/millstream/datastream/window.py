@@ -1,29 +1,72 @@
-"""Windows, and how elements get into them."""
+"""Windows: how elements get into them, when they fire, and what is left out then."""
 
 from __future__ import annotations
 
+import struct
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, Generic, Literal, NamedTuple, TypeVar
 
 from millstream._tracebacks import guard
 from millstream.common.time import Duration, Time, milliseconds_of
-from millstream.exceptions import UnsupportedError
+from millstream.common.typeinfo import Types
+from millstream.datastream.evictors import CountEvictor, DeltaEvictor, Evictor, TimeEvictor, TimestampedValue
+from millstream.datastream.state import ValueStateDescriptor
+from millstream.datastream.triggers import (
+    ContinuousEventTimeTrigger,
+    ContinuousProcessingTimeTrigger,
+    CountTrigger,
+    DeltaFunction,
+    DeltaTrigger,
+    EndOfStreamTrigger,
+    EventTimeTrigger,
+    NeverTrigger,
+    ProcessingTimeTrigger,
+    PurgingTrigger,
+    Trigger,
+    TriggerResult,
+)
+from millstream.exceptions import EventTimeError
 
 if TYPE_CHECKING:
-    from millstream.datastream.functions import Function
+    from millstream.datastream.functions import Function, RuntimeContext
 
 __all__ = [
+    "ContinuousEventTimeTrigger",
+    "ContinuousProcessingTimeTrigger",
+    "CountEvictor",
     "CountSlidingWindowAssigner",
+    "CountTrigger",
     "CountTumblingWindowAssigner",
     "CountWindow",
+    "CountWindowSerializer",
+    "DeltaEvictor",
+    "DeltaFunction",
+    "DeltaTrigger",
+    "DynamicEventTimeSessionWindows",
+    "DynamicProcessingTimeSessionWindows",
+    "EndOfStreamTrigger",
     "EventTimeSessionWindows",
+    "EventTimeTrigger",
+    "Evictor",
     "GlobalWindow",
+    "GlobalWindowSerializer",
+    "GlobalWindows",
+    "MergingWindowAssigner",
+    "NeverTrigger",
     "ProcessingTimeSessionWindows",
+    "ProcessingTimeTrigger",
+    "PurgingTrigger",
+    "SessionWindowTimeGapExtractor",
     "SlidingEventTimeWindows",
     "SlidingProcessingTimeWindows",
+    "TimeEvictor",
     "TimeWindow",
+    "TimeWindowSerializer",
+    "TimestampedValue",
+    "Trigger",
+    "TriggerResult",
     "TumblingEventTimeWindows",
     "TumblingProcessingTimeWindows",
     "Window",
@@ -32,6 +75,9 @@ __all__ = [
 
 Length = Time | Duration | timedelta | int
 _MAX_TIMESTAMP = 2**63 - 1
+
+T = TypeVar("T")
+W = TypeVar("W")
 
 
 class Window(ABC):
@@ -78,10 +124,10 @@ class TimeWindow(Window):
         return timestamp - (timestamp - offset) % window_size
 
     @staticmethod
-    def merge_windows(windows: Iterable[TimeWindow], callback: Callable[[TimeWindow, list[TimeWindow]], None]) -> None:
-        """Finds windows that overlap or touch, and calls ``callback(merged, parts)`` for each group of more than one."""
+    def merge_windows(windows: Iterable[TimeWindow], callback: MergingWindowAssigner.MergeCallback) -> None:
+        """Finds windows that overlap or touch, and calls ``callback.merge(parts, merged)`` for each group of more than one; equal ones count once."""
         merged: list[tuple[TimeWindow, list[TimeWindow]]] = []
-        for window in sorted(windows, key=lambda window: (window.start, window.end)):
+        for window in sorted(set(windows), key=lambda window: (window.start, window.end)):
             if merged and merged[-1][0].intersects(window):
                 cover, parts = merged[-1]
                 merged[-1] = (cover.cover(window), [*parts, window])
@@ -89,13 +135,16 @@ class TimeWindow(Window):
                 merged.append((window, [window]))
         for cover, parts in merged:
             if len(parts) > 1:
-                callback(cover, parts)
+                callback.merge(parts, cover)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, TimeWindow) and self.start == other.start and self.end == other.end
 
     def __lt__(self, other: TimeWindow) -> bool:
         return (self.start, self.end) < (other.start, other.end)
+
+    def __le__(self, other: TimeWindow) -> bool:
+        return (self.start, self.end) <= (other.start, other.end)
 
     def __hash__(self) -> int:
         return hash((self.start, self.end))
@@ -163,19 +212,55 @@ class WindowShape(NamedTuple):
         return self.kind in ("COUNT_WINDOW", "SLIDING_COUNT")
 
 
-class WindowAssigner(ABC):
-    """Tells which windows an element belongs to. The engine knows the assigners of this module; others cannot be written in Python yet."""
+class WindowAssigner(ABC, Generic[T, W]):
+    """Tells which windows an element belongs to.
+
+    The engine itself knows the assigners of this module with their default triggers; others, and other triggers, run in Python.
+
+    >>> class ByLength(WindowAssigner):
+    ...     def assign_windows(self, element, timestamp, context):
+    ...         return [CountWindow(len(element))]
+    ...     def get_default_trigger(self, env):
+    ...         return CountTrigger.of(2)
+    ...     def is_event_time(self):
+    ...         return False
+    """
+
+    class WindowAssignerContext(ABC):
+        """What an assigner may ask. Only valid during the call."""
+
+        @abstractmethod
+        def get_current_processing_time(self) -> int:
+            """The clock's time in milliseconds."""
+
+        @abstractmethod
+        def get_runtime_context(self) -> RuntimeContext:
+            """States of the element's key, the subtask, metrics."""
+
+    @abstractmethod
+    def assign_windows(self, element: T, timestamp: int, context: WindowAssigner.WindowAssignerContext) -> Collection[W]:
+        """The windows of an element; windows are compared by ``==`` and ``hash``. ``timestamp`` is ``None`` if it has none."""
+
+    @abstractmethod
+    def get_default_trigger(self, env: Any) -> Trigger[T, W]:
+        """The trigger that is taken unless another is set."""
+
+    def get_window_serializer(self) -> Any:
+        """PyFlink needs it; Millstream does not call it."""
+        return None
 
     @abstractmethod
     def is_event_time(self) -> bool:
         """Whether windows go by the elements' timestamps."""
 
-    @abstractmethod
-    def _shape(self) -> WindowShape:
-        """The same for the engine."""
+    def _shape(self) -> WindowShape | None:
+        """The same for the engine; None for an assigner that it does not know."""
+        return None
 
     def __repr__(self) -> str:
         shape = self._shape()
+        if shape is None:
+            return f"{type(self).__name__}()"
         unit = "" if shape.is_count else " ms"
         parts = [f"{shape.size}{unit}"]
         if shape.slide:
@@ -185,8 +270,85 @@ class WindowAssigner(ABC):
         return f"{type(self).__name__}({', '.join(parts)})"
 
 
-class _TumblingWindows(WindowAssigner):
+class MergingWindowAssigner(WindowAssigner[T, W]):
+    """An assigner whose windows may become one, as sessions do."""
+
+    class MergeCallback(ABC):
+        """Where an assigner tells what is to be merged."""
+
+        @abstractmethod
+        def merge(self, to_be_merged: Iterable[Any], merge_result: Any) -> None:
+            """Makes one window of several."""
+
+    @abstractmethod
+    def merge_windows(self, windows: Iterable[W], callback: MergingWindowAssigner.MergeCallback) -> None:
+        """Calls ``callback.merge`` for each group of windows that are to become one. ``windows`` are those of a key, and a new one."""
+
+
+class TimeWindowSerializer:
+    """A :class:`TimeWindow` as 16 bytes: start and end, the high byte first."""
+
+    def serialize(self, element: TimeWindow, stream: BinaryIO) -> None:
+        """Writes a window."""
+        stream.write(struct.pack(">qq", element.start, element.end))
+
+    def deserialize(self, stream: BinaryIO) -> TimeWindow:
+        """Reads a window."""
+        return TimeWindow(*struct.unpack(">qq", stream.read(16)))
+
+
+class CountWindowSerializer:
+    """A :class:`CountWindow` as 8 bytes: its id, the high byte first."""
+
+    def serialize(self, element: CountWindow, stream: BinaryIO) -> None:
+        """Writes a window."""
+        stream.write(struct.pack(">q", element.id))
+
+    def deserialize(self, stream: BinaryIO) -> CountWindow:
+        """Reads a window."""
+        return CountWindow(struct.unpack(">q", stream.read(8))[0])
+
+
+class GlobalWindowSerializer:
+    """The :class:`GlobalWindow` as 8 bytes, all zero."""
+
+    def serialize(self, element: GlobalWindow, stream: BinaryIO) -> None:
+        """Writes the window."""
+        stream.write(bytes(8))
+
+    def deserialize(self, stream: BinaryIO) -> GlobalWindow:
+        """Reads the window."""
+        stream.read(8)
+        return GlobalWindow()
+
+
+class _TimeWindows(WindowAssigner[Any, TimeWindow]):
+    """Windows by time: the elements' timestamps or the clock."""
+
     _event_time: bool
+
+    def is_event_time(self) -> bool:
+        return self._event_time
+
+    def get_default_trigger(self, env: Any = None) -> Trigger[Any, TimeWindow]:
+        """Fires at the end of each window."""
+        return EventTimeTrigger() if self._event_time else ProcessingTimeTrigger()
+
+    def get_window_serializer(self) -> TimeWindowSerializer:
+        """The form of its windows as bytes."""
+        return TimeWindowSerializer()
+
+    def _time(self, timestamp: int | None, context: WindowAssigner.WindowAssignerContext) -> int:
+        if not self._event_time:
+            return context.get_current_processing_time()
+        if timestamp is None or timestamp <= -(2**63):
+            raise EventTimeError(f"{self!r} needs elements with timestamps; did you forget assign_timestamps_and_watermarks?")
+        return timestamp
+
+
+class _TumblingWindows(_TimeWindows):
+    #: The windows given last: most elements are in them too.
+    _last: list[TimeWindow] | None = None
 
     def __init__(self, size: Length, offset: Length = 0) -> None:
         self._size = _positive(size, "size", self)
@@ -194,8 +356,16 @@ class _TumblingWindows(WindowAssigner):
         if abs(self._offset) >= self._size:
             raise ValueError(f"{type(self).__name__}: abs(offset) < size must hold, but offset is {self._offset} ms and size {self._size} ms")
 
-    def is_event_time(self) -> bool:
-        return self._event_time
+    def assign_windows(self, element: Any, timestamp: int, context: WindowAssigner.WindowAssignerContext) -> list[TimeWindow]:
+        """The one window that the time falls into."""
+        time = self._time(timestamp, context)
+        last = self._last
+        if last is not None and last[0].start <= time < last[0].end:
+            # Nobody changes them: an element's windows are only read.
+            return last
+        start = time - (time - self._offset) % self._size
+        self._last = [TimeWindow(start, start + self._size)]
+        return self._last
 
     def _shape(self) -> WindowShape:
         return WindowShape("TUMBLING", self._size, offset=self._offset, is_event_time=self._event_time)
@@ -230,9 +400,7 @@ class TumblingProcessingTimeWindows(_TumblingWindows):
         return TumblingProcessingTimeWindows(size, offset)
 
 
-class _SlidingWindows(WindowAssigner):
-    _event_time: bool
-
+class _SlidingWindows(_TimeWindows):
     def __init__(self, size: Length, slide: Length, offset: Length = 0) -> None:
         self._size = _positive(size, "size", self)
         self._slide = _positive(slide, "slide", self)
@@ -240,8 +408,11 @@ class _SlidingWindows(WindowAssigner):
         if abs(self._offset) >= self._slide:
             raise ValueError(f"{type(self).__name__}: abs(offset) < slide must hold, but offset is {self._offset} ms and slide {self._slide} ms")
 
-    def is_event_time(self) -> bool:
-        return self._event_time
+    def assign_windows(self, element: Any, timestamp: int, context: WindowAssigner.WindowAssignerContext) -> list[TimeWindow]:
+        """The windows that the time falls into, the latest first; none between windows that are shorter than their slide."""
+        time, size = self._time(timestamp, context), self._size
+        last_start = time - (time - self._offset) % self._slide
+        return [TimeWindow(start, start + size) for start in range(last_start, time - size, -self._slide)]
 
     def _shape(self) -> WindowShape:
         return WindowShape("SLIDING", self._size, self._slide, self._offset, self._event_time)
@@ -269,22 +440,79 @@ class SlidingProcessingTimeWindows(_SlidingWindows):
         return SlidingProcessingTimeWindows(size, slide, offset)
 
 
-class _SessionWindows(WindowAssigner):
-    _event_time: bool
+class SessionWindowTimeGapExtractor(ABC):
+    """Tells the gap of a session from its element. A plain function will do too."""
 
+    @abstractmethod
+    def extract(self, element: Any) -> int:
+        """The gap in milliseconds, more than 0."""
+
+
+class _MergingTimeWindows(_TimeWindows, MergingWindowAssigner[Any, TimeWindow]):
+    #: The operator merges these itself, without asking.
+    _merges_time_windows = True
+
+    def merge_windows(self, windows: Iterable[TimeWindow], callback: MergingWindowAssigner.MergeCallback) -> None:
+        """Merges windows that overlap or touch."""
+        TimeWindow.merge_windows(windows, callback)
+
+
+class _SessionWindows(_MergingTimeWindows):
     def __init__(self, session_gap: Length) -> None:
         self._session_gap = _positive(session_gap, "gap", self)
 
-    def is_event_time(self) -> bool:
-        return self._event_time
+    def assign_windows(self, element: Any, timestamp: int, context: WindowAssigner.WindowAssignerContext) -> list[TimeWindow]:
+        """The session that begins with the element; it is merged with those that it touches."""
+        time = self._time(timestamp, context)
+        return [TimeWindow(time, time + self._session_gap)]
 
-    def _shape(self) -> WindowShape:
+    def _shape(self) -> WindowShape | None:
         return WindowShape("SESSION", self._session_gap, is_event_time=self._event_time)
 
+
+class _DynamicSessionWindows(_MergingTimeWindows):
+    def __init__(self, session_window_time_gap_extractor: SessionWindowTimeGapExtractor | Callable[[Any], int]) -> None:
+        extractor = session_window_time_gap_extractor
+        if not isinstance(extractor, SessionWindowTimeGapExtractor) and not callable(getattr(extractor, "extract", extractor)):
+            raise TypeError(f"{type(self).__name__} takes a SessionWindowTimeGapExtractor or a function of an element, not {extractor!r}")
+        self._extractor = extractor
+
+    def assign_windows(self, element: Any, timestamp: int, context: WindowAssigner.WindowAssignerContext) -> list[TimeWindow]:
+        """The session that begins with the element. Raises ``ValueError`` for a gap that is not positive."""
+        time = self._time(timestamp, context)
+        extractor: Any = self._extractor
+        gap = extractor.extract(element) if hasattr(extractor, "extract") else extractor(element)
+        if isinstance(gap, bool) or not isinstance(gap, int):
+            raise TypeError(f"{type(self).__name__}: a gap is a number of milliseconds, not {gap!r}")
+        if gap <= 0:
+            raise ValueError(f"{type(self).__name__}: the gap must be positive, but is {gap} ms")
+        return [TimeWindow(time, time + gap)]
+
+
+class DynamicEventTimeSessionWindows(_DynamicSessionWindows):
+    """Sessions by the elements' timestamps, with a gap for each element.
+
+    >>> DynamicEventTimeSessionWindows.with_dynamic_gap(lambda element: element["gap"])
+    DynamicEventTimeSessionWindows()
+    """
+
+    _event_time = True
+
     @staticmethod
-    def with_dynamic_gap(extractor: object) -> WindowAssigner:
-        """Not there yet: raises ``UnsupportedError``."""
-        raise UnsupportedError("session windows with a gap per element are not there yet; use with_gap")
+    def with_dynamic_gap(extractor: SessionWindowTimeGapExtractor | Callable[[Any], int]) -> DynamicEventTimeSessionWindows:
+        """Sessions whose gap ``extractor`` tells."""
+        return DynamicEventTimeSessionWindows(extractor)
+
+
+class DynamicProcessingTimeSessionWindows(_DynamicSessionWindows):
+    """Sessions by the clock, with a gap for each element."""
+
+    _event_time = False
+
+    @staticmethod
+    def with_dynamic_gap(extractor: SessionWindowTimeGapExtractor | Callable[[Any], int]) -> DynamicProcessingTimeSessionWindows:
+        """Sessions whose gap ``extractor`` tells."""
+        return DynamicProcessingTimeSessionWindows(extractor)
 
 
 class EventTimeSessionWindows(_SessionWindows):
@@ -297,6 +525,11 @@ class EventTimeSessionWindows(_SessionWindows):
         """Sessions with this gap. Raises ``ValueError`` unless it is positive."""
         return EventTimeSessionWindows(size)
 
+    @staticmethod
+    def with_dynamic_gap(extractor: SessionWindowTimeGapExtractor | Callable[[Any], int]) -> DynamicEventTimeSessionWindows:
+        """Sessions with a gap for each element, which ``extractor`` tells."""
+        return DynamicEventTimeSessionWindows(extractor)
+
 
 class ProcessingTimeSessionWindows(_SessionWindows):
     """Windows that last as long as elements come less than a gap apart, by the clock."""
@@ -308,39 +541,112 @@ class ProcessingTimeSessionWindows(_SessionWindows):
         """Sessions with this gap."""
         return ProcessingTimeSessionWindows(size)
 
+    @staticmethod
+    def with_dynamic_gap(extractor: SessionWindowTimeGapExtractor | Callable[[Any], int]) -> DynamicProcessingTimeSessionWindows:
+        """Sessions with a gap for each element, which ``extractor`` tells."""
+        return DynamicProcessingTimeSessionWindows(extractor)
 
-class CountTumblingWindowAssigner(WindowAssigner):
+
+class GlobalWindows(WindowAssigner[Any, GlobalWindow]):
+    """All elements of a key in one window, which never ends: it fires when a trigger says so.
+
+    >>> GlobalWindows.create()
+    GlobalWindows()
+    """
+
+    def __init__(self, default_trigger: Trigger[Any, Any] | None = None) -> None:
+        self._default_trigger = default_trigger
+
+    @staticmethod
+    def create() -> GlobalWindows:
+        """The window; unless another trigger is set, it never fires."""
+        return GlobalWindows()
+
+    @staticmethod
+    def create_with_end_of_stream_trigger() -> GlobalWindows:
+        """The window; unless another trigger is set, it fires when the input ends. PyFlink has it not; it is that of Flink's Java API."""
+        return GlobalWindows(EndOfStreamTrigger())
+
+    def assign_windows(self, element: Any, timestamp: int, context: WindowAssigner.WindowAssignerContext) -> list[GlobalWindow]:
+        """The one window."""
+        return _GLOBAL_WINDOW
+
+    def get_default_trigger(self, env: Any = None) -> Trigger[Any, GlobalWindow]:
+        """Never fires."""
+        return self._default_trigger or NeverTrigger()
+
+    def get_window_serializer(self) -> GlobalWindowSerializer:
+        """The form of its window as bytes."""
+        return GlobalWindowSerializer()
+
+    def is_event_time(self) -> bool:
+        return False
+
+
+_GLOBAL_WINDOW = [GlobalWindow()]
+
+
+class _CountWindows(WindowAssigner[Any, CountWindow]):
+    _window_size: int
+
+    def is_event_time(self) -> bool:
+        return False
+
+    def get_default_trigger(self, env: Any = None) -> Trigger[Any, CountWindow]:
+        """Fires when a window is full."""
+        return CountTrigger(self._window_size)
+
+    def get_window_serializer(self) -> CountWindowSerializer:
+        """The form of its windows as bytes."""
+        return CountWindowSerializer()
+
+    def _count(self, context: WindowAssigner.WindowAssignerContext, descriptor: ValueStateDescriptor) -> int:
+        """How many elements of the key came before."""
+        state = context.get_runtime_context().get_state(descriptor)
+        count: int = state.value() or 0
+        state.update(count + 1)
+        return count
+
+
+class CountTumblingWindowAssigner(_CountWindows):
     """Windows of so many elements of a key."""
 
     def __init__(self, window_size: int) -> None:
         self._window_size = _positive_count(window_size, "window_size")
+        self._count_descriptor = ValueStateDescriptor("tumble-count-assigner", Types.LONG())
 
     @staticmethod
     def of(window_size: int) -> CountTumblingWindowAssigner:
         """Windows of ``window_size`` elements. Raises ``ValueError`` unless it is positive."""
         return CountTumblingWindowAssigner(window_size)
 
-    def is_event_time(self) -> bool:
-        return False
+    def assign_windows(self, element: Any, timestamp: int, context: WindowAssigner.WindowAssignerContext) -> list[CountWindow]:
+        """The window that is being filled."""
+        return [CountWindow(self._count(context, self._count_descriptor) // self._window_size)]
 
     def _shape(self) -> WindowShape:
         return WindowShape("COUNT_WINDOW", self._window_size, is_event_time=False)
 
 
-class CountSlidingWindowAssigner(WindowAssigner):
+class CountSlidingWindowAssigner(_CountWindows):
     """The last so many elements of a key, looked at every so many elements."""
 
     def __init__(self, window_size: int, window_slide: int) -> None:
         self._window_size = _positive_count(window_size, "window_size")
         self._window_slide = _positive_count(window_slide, "window_slide")
+        self._count_descriptor = ValueStateDescriptor("slide-count-assigner", Types.LONG())
 
     @staticmethod
     def of(window_size: int, window_slide: int) -> CountSlidingWindowAssigner:
         """Windows of the last ``window_size`` elements, one every ``window_slide`` elements."""
         return CountSlidingWindowAssigner(window_size, window_slide)
 
-    def is_event_time(self) -> bool:
-        return False
+    def assign_windows(self, element: Any, timestamp: int, context: WindowAssigner.WindowAssignerContext) -> list[CountWindow]:
+        """The windows that are being filled, the latest first."""
+        count = self._count(context, self._count_descriptor)
+        last = count // self._window_slide
+        first = max(0, (count - self._window_size) // self._window_slide + 1)
+        return [CountWindow(number) for number in range(last, first - 1, -1)]
 
     def _shape(self) -> WindowShape:
         return WindowShape("SLIDING_COUNT", self._window_size, self._window_slide, is_event_time=False)
@@ -366,4 +672,4 @@ def _positive_count(count: int, what: str) -> int:
     return count
 
 
-guard(globals(), hot=("TimeWindow", "CountWindow", "GlobalWindow"))
+guard(globals(), hot=("TimeWindow", "CountWindow", "GlobalWindow", "GlobalWindows"))

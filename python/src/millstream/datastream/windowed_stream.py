@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from millstream import _native
 from millstream._tracebacks import guard
 from millstream.common.time import Duration, Time, milliseconds_of
 from millstream.common.typeinfo import PickledBytesTypeInfo, TypeInformation, type_from_schema, type_of
 from millstream.datastream.data_stream import DataStream
+from millstream.datastream.evictors import Evictor
 from millstream.datastream.field_access import field_index, rolling_function
 from millstream.datastream.function_adapter import callables_of, checked_function, declare_side_outputs, window_process
-from millstream.datastream.functions import AggregateFunction, ProcessWindowFunction, ReduceFunction, WindowFunction
+from millstream.datastream.functions import AggregateFunction, Function, ProcessWindowFunction, ReduceFunction, WindowFunction
 from millstream.datastream.output_tag import OutputTag
+from millstream.datastream.stored_states import asks_for_states
 from millstream.datastream.transformation import JobBuilder, Transformation, infer_keyed_type
-from millstream.datastream.window import WindowAssigner, WindowShape
+from millstream.datastream.triggers import CountTrigger, Trigger
+from millstream.datastream.window import MergingWindowAssigner, WindowAssigner, WindowShape
 from millstream.exceptions import ConfigurationError, PlanError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -32,7 +35,21 @@ Parts = Callable[[JobBuilder, Transformation], dict[str, _native.Function]]
 
 
 class WindowedStream:
-    """A keyed stream whose values are in windows. A window's results come when it is complete, and again for late values that are allowed."""
+    """A keyed stream whose values are in windows. A window's results come when it is complete, and again for late values that are allowed.
+
+    With another trigger, they come when that one says so:
+
+    >>> from millstream.datastream import StreamExecutionEnvironment
+    >>> from millstream.datastream.window import CountTrigger, GlobalWindows, PurgingTrigger
+    >>> env = StreamExecutionEnvironment.get_execution_environment()
+    >>> words = env.from_collection([("a", 1), ("b", 1), ("a", 2), ("a", 3), ("a", 4)])
+    >>> pairs = words.key_by(lambda word: word[0]).window(GlobalWindows.create()).trigger(PurgingTrigger.of(CountTrigger.of(2)))
+    >>> list(pairs.reduce(lambda x, y: (x[0], x[1] + y[1])).execute_and_collect())
+    [('a', 3), ('a', 7)]
+    """
+
+    #: The classes of window functions, and what messages call them.
+    _function_classes: tuple[type[Function], ...] = (WindowFunction, ProcessWindowFunction)
 
     def __init__(self, keyed_stream: KeyedStream, window_assigner: WindowAssigner) -> None:
         if not isinstance(window_assigner, WindowAssigner):
@@ -42,6 +59,8 @@ class WindowedStream:
         self._window_assigner = window_assigner
         self._allowed_lateness = 0
         self._late_data_output_tag: OutputTag | None = None
+        self._window_trigger: Trigger[Any, Any] | None = None
+        self._window_evictor: Evictor[Any, Any] | None = None
 
     def get_execution_environment(self) -> Any:
         """The environment that the stream belongs to."""
@@ -51,11 +70,36 @@ class WindowedStream:
         """The type of the elements."""
         return self._keyed_stream.get_type()
 
-    def trigger(self, trigger: Any) -> WindowedStream:
-        """Not there yet: raises ``UnsupportedError``. Windows fire when they are complete."""
-        raise UnsupportedError("triggers are not there yet: windows fire when the watermark, the clock or the count completes them")
+    def trigger(self, trigger: Trigger[Any, Any]) -> Self:
+        """Takes another trigger than the assigner's default one.
 
-    def allowed_lateness(self, time_ms: int | Time | Duration | timedelta) -> WindowedStream:
+        Raises ``TypeError`` if windows of the assigner merge and the trigger cannot.
+        """
+        if not isinstance(trigger, Trigger):
+            hint = f"; write {trigger.__name__}.of(...) or .create()" if isinstance(trigger, type) else ""
+            raise TypeError(f"trigger takes a Trigger such as CountTrigger.of(3), not {trigger!r}{hint}")
+        if isinstance(self._window_assigner, MergingWindowAssigner) and not trigger.can_merge():
+            raise TypeError(f"windows of {self._window_assigner!r} merge, and {trigger!r} cannot: its can_merge() is False")
+        self._window_trigger = trigger
+        return self
+
+    def evictor(self, evictor: Evictor[Any, Any]) -> Self:
+        """Takes elements out of windows when they fire. PyFlink has it not; it is that of Flink's Java API.
+
+        >>> from millstream.datastream import StreamExecutionEnvironment
+        >>> from millstream.datastream.window import CountEvictor, CountTrigger, GlobalWindows
+        >>> env = StreamExecutionEnvironment.get_execution_environment()
+        >>> numbers = env.from_collection([1, 2, 3, 4]).key_by(lambda number: "all")
+        >>> sums = numbers.window(GlobalWindows.create()).trigger(CountTrigger.of(1)).evictor(CountEvictor.of(2)).sum(0)
+        >>> list(sums.execute_and_collect())
+        [1, 3, 5, 7]
+        """
+        if not isinstance(evictor, Evictor):
+            raise TypeError(f"evictor takes an Evictor such as CountEvictor.of(3), not {evictor!r}")
+        self._window_evictor = evictor
+        return self
+
+    def allowed_lateness(self, time_ms: int | Time | Duration | timedelta) -> Self:
         """How long after its end a window still takes late values, which make it fire again. Only for event time.
 
         Raises ``ConfigurationError`` for a negative time.
@@ -66,7 +110,7 @@ class WindowedStream:
         self._allowed_lateness = lateness
         return self
 
-    def side_output_late_data(self, output_tag: OutputTag) -> WindowedStream:
+    def side_output_late_data(self, output_tag: OutputTag) -> Self:
         """Sends values that come too late to a side output; without this they are dropped and counted.
 
         The tag must have the type of the elements, or none.
@@ -110,14 +154,17 @@ class WindowedStream:
         for name in names:
             if names.count(name) > 1:
                 raise PlanError(f"agg: two aggregates are called {name!r}; give one another name with alias")
-        keyed, shape = self._keyed_stream, self._window_assigner._shape()
+        keyed, shape = self._keyed_stream, self._native_shape()
+        if shape is None:
+            part = self._window_trigger or self._window_evictor or self._window_assigner
+            raise UnsupportedError(f"agg runs in the engine, which has no {part!r}; use reduce or aggregate")
         schema = infer_keyed_type(
             keyed.get_type(),
             keyed.get_key_type(),
             keyed._input.keys,
             lambda native, stream: native.window(stream, native_window(shape, 0, None, calls, {})),
         )
-        return self._window_stream(type_from_schema(schema), lambda builder, transformation: {}, calls)
+        return self._window_stream(shape, type_from_schema(schema), lambda builder, transformation: {}, calls)
 
     # ---- Functions ----
 
@@ -137,7 +184,7 @@ class WindowedStream:
             callables = callables_of(reduce_function, ["reduce"], builder.scope, transformation.name)
             return {"reduce": _native.reducer(callables, schema, transformation.name)}
 
-        return self._functions(parts, window_function, schema, type_of(output_type, "output_type of reduce"))
+        return self._functions(parts, reduce_function, window_function, schema, type_of(output_type, "output_type of reduce"))
 
     def aggregate(
         self,
@@ -160,21 +207,21 @@ class WindowedStream:
             callables = callables_of(aggregate_function, methods, builder.scope, transformation.name)
             return {"aggregate": _native.aggregator(callables, schema, accumulator.schema(), result_schema, transformation.name)}
 
-        return self._functions(parts, window_function, result_schema, result_type)
+        return self._functions(parts, aggregate_function, window_function, result_schema, result_type)
 
     def apply(self, window_function: WindowFunction[Any, Any, Any, Any], output_type: TypeInformation | list[Any] | str | None = None) -> DataStream:
         """Makes results of each window's elements, which are kept until it is complete."""
-        if not isinstance(window_function, WindowFunction):
-            raise TypeError(f"apply takes a WindowFunction, not {window_function!r}")
-        return self._functions(None, window_function, self.get_input_type().schema(), type_of(output_type, "output_type of apply"))
+        if not isinstance(window_function, self._function_classes[0]):
+            raise TypeError(f"apply takes {_a(self._function_classes[0])}, not {window_function!r}")
+        return self._functions(None, None, window_function, self.get_input_type().schema(), type_of(output_type, "output_type of apply"))
 
     def process(
         self, process_window_function: ProcessWindowFunction[Any, Any, Any, Any], output_type: TypeInformation | list[Any] | str | None = None
     ) -> DataStream:
         """Makes results of each window's elements, which are kept until it is complete, with window and time at hand."""
-        if not isinstance(process_window_function, ProcessWindowFunction):
-            raise TypeError(f"process takes a ProcessWindowFunction, not {process_window_function!r}")
-        return self._functions(None, process_window_function, self.get_input_type().schema(), type_of(output_type, "output_type of process"))
+        if not isinstance(process_window_function, self._function_classes[1]):
+            raise TypeError(f"process takes {_a(self._function_classes[1])}, not {process_window_function!r}")
+        return self._functions(None, None, process_window_function, self.get_input_type().schema(), type_of(output_type, "output_type of process"))
 
     def sum(self, position_to_sum: int | str = 0) -> DataStream:
         """The window's first element with the sum of a field."""
@@ -203,9 +250,23 @@ class WindowedStream:
             field_index(self.get_input_type(), field, kind.lower())
         return self.reduce(rolling_function(kind, field))
 
-    def _functions(self, parts: Parts | None, window_function: Any, schema: str, result: TypeInformation) -> DataStream:
-        if window_function is not None and not isinstance(window_function, (WindowFunction, ProcessWindowFunction)):
-            raise TypeError(f"a WindowFunction or ProcessWindowFunction is needed, not {window_function!r}")
+    def _native_shape(self, window_function: Any = None) -> WindowShape | None:
+        """How the engine's own window operator does it; None if it cannot."""
+        assigner, trigger = self._window_assigner, self._window_trigger
+        # A subclass of the user's may do anything.
+        shape = assigner._shape() if type(assigner).__module__ == WindowAssigner.__module__ else None
+        if shape is None or self._window_evictor is not None or asks_for_states(window_function):
+            return None
+        default = assigner.get_default_trigger(None)
+        is_default = trigger is None or (type(trigger) is type(default) and not isinstance(trigger, CountTrigger))
+        return shape if is_default else None
+
+    def _functions(self, parts: Parts | None, accumulate: Any, window_function: Any, schema: str, result: TypeInformation) -> DataStream:
+        if window_function is not None and not isinstance(window_function, self._function_classes):
+            raise TypeError(f"{_a(*self._function_classes)} is needed, not {window_function!r}")
+        shape = self._native_shape(window_function)
+        if shape is None:
+            return self._general_window(accumulate, window_function, result)
         key_schema = self._keyed_stream.get_key_type().schema()
         late = None if self._late_data_output_tag is None else self._late_data_output_tag.tag_id
 
@@ -215,10 +276,9 @@ class WindowedStream:
                 found["process"] = window_process(builder, transformation, window_function, schema, key_schema, late)
             return found
 
-        return self._window_stream(result, all_parts, [])
+        return self._window_stream(shape, result, all_parts, [])
 
-    def _window_stream(self, result: TypeInformation, parts: Parts, aggregates: list[AggregateCall]) -> DataStream:
-        shape = self._window_assigner._shape()
+    def _window_stream(self, shape: WindowShape, result: TypeInformation, parts: Parts, aggregates: list[AggregateCall]) -> DataStream:
         lateness, tag = self._allowed_lateness, self._late_data_output_tag
         late = None if tag is None else tag.tag_id
 
@@ -226,7 +286,26 @@ class WindowedStream:
             window = native_window(shape, lateness, late, aggregates, parts(builder, transformation))
             return declare_side_outputs(builder, transformation, builder.native.window(inputs[0], window), late)
 
+        return self._add(result, add)
+
+    def _general_window(self, accumulate: Any, window_function: Any, result: TypeInformation) -> DataStream:
+        from millstream.datastream.window_operator import WindowParts, general_window
+
+        assigner = self._window_assigner
+        trigger = self._window_trigger or assigner.get_default_trigger(self.get_execution_environment())
+        if not isinstance(trigger, Trigger):
+            raise TypeError(f"get_default_trigger of {assigner!r} gave {trigger!r}; a Trigger was expected")
+        if isinstance(assigner, MergingWindowAssigner) and not trigger.can_merge():
+            raise TypeError(f"windows of {assigner!r} merge, and {trigger!r} cannot: its can_merge() is False")
+        parts = WindowParts(assigner, trigger, self._window_evictor, self._allowed_lateness, self._late_data_output_tag, accumulate, window_function)
+        schema, key_schema = self.get_input_type().schema(), self._keyed_stream.get_key_type().schema()
+        return self._add(
+            result, lambda builder, transformation, inputs: general_window(builder, transformation, inputs[0], parts, schema, key_schema)
+        )
+
+    def _add(self, result: TypeInformation, add: Callable[[JobBuilder, Transformation, list[_native.Input]], int]) -> DataStream:
         stream = self._keyed_stream._add(f"Window({self._window_assigner!r})", result, add)
+        tag = self._late_data_output_tag
         if tag is not None:
             # Late rows have the elements' own type, whatever the tag says: an untyped tag gives the same values.
             stream._transformation.side_outputs[tag.tag_id] = self.get_input_type()
@@ -234,7 +313,12 @@ class WindowedStream:
         return stream
 
     def __repr__(self) -> str:
-        return f"<WindowedStream {self._window_assigner!r} of {self.get_input_type()!r}>"
+        return f"<{type(self).__name__} {self._window_assigner!r} of {self.get_input_type()!r}>"
+
+
+def _a(*classes: type) -> str:
+    """The classes' names in a message."""
+    return " or ".join(f"{'an' if found.__name__[0] in 'AEIOU' else 'a'} {found.__name__}" for found in classes)
 
 
 def native_window(

@@ -1,0 +1,34 @@
+# order: any
+from pyflink.common import Time, Types, WatermarkStrategy
+from pyflink.common.watermark_strategy import TimestampAssigner
+from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.datastream.functions import ProcessWindowFunction
+from pyflink.datastream.window import CountTrigger, GlobalWindows, PurgingTrigger
+
+
+class Second(TimestampAssigner):
+    def extract_timestamp(self, value, record_timestamp):
+        return value[1] * 1000
+
+
+class Elements(ProcessWindowFunction):
+    def process(self, key, context, elements):
+        return [(key, type(context.window()).__name__, [value[1] for value in elements])]
+
+
+env = StreamExecutionEnvironment.get_execution_environment()
+env.set_parallelism(1)
+elements = [("a", 1), ("a", 2), ("b", 3), ("a", 4), ("b", 6), ("a", 8), ("a", 9), ("b", 15), ("a", 21), ("a", 22)]
+stream = env.from_collection(elements, Types.TUPLE([Types.STRING(), Types.LONG()])).assign_timestamps_and_watermarks(
+    WatermarkStrategy.for_monotonous_timestamps().with_timestamp_assigner(Second())
+)
+keyed = stream.key_by(lambda value: value[0], Types.STRING())
+
+def show(result):
+    with result.execute_and_collect() as results:
+        for value in results:
+            print(value)
+
+show(keyed.window(GlobalWindows.create()).trigger(CountTrigger.of(2)).process(Elements()))
+show(keyed.window(GlobalWindows.create()).trigger(PurgingTrigger.of(CountTrigger.of(3))).process(Elements()))
+show(keyed.window(GlobalWindows.create()).process(Elements()))
