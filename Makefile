@@ -66,7 +66,7 @@ install: build
 	@scripts/install.sh "$(PREFIX)"
 
 simulate: setup
-	@MILLSTREAM_SEEDS=$(SEEDS) MILLSTREAM_FIRST_SEED=$(FIRST_SEED) $(SWIFT_TEST) --filter SimulatedTopologyTests
+	@MILLSTREAM_SEEDS=$(SEEDS) MILLSTREAM_FIRST_SEED=$(FIRST_SEED) $(SWIFT_TEST) --filter 'Simulated(Topology|Job)Tests'
 
 # Records what Apache Flink prints for the scripts of Tests/conformance: make record-golden [NAMES="union* timers"]
 record-golden: setup

@@ -44,7 +44,7 @@ let package = Package(
         .testTarget(name: "StateTests", dependencies: ["Columnar", "Dataflow", "Plan", "State"], swiftSettings: engine),
         .testTarget(name: "ArchitectureTests"),
         .testTarget(name: "ExchangeTests", dependencies: ["Columnar", "Dataflow", "Exchange"]),
-        .testTarget(name: "RuntimeTests", dependencies: ["Columnar", "Dataflow", "Plan", "Exchange", "Runtime"]),
+        .testTarget(name: "RuntimeTests", dependencies: ["Columnar", "Dataflow", "Plan", "Exchange", "Operators", "Runtime"]),
         .testTarget(name: "OperatorsTests", dependencies: ["Columnar", "Dataflow", "Plan", "State", "Operators"]),
         .testTarget(name: "DataflowTests", dependencies: ["Columnar", "Dataflow"]),
         .testTarget(name: "CABITests", dependencies: ["CABI", "CMillstream", "Columnar", "Dataflow", "Plan"]),

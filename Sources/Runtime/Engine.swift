@@ -84,7 +84,7 @@ public final class Engine: @unchecked Sendable {
 /// What both engines, the real and the simulated, do to a plan.
 func jobBuilder(
     _ plan: StreamPlan, bindings: Bindings, job: Job, scheduler: any Scheduler, handover: (any ChannelHandover)?, clock: any Clock,
-    storage: any Storage, seed: UInt64, standardOutput: (any TextOutput)?, standardError: (any TextOutput)?
+    storage: any Storage, seed: UInt64, standardOutput: (any TextOutput)?, standardError: (any TextOutput)?, parts: (any PartSubstitution)? = nil
 ) throws(MillstreamError) -> JobBuilder {
     var lowering = Lowering(plan, bindings: bindings)
     let graph = try lowering.lower()
@@ -94,5 +94,6 @@ func jobBuilder(
     if let standardOutput { environment.standardOutput = standardOutput }
     if let standardError { environment.standardError = standardError }
     return JobBuilder(
-        graph: graph, plan: plan, job: job, scheduler: scheduler, handover: handover, environment: environment, clock: clock, seed: seed)
+        graph: graph, plan: plan, job: job, scheduler: scheduler, handover: handover, environment: environment, clock: clock, seed: seed,
+        parts: parts)
 }

@@ -15,6 +15,8 @@ struct JobBuilder {
     let environment: ConnectorEnvironment
     let clock: any Clock
     let seed: UInt64
+    /// Only in simulations.
+    let parts: (any PartSubstitution)?
 
     struct Result {
         var subtasks: [Subtask]
@@ -31,19 +33,21 @@ struct JobBuilder {
     func build() throws(MillstreamError) -> Result {
         var result = Result(subtasks: [], statistics: [], collectQueues: [:])
         let channels = makeChannels()
+        let splices = makeSplices(channels)
         var sources: [Int: (source: any Source, enumerator: SharedEnumerator)] = [:]
         do {
-            try build(channels, &sources, &result)
+            try build(channels, splices, &sources, &result)
         } catch {
             for node in sources.keys.sorted() { sources[node]?.enumerator.abandon() }
             throw error
         }
-        connect(channels, &result)
+        connect(channels, splices, &result)
         return result
     }
 
     private func build(
-        _ channels: [[[Channel?]]], _ sources: inout [Int: (source: any Source, enumerator: SharedEnumerator)], _ result: inout Result
+        _ channels: [[[Channel?]]], _ splices: [Int: ChannelSplice], _ sources: inout [Int: (source: any Source, enumerator: SharedEnumerator)],
+        _ result: inout Result
     ) throws(MillstreamError) {
         var sinks: [Int: any Sink] = [:]
         var isBounded = true
@@ -78,7 +82,7 @@ struct JobBuilder {
                 var links: [ChainLink] = []
                 var writers: [ExchangeWriter] = []
                 for step in task.steps {
-                    let operation = try make(step) { () throws(MillstreamError) in try makeOperator(step, sinks: sinks, wake: wake) }
+                    let operation = try make(step) { () throws(MillstreamError) in try makeOperator(step, subtask: index, sinks: sinks, wake: wake) }
                     let metrics = OperatorMetrics()
                     links.append(
                         ChainLink(operation: operation, inputCount: step.inputs.count, emitsOnlyFinalWatermark: isBatch) { requestWakeUp in
@@ -104,7 +108,7 @@ struct JobBuilder {
                 }
                 let gate = task.entries.isEmpty
                     ? nil
-                    : InputGate(inputs: task.entries.map { exchanges in exchanges.flatMap { channels[$0].compactMap { $0[index] } } })
+                    : InputGate(inputs: task.entries.map { exchanges in exchanges.flatMap { channels[$0].compactMap { readEnd($0[index], splices) } } })
                 var input: SourceInput?
                 if let head = task.steps.first, let made = sources[head.node.id.value] {
                     let context = SourceReaderContext(
@@ -148,6 +152,14 @@ struct JobBuilder {
     }
 
     private func makeOperator(
+        _ step: JobGraph.Step, subtask: Int, sinks: [Int: any Sink], wake: @escaping @Sendable () -> Void
+    ) throws(MillstreamError) -> any Operator {
+        let made = try makeOperator(step, sinks: sinks, wake: wake)
+        if let parts, !(made is any WaitingOperator) { return parts.operation(made, of: step.node, subtask: subtask) }
+        return made
+    }
+
+    private func makeOperator(
         _ step: JobGraph.Step, sinks: [Int: any Sink], wake: @escaping @Sendable () -> Void
     ) throws(MillstreamError) -> any Operator {
         switch step.node.operation {
@@ -185,6 +197,24 @@ struct JobBuilder {
         }
     }
 
+    /// What stands between the two ends of channels, by the channel's number.
+    private func makeSplices(_ channels: [[[Channel?]]]) -> [Int: ChannelSplice] {
+        guard let parts else { return [:] }
+        var splices: [Int: ChannelSplice] = [:]
+        for (number, exchange) in channels.enumerated() {
+            for (producer, row) in exchange.enumerated() {
+                for case (let consumer, let channel?) in row.enumerated() {
+                    splices[channel.number] = parts.splice(into: channel, exchange: number, producer: producer, consumer: consumer)
+                }
+            }
+        }
+        return splices
+    }
+
+    private func readEnd(_ channel: Channel?, _ splices: [Int: ChannelSplice]) -> Channel? {
+        channel.map { splices[$0.number]?.end ?? $0 }
+    }
+
     /// Forward and rescale connect only subtasks that correspond; all others connect all with all.
     private func isConnected(_ producer: Int, of producers: Int, _ consumer: Int, of consumers: Int, _ partitioning: Partitioning) -> Bool {
         switch partitioning {
@@ -216,11 +246,11 @@ struct JobBuilder {
                 subtask: producer, parallelism: task.parallelism, maxParallelism: task.maxParallelism)
         }
         return ExchangeWriter(
-            channels: own, partitioner: partitioner, clock: clock, rowCountLimit: plan.configuration.batchRowCountLimit,
+            channels: own, partitioner: parts?.partitioner(partitioner, producer: producer) ?? partitioner, clock: clock, rowCountLimit: plan.configuration.batchRowCountLimit,
             bufferTimeoutMilliseconds: task.bufferTimeoutMilliseconds, metrics: metrics)
     }
 
-    private func connect(_ channels: [[[Channel?]]], _ result: inout Result) {
+    private func connect(_ channels: [[[Channel?]]], _ splices: [Int: ChannelSplice], _ result: inout Result) {
         var first: [Int] = []
         var next = 0
         for task in graph.tasks {
@@ -229,11 +259,16 @@ struct JobBuilder {
         }
         for (number, exchange) in graph.exchanges.enumerated() {
             for (producer, row) in channels[number].enumerated() {
-                for (consumer, channel) in row.enumerated() {
-                    guard let channel else { continue }
+                for case (let consumer, let channel?) in row.enumerated() {
                     let source = result.subtasks[first[exchange.producer] + producer]
-                    channel.connect(producer: source, consumer: result.subtasks[first[exchange.consumer] + consumer])
+                    let target = result.subtasks[first[exchange.consumer] + consumer]
                     result.progress[first[exchange.consumer] + consumer].inputs.append((source.number, channel))
+                    guard let splice = splices[channel.number] else {
+                        channel.connect(producer: source, consumer: target)
+                        continue
+                    }
+                    channel.connect(producer: source, consumer: splice.relay)
+                    splice.end.connect(producer: splice.relay, consumer: target)
                 }
             }
         }

@@ -16,13 +16,46 @@ public final class SimulatedEngine: Scheduler, ChannelHandover, @unchecked Senda
     private var runnable: [Subtask] = []
     private var held: [Channel] = []
     private var sleepers: [(time: Int64, subtask: Subtask)] = []
+    /// Subtasks and channels that a fault holds back, with the time at which they go on.
+    private var detained: [(time: Int64, part: Part)] = []
+    private let delays: Delays
+    private let parts: (any PartSubstitution)?
     /// How many choices have been made.
     public private(set) var tickCount = 0
     /// A hash over every choice (FNV-1a); equal for equal runs.
     public private(set) var traceHash: UInt64 = 0xCBF2_9CE4_8422_2325
 
-    public init(seed: UInt64, storage: any Storage, clock: SimulatedClock = SimulatedClock(start: 1_000_000_000_000)) {
+    private enum Part {
+        case subtask(Subtask)
+        case channel(Channel)
+    }
+
+    /// Faults of the schedule: how likely a choice becomes a pause of the subtask, or of the channel, and for how long at most.
+    package struct Delays: Sendable {
+        /// Of 1,024 turns.
+        package var pauseChance: UInt64
+        /// Of 1,024 deliveries.
+        package var delayChance: UInt64
+        package var nanosecondsMax: UInt64
+
+        package init(pauseChance: UInt64 = 0, delayChance: UInt64 = 0, nanosecondsMax: UInt64 = 0) {
+            self.pauseChance = pauseChance
+            self.delayChance = delayChance
+            self.nanosecondsMax = nanosecondsMax
+        }
+    }
+
+    public convenience init(seed: UInt64, storage: any Storage, clock: SimulatedClock = SimulatedClock(start: 1_000_000_000_000)) {
+        self.init(seed: seed, storage: storage, clock: clock, delays: Delays(), parts: nil)
+    }
+
+    /// With faults of the schedule, and with parts that a test puts in place of the engine's.
+    package init(
+        seed: UInt64, storage: any Storage, clock: SimulatedClock = SimulatedClock(start: 1_000_000_000_000), delays: Delays, parts: (any PartSubstitution)?
+    ) {
         self.seed = seed
+        self.delays = delays
+        self.parts = parts
         self.storage = storage
         self.clock = clock
         random = SeededRandom(seed: seed)
@@ -33,7 +66,7 @@ public final class SimulatedEngine: Scheduler, ChannelHandover, @unchecked Senda
         let job = Job(name: plan.jobName, clock: clock)
         let builder = try jobBuilder(
             plan, bindings: bindings, job: job, scheduler: self, handover: self, clock: clock, storage: storage, seed: seed, standardOutput: nil,
-            standardError: nil)
+            standardError: nil, parts: parts)
         let made = try builder.build()
         job.start(made, warnings: builder.environment.standardError)
         return job
@@ -51,8 +84,9 @@ public final class SimulatedEngine: Scheduler, ChannelHandover, @unchecked Senda
     /// One choice; false if nothing can happen.
     private func choose() -> Bool {
         tickCount += 1
+        if !detained.isEmpty { releaseDetained() }
         let choices = runnable.count + held.count
-        if choices == 0 || random.next(below: 64) == 0, !sleepers.isEmpty {
+        if choices == 0 || random.next(below: 64) == 0, !sleepers.isEmpty || !detained.isEmpty {
             if choices == 0 { advanceToEarliest() } else { clock.advance(nanoseconds: Int64(random.next(below: 5_000_000))) }
             wakeDue()
             return true
@@ -62,6 +96,7 @@ public final class SimulatedEngine: Scheduler, ChannelHandover, @unchecked Senda
         if choice < runnable.count {
             let subtask = runnable.remove(at: choice)
             note(UInt64(subtask.number) << 1)
+            if isDetained(.subtask(subtask), delays.pauseChance) { return true }
             // Work takes time, so that buffer timeouts and processing-time timers come in between.
             clock.advance(nanoseconds: Int64(random.next(below: 200_000)))
             subtask.run()
@@ -69,13 +104,35 @@ public final class SimulatedEngine: Scheduler, ChannelHandover, @unchecked Senda
             // Delivering makes the consumer runnable, which moves no channel.
             let place = choice - runnable.count
             note(UInt64(held[place].number) << 1 | 1)
+            if isDetained(.channel(held[place]), delays.delayChance) {
+                held.remove(at: place)
+                return true
+            }
             if !held[place].deliver(1 + Int(random.next(below: 4))) { held.remove(at: place) }
         }
         return true
     }
 
+    private func isDetained(_ part: Part, _ chance: UInt64) -> Bool {
+        guard chance > 0, random.next(below: 1_024) < chance else { return false }
+        detained.append((clock.monotonicNanoseconds() + Int64(random.next(below: delays.nanosecondsMax)), part))
+        return true
+    }
+
+    private func releaseDetained() {
+        let now = clock.monotonicNanoseconds()
+        let due = detained.filter { $0.time <= now }
+        detained.removeAll { $0.time <= now }
+        for entry in due {
+            switch entry.part {
+            case .subtask(let subtask): runnable.append(subtask)
+            case .channel(let channel): held.append(channel)
+            }
+        }
+    }
+
     private func advanceToEarliest() {
-        guard let earliest = sleepers.map(\.time).min() else { return }
+        guard let earliest = (sleepers.map(\.time) + detained.map(\.time)).min() else { return }
         clock.advance(nanoseconds: max(0, earliest - clock.monotonicNanoseconds()))
     }
 
@@ -98,6 +155,7 @@ public final class SimulatedEngine: Scheduler, ChannelHandover, @unchecked Senda
     func quantum() -> Int { 1 + Int(random.next(below: 8)) }
 
     public func hold(_ channel: Channel) {
+        if detained.contains(where: { if case .channel(let other) = $0.part { other === channel } else { false } }) { return }
         if !held.contains(where: { $0 === channel }) { held.append(channel) }
     }
 }

@@ -1,0 +1,352 @@
+import Columnar
+import Dataflow
+import Plan
+
+/// A job drawn from a seed: input, operators, configuration and faults, with what must come out of it.
+struct DrawnJob {
+    /// What is known about the result.
+    enum Mode: CaseIterable {
+        /// One split and one channel into each keyed subtask: rows and watermarks come in one order, so that everything is determined, late rows too.
+        case exact
+        /// Several splits, and no row that is late for its own split's watermark: the multiset of results is determined.
+        case punctual
+        /// Several splits with late rows. Which of them are late depends on the interleaving: every row is in exactly one place.
+        case late
+        /// A split that rests for a long time must not hold back the results of the other one; its own rows are all late.
+        case idle
+    }
+
+    enum Fault: CaseIterable {
+        case pausedTasks, delayedChannels, clockJumps, slowFunctions, failingFunction, cancellation, tinyChannels, tinyBatches, slowSinks, sourcePauses,
+            nullKey, pieces
+    }
+
+    let seed: UInt64
+    let mode: Mode
+    let step: Reference.Step
+    var plan = StreamPlan()
+    var bindings = Bindings()
+    let ledger = Ledger()
+    let around: DrawnFunction.Surroundings
+    let main = Arrivals()
+    let side = Arrivals()
+    let faults: Set<Fault>
+    var splits: [[InputRow]] = []
+    var lag: Int64 = 0
+    var interval: Int64 = 0
+    var thinsOut = false
+    var hasLateOutput = false
+    /// Whether the results of a key come in a known order.
+    var checksOrder = false
+    var stallsUntil: Int64 = 0
+    /// Behind so many rows the only source rests for a while: alarms and windows of processing time that were set before must have fired by then.
+    var restsBehind: Int?
+    var cancelsAtTick: Int?
+    var hasNullKey = false
+    /// The plan's node whose subtasks have the keys.
+    var keyedNode = NodeID(0)
+
+    static let stallMilliseconds: Int64 = 1_000_000
+    static let restMilliseconds: Int64 = 5_000
+
+    /// Whether the step's result depends on the order of a key's rows.
+    private static func dependsOnOrder(_ step: Reference.Step) -> Bool {
+        switch step {
+        case .tally, .counts, .reduce, .rolling: true
+        default: false
+        }
+    }
+
+    private static func isInProcessingTime(_ step: Reference.Step) -> Bool {
+        switch step {
+        case .alarms, .processingWindows: true
+        default: false
+        }
+    }
+
+    init(seed: UInt64) {
+        self.seed = seed
+        let random = SeededRandom(seed: seed &* 0x9E37_79B9 &+ 17)
+        func below(_ bound: Int) -> Int { Int(random.next(below: UInt64(bound))) }
+        func one(in count: Int) -> Bool { below(count) == 0 }
+        func pick<Value>(_ values: [Value]) -> Value { values[below(values.count)] }
+
+        let clock = SimulatedClock(start: 1_000_000_000_000)
+        around = DrawnFunction.Surroundings(ledger: ledger, clock: clock)
+        mode = pick([.exact, .exact, .exact, .punctual, .punctual, .late, .late, .idle])
+        // Each seed leaves a random half of the kinds of faults out: what hides behind one fault shows up without it.
+        var faults = Set(Fault.allCases.filter { _ in one(in: 2) })
+        for rare in [Fault.failingFunction, .cancellation, .nullKey] where !one(in: 4) { faults.remove(rare) }
+        if mode == .idle { faults.subtract([.slowSinks, .clockJumps]) }
+        self.faults = faults
+
+        // Event time in units so long that no watermark is due by processing time, or in milliseconds with a watermark after every row that allows one.
+        var unit: Int64 = one(in: 2) ? 1 : 10_000_000
+        interval = unit == 1 ? 0 : unit * Int64(pick([0, 1, 7, 60]))
+        if mode == .punctual || mode == .late { (unit, interval) = (1, pick([0, 1, 50, 200, 1_000])) }
+        if mode == .idle { (unit, interval) = (10_000, 20_000) }
+
+        // With few times, rows fall on the borders of windows and on watermarks.
+        let grain = mode == .exact && one(in: 2) ? 20 : 1
+        step = Self.drawStep(mode, unit, grain, random)
+        let isOrdered = Self.dependsOnOrder(step)
+        hasLateOutput = one(in: 2)
+        if case .alarms = step { hasLateOutput = false }
+
+        // Input.
+        let splitCount = mode == .exact ? 1 : mode == .idle ? 2 : 1 + below(4)
+        let disorder = below(60 / grain)
+        let lagUnits = mode == .exact ? below(80 / grain) : disorder
+        lag = unit * Int64(lagUnits) + (one(in: 4) ? unit - 1 : 0)
+        let lateChance = mode == .exact || mode == .late ? below(31) : 0
+        let base: Int64 = pick([0, 0, -3_000_000_000, 1_700_000_000_000, -(1 << 62), 1 << 62])
+        let keyCount = 1 + below(30)
+        let skew = pick([0, 0, 70, 95])
+        let nullPercent = pick([0, 0, 10, 50])
+        let extremePercent = pick([0, 0, 10])
+        let rowCount = mode == .exact ? 10 + below(250) : 5 + below(80)
+        var id: Int64 = 0
+        for split in 0..<splitCount {
+            var rows: [InputRow] = []
+            let stride = Double(1 + below(30)) / Double(grain)
+            for sequence in 0..<rowCount {
+                id += 1
+                let number = below(100) < skew ? 0 : below(keyCount)
+                var key = number == 0 ? Int64.min : number == 1 ? Int64.max : Int64(number) * 7_919 - 30_000
+                if isOrdered { key = key &+ Int64(split) &* 1_000_003 }
+                var value: Int64? = Int64(below(1_000)) - 300
+                if below(100) < nullPercent { value = nil } else if below(100) < extremePercent { value = one(in: 2) ? .min : .max }
+                var time = Int64(Double(sequence) * stride) - Int64(below(disorder + 1))
+                if below(100) < lateChance { time -= Int64(below(600 / grain)) }
+                // Even, because session gaps are odd: whether two sessions touch must not depend on when the watermark comes.
+                if mode != .exact { time *= 2 }
+                rows.append(InputRow(key: key, id: id, value: value, time: base &+ time * unit, split: split))
+            }
+            splits.append(rows)
+        }
+        if mode != .exact { lag *= 2 }
+
+        // Configuration.
+        plan.jobName = "simulation \(seed)"
+        plan.configuration.seed = seed
+        plan.configuration.batchRowCountLimit = faults.contains(.tinyBatches) ? pick([1, 1, 2, 3]) : pick([1 + below(64), 1 + below(4_096)])
+        plan.configuration.exchangeByteCount = faults.contains(.tinyChannels) ? pick([1, 1, 500]) : pick([40_000, 4 << 20])
+        plan.configuration.bufferTimeoutMilliseconds = pick([0, 1, 10])
+        plan.configuration.isChainingEnabled = !one(in: 4)
+        plan.configuration.maxParallelism = 8 + below(200)
+        plan.configuration.watermarkIntervalMilliseconds = interval
+        if mode == .punctual, one(in: 6) { plan.configuration.mode = .automatic }
+        around.slowness = faults.contains(.slowFunctions) ? 30 : 0
+        around.piece = faults.contains(.pieces) ? UInt64(1 + below(8)) : .max
+        if faults.contains(.failingFunction) { around.failsAtRow = below(rowCount) }
+        around.isClockSteady = !faults.contains(.clockJumps)
+        if faults.contains(.cancellation) { cancelsAtTick = below(2_000) }
+
+        // Operators.
+        var binding = 0
+        func number() -> BindingID {
+            binding += 1
+            return BindingID(binding)
+        }
+        var nodes: [Node] = []
+        func add(_ name: String, _ inputs: [Edge], _ operation: Operation, _ schema: Schema, parallelism: Int?) -> Node {
+            var node = Node(id: NodeID(nodes.count), name: name, inputs: inputs, operation: operation, output: schema)
+            node.parallelism = parallelism
+            if one(in: 8) { node.chaining = .head }
+            nodes.append(node)
+            return node
+        }
+        var bound = Bindings()
+        let watermarks = WatermarkDescription(
+            timestamps: .column(3), generator: .boundedOutOfOrderness(milliseconds: lag), idleTimeoutMilliseconds: mode == .idle ? 10_000 : nil)
+        func source(_ range: Range<Int>, parallelism: Int) -> Edge {
+            let id = number()
+            let made = RowsSource(
+                splits: Array(splits[range]), seed: seed &+ UInt64(range.lowerBound) &* 64, ledger: ledger, pauses: faults.contains(.sourcePauses))
+            if mode == .idle, range.lowerBound == 1 {
+                stallsUntil = clock.monotonicNanoseconds() + Self.stallMilliseconds * 1_000_000
+                made.stallsUntil = stallsUntil
+            }
+            if mode == .exact, Self.isInProcessingTime(step), !faults.contains(.slowSinks), !faults.contains(.clockJumps) {
+                restsBehind = rowCount / 2
+                made.restsBehind = restsBehind
+            }
+            bound.bind(id.value, source: made)
+            nullKeySource = made
+            return Edge(
+                source: add(
+                    "source \(range.lowerBound)", [], .source(SourceDescription(.custom(id), watermarks: watermarks)), InputRow.schema,
+                    parallelism: parallelism
+                ).id)
+        }
+        var nullKeySource: RowsSource?
+        var stream: Edge
+        if mode == .exact {
+            stream = source(0..<1, parallelism: 1)
+        } else if mode == .idle || (splitCount > 1 && one(in: 2)) {
+            let cut = mode == .idle ? 1 : 1 + below(splitCount - 1)
+            let parts = [source(0..<cut, parallelism: cut), source(cut..<splitCount, parallelism: splitCount - cut)]
+            stream = Edge(source: add("union", parts, .union, InputRow.schema, parallelism: nil).id)
+        } else {
+            stream = source(0..<splitCount, parallelism: splitCount + below(3))
+        }
+        thinsOut = mode != .idle && one(in: 2)
+        if thinsOut {
+            let id = number()
+            bound.bind(id.value, function: DrawnFunction(.thinOut, around, seed: seed))
+            if mode != .exact {
+                stream.partitioning =
+                    isOrdered ? pick([.hash(keys: [0]), .global]) : pick([.rebalance, .shuffle, .rescale, .hash(keys: [0]), .forward])
+            }
+            stream = Edge(source: add("thin out", [stream], .transform(id), InputRow.schema, parallelism: mode == .exact ? 1 : 1 + below(8)).id)
+        }
+        if one(in: 3) {
+            let id = number()
+            bound.bind(id.value, function: DrawnFunction(.partition, around, seed: seed))
+            stream.partitioning = .custom(id, keys: [0])
+        } else {
+            stream.partitioning = .hash(keys: [0])
+            around.isHashed = true
+            if faults.contains(.nullKey) {
+                // A row that the first function lets through, of the last source's first split.
+                let place = nullKeySource?.splits[0].lastIndex { $0.id % 17 != 0 }
+                nullKeySource?.nullKey = place
+                hasNullKey = place != nil
+            }
+        }
+        let (operation, schema) = Self.operation(step, hasLateOutput: hasLateOutput, number, around, seed, &bound)
+        let width = 1 + below(8)
+        let keyed = add("keyed", [stream], operation, schema, parallelism: width)
+        keyedNode = keyed.id
+        nodes[keyed.id.value].sideOutputs = [SideOutput(name: "side", schema: InputRow.schema)]
+        checksOrder = isOrdered
+        stream = Edge(source: keyed.id)
+        // Not while a split rests: the operator asks for time every seven milliseconds.
+        if mode != .idle, one(in: 2) {
+            let id = number()
+            let canBeInterrupted = one(in: 2)
+            let ledger = self.ledger
+            bound.bind(id.value, operator: {
+                Nervous(ledger: ledger, hasSideOutput: false, checksTime: false, canBeInterrupted: canBeInterrupted, failsAtRow: nil)
+            })
+            stream.partitioning = pick([.hash(keys: [0]), .rebalance, .shuffle, .forward])
+            let parallelism = pick([width, 1 + below(8)])
+            switch stream.partitioning {
+            case .hash: break
+            case .forward: if parallelism != width { checksOrder = false }
+            default: checksOrder = false
+            }
+            stream = Edge(source: add("after", [stream], .custom(id), schema, parallelism: parallelism).id)
+        }
+        let refusals = faults.contains(.slowSinks) ? UInt64(1 + below(3)) : 0
+        for (edge, arrivals) in [(stream, main), (Edge(source: keyed.id, sideOutput: "side"), side)] {
+            let id = number()
+            bound.bind(id.value, sink: RecordingSink(arrivals, ledger: ledger, refusals: refusals))
+            var edge = edge
+            // To one subtask, so that what arrives is in the order of the key.
+            edge.partitioning = .global
+            _ = add("sink", [edge], .sink(SinkDescription(.custom(id))), schema, parallelism: 1 + below(2))
+        }
+        plan.nodes = nodes
+        bindings = bound
+    }
+
+    private static func drawStep(_ mode: Mode, _ unit: Int64, _ grain: Int, _ random: SeededRandom) -> Reference.Step {
+        func below(_ bound: Int) -> Int64 { Int64(random.next(below: UInt64(bound))) }
+        let function = [Reference.WindowFunction.native, .fold, .elements][Int(below(3))]
+        let bucket = unit * (1 + below(300 / grain))
+        func windows(_ function: Reference.WindowFunction, isTumbling: Bool, lateness: Int64) -> Reference.Step {
+            let size = unit * (1 + below(400 / grain))
+            // Slides that divide the size, that do not, and some that are longer.
+            let slides = [max(1, size / (2 + below(6))), size / 7 + unit * (1 + below(200 / grain)), size + unit * below(50 / grain)]
+            let slide = isTumbling ? size : slides[Int(below(5)) % 3]
+            return .windows(size: size, slide: slide, offset: unit * (below(100 / grain) - Int64(50 / grain)), lateness: lateness, function)
+        }
+        let lateness = below(2) == 0 ? 0 : unit * below(200 / grain)
+        switch mode {
+        case .idle: return below(2) == 0 ? .buckets(bucket: bucket) : windows(.elements, isTumbling: true, lateness: 0)
+        case .late: return below(4) == 0 ? .buckets(bucket: bucket) : windows(.elements, isTumbling: below(2) == 0, lateness: lateness)
+        case .exact, .punctual: break
+        }
+        // Odd, see the times of the rows.
+        let gap = unit * (2 * below(60 / grain) + 1)
+        switch below(12) {
+        case 0, 1: return mode == .exact ? .tally(bucket: bucket) : .buckets(bucket: bucket)
+        case 2: return .alarms
+        case 3, 4: return windows(function, isTumbling: true, lateness: lateness)
+        case 5, 6: return windows(function, isTumbling: false, lateness: lateness)
+        case 7: return .sessions(gap: gap, lateness: lateness, function)
+        case 8:
+            let size = 1 + below(6)
+            return .counts(size: size, slide: below(2) == 0 ? size : 1 + below(8), function)
+        case 9: return .reduce
+        case 10: return .processingWindows(size: 1 + below(40), isSession: below(2) == 0)
+        default: return .rolling(Int32(below(5)))
+        }
+    }
+
+    private static func operation(
+        _ step: Reference.Step, hasLateOutput: Bool, _ number: () -> BindingID, _ around: DrawnFunction.Surroundings, _ seed: UInt64, _ bindings: inout Bindings
+    ) -> (Operation, Schema) {
+        let four = Schema([Field("key", .bigInt), Field("id", .bigInt), Field("kind", .bigInt), Field("value", .bigInt)])
+        func function(_ kind: DrawnFunction.Kind) -> BindingID {
+            let id = number()
+            bindings.bind(id.value, function: DrawnFunction(kind, around, seed: seed))
+            return id
+        }
+        func process(_ kind: DrawnFunction.Kind) -> (Operation, Schema) {
+            let states = [
+                StateDeclaration(name: "count", kind: .value, valueType: .bigInt), StateDeclaration(name: "list", kind: .list, valueType: .bigInt),
+                StateDeclaration(name: "sums", kind: .map, valueType: .bigInt, keyType: .bigInt),
+            ]
+            return (.process(ProcessDescription(function: function(kind), keys: [0], states: states)), four)
+        }
+        func window(_ assigner: WindowDescription.Assigner, _ kind: Reference.WindowFunction, isCounted: Bool, lateness: Int64) -> (Operation, Schema) {
+            let called: WindowDescription.Function
+            var fields = [Field("key", .bigInt)]
+            switch kind {
+            case .native:
+                let time = DataType(.timestampLTZ(3), isNullable: false)
+                if !isCounted { fields += [Field("start", time), Field("end", time)] }
+                let calls = [
+                    AggregateCall(.countAll, column: nil, name: "rows"), AggregateCall(.count, column: 2, name: "count"),
+                    AggregateCall(.sum, column: 2, name: "sum"), AggregateCall(.min, column: 2, name: "min"), AggregateCall(.max, column: 2, name: "max"),
+                ]
+                fields += calls.map { Field($0.name, $0.function == .countAll || $0.function == .count ? DataType.bigInt.notNull : .bigInt) }
+                called = .aggregate(calls)
+            case .fold:
+                fields = InputRow.schema.fields
+                called = .reduce(function(.fold), then: nil)
+            case .elements:
+                fields += [Field("start", .bigInt), Field("end", .bigInt), Field("id", .bigInt), Field("value", .bigInt)]
+                called = .process(function(.elements))
+            }
+            return (
+                .window(
+                    WindowDescription(
+                        assigner: assigner, function: called, keys: [0], allowedLatenessMilliseconds: lateness,
+                        lateOutput: hasLateOutput ? "side" : nil)), Schema(fields)
+            )
+        }
+        switch step {
+        case .tally(let bucket): return process(.tally(bucket: bucket))
+        case .buckets(let bucket): return process(.buckets(bucket: bucket))
+        case .alarms: return process(.alarms)
+        case .windows(let size, let slide, let offset, let lateness, let kind):
+            let assigner: WindowDescription.Assigner =
+                size == slide
+                ? .tumbling(size: size, offset: offset, isEventTime: true) : .sliding(size: size, slide: slide, offset: offset, isEventTime: true)
+            return window(assigner, kind, isCounted: false, lateness: lateness)
+        case .sessions(let gap, let lateness, let kind): return window(.session(gap: gap, isEventTime: true), kind, isCounted: false, lateness: lateness)
+        case .counts(let size, let slide, let kind):
+            return window(size == slide ? .count(size) : .slidingCount(size: size, slide: slide), kind, isCounted: true, lateness: 0)
+        case .processingWindows(let size, let isSession):
+            let assigner: WindowDescription.Assigner =
+                isSession ? .session(gap: size, isEventTime: false) : .tumbling(size: size, offset: 0, isEventTime: false)
+            return window(assigner, .elements, isCounted: false, lateness: 0)
+        case .reduce: return (.reduce(function(.fold), keys: [0]), InputRow.schema)
+        case .rolling(let aggregate):
+            return (.rolling(RollingAggregate(rawValue: aggregate) ?? .sum, column: 2, keys: [0]), InputRow.schema)
+        }
+    }
+}
