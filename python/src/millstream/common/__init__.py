@@ -11,7 +11,7 @@ from millstream.common.job_execution_result import JobExecutionResult
 from millstream.common.job_id import JobID
 from millstream.common.job_status import JobStatus
 from millstream.common.restart_strategy import RestartStrategies, RestartStrategyConfiguration
-from millstream.common.serialization import DeserializationSchema, Encoder, SerializationSchema, SimpleStringSchema
+from millstream.common.serialization import ByteArraySchema, DeserializationSchema, Encoder, SerializationSchema, SimpleStringSchema
 from millstream.common.serializer import TypeSerializer
 from millstream.common.time import Duration, Instant, Time
 from millstream.common.typeinfo import TypeInformation, Types
@@ -20,6 +20,7 @@ from millstream.common.watermark_strategy import AssignerWithPeriodicWatermarksW
 
 __all__ = [
     "AssignerWithPeriodicWatermarksWrapper",
+    "ByteArraySchema",
     "CompletableFuture",
     "ConfigOption",
     "ConfigOptions",

@@ -391,6 +391,14 @@ class DataStream(OperatorSettings):
 
     def sink_to(self, sink: Sink) -> DataStreamSink:
         """Writes the values to a sink of :mod:`millstream.datastream.connectors`."""
+        from millstream.datastream.connectors.base import SupportsPreprocessing
+
+        transformer = sink.get_transformer() if isinstance(sink, SupportsPreprocessing) else None
+        if transformer is not None:
+            return transformer.apply(self._values())._sink_to(sink)
+        return self._sink_to(sink)
+
+    def _sink_to(self, sink: Sink) -> DataStreamSink:
         from millstream.datastream.connectors.base import Sink
 
         if not isinstance(sink, Sink):
@@ -399,8 +407,11 @@ class DataStream(OperatorSettings):
 
     def add_sink(self, sink_func: SinkFunction[Any] | Callable[[Any], Any]) -> DataStreamSink:
         """Calls a function, or a :class:`SinkFunction`'s ``invoke``, with each value."""
+        from millstream.datastream.connectors.file_system import StreamingFileSink
         from millstream.datastream.connectors.python import lower_sink_function
 
+        if isinstance(sink_func, StreamingFileSink):
+            return self.sink_to(sink_func.file_sink)
         checked_function(sink_func, SinkFunction, "invoke", "add_sink")
         return self._sink("Sink", lower_sink_function(sink_func, self._type_info))
 

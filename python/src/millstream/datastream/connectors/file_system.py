@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from os import PathLike, fspath
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 from millstream import _native
 from millstream._tracebacks import guard
-from millstream.common.serialization import Encoder, checked_charset
-from millstream.common.time import Duration, Time, milliseconds_of
+from millstream.common.serialization import BulkWriterFactory, Encoder, checked_charset
+from millstream.common.time import Duration, Time, milliseconds_in, milliseconds_of
 from millstream.common.typeinfo import RowTypeInfo, TypeInformation, Types
-from millstream.datastream.connectors.base import AddSink, AddSource, Sink, Source, source_repr
+from millstream.datastream.connectors.base import AddSink, AddSource, Sink, Source, StreamTransformer, SupportsPreprocessing, source_repr
 from millstream.datastream.field_access import field_index, field_names, field_types
+from millstream.datastream.functions import SinkFunction
 from millstream.exceptions import ConfigurationError, PlanError, UnsupportedError
+from millstream.notices import with_checkpoints
+
+if TYPE_CHECKING:
+    from millstream.datastream.connectors.date_folders import DateFolders
+    from millstream.datastream.connectors.python_files import PythonFileReader, PythonFilesSource
 
 __all__ = [
     "BucketAssigner",
+    "BulkFormat",
+    "DefaultRollingPolicy",
+    "FileCompactStrategy",
+    "FileCompactor",
+    "FileEnumeratorProvider",
     "FileSink",
     "FileSource",
     "FileSourceBuilder",
+    "FileSplitAssignerProvider",
+    "OnCheckpointRollingPolicy",
     "OutputFileConfig",
     "RollingPolicy",
     "StreamFormat",
+    "StreamingFileSink",
 ]
 
 Paths = str | PathLike[str] | Sequence[str | PathLike[str]]
@@ -60,15 +75,54 @@ class FilesSource(Source):
 class StreamFormat:
     """How a file's bytes become values: :meth:`text_line_format`, or ``CsvReaderFormat`` and ``JsonReaderFormat`` of the formats package."""
 
-    def __init__(self, type_info: TypeInformation, options: Mapping[str, str]) -> None:
+    def __init__(self, type_info: TypeInformation, options: Mapping[str, str], reader: PythonFileReader | None = None) -> None:
         self.type_info = type_info
         self.options = dict(options)
+        #: What reads the files, where the engine does not.
+        self.reader = reader
 
     @staticmethod
     def text_line_format(charset_name: str = "UTF-8") -> StreamFormat:
         """A line of text per value. Raises ``ValueError`` for a character set other than UTF-8."""
         checked_charset(charset_name)
         return StreamFormat(Types.STRING(), {"format": "text"})
+
+
+class BulkFormat:
+    """How files of columns become rows: ``ParquetColumnarRowInputFormat`` and ``OrcRowInputFormat`` of the formats package."""
+
+    def __init__(self, type_info: TypeInformation, reader: PythonFileReader) -> None:
+        self.type_info = type_info
+        self.reader = reader
+
+
+class FileEnumeratorProvider:
+    """Which files are read, and whether a large one is read in parts. Only kept: formats that can be read in parts are, others are not."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+
+    @staticmethod
+    def default_splittable_file_enumerator() -> FileEnumeratorProvider:
+        """All files but hidden ones; large ones in parts, where the format allows it. The default."""
+        return FileEnumeratorProvider("splittable")
+
+    @staticmethod
+    def default_non_splittable_file_enumerator() -> FileEnumeratorProvider:
+        """All files but hidden ones, each as a whole. Here large ones are read in parts all the same, which changes no value."""
+        return FileEnumeratorProvider("non-splittable")
+
+    def __repr__(self) -> str:
+        return f"<FileEnumeratorProvider {self._kind}>"
+
+
+class FileSplitAssignerProvider:
+    """Which subtask reads which file. Only kept: on one machine all files are near."""
+
+    @staticmethod
+    def locality_aware_split_assigner() -> FileSplitAssignerProvider:
+        """Near files first; the default."""
+        return FileSplitAssignerProvider()
 
 
 class FileSource(FilesSource):
@@ -87,9 +141,41 @@ class FileSource(FilesSource):
         return FileSourceBuilder(stream_format, checked_paths(list(paths)))
 
     @staticmethod
-    def for_bulk_file_format(bulk_format: Any, *paths: str) -> FileSourceBuilder:
-        """Not there yet: raises ``UnsupportedError``. Parquet files can be read with pyarrow and ``env.from_arrow``."""
-        raise UnsupportedError("bulk formats are not there yet; read Parquet with pyarrow and env.from_arrow")
+    def for_bulk_file_format(bulk_format: BulkFormat, *paths: str | PathLike[str]) -> FileSourceBuilder:
+        """Files of columns, such as Parquet; paths as in :meth:`for_record_stream_format`. One subtask reads them, by pyarrow.
+
+        ``env.from_arrow`` with a dataset's reader of pyarrow is faster: nothing is made a Python object.
+        """
+        if not isinstance(bulk_format, BulkFormat):
+            raise TypeError(f"a BulkFormat is needed, e.g. ParquetColumnarRowInputFormat(row_type), not {bulk_format!r}")
+        stream_format = StreamFormat(bulk_format.type_info, {"format": "bulk"}, bulk_format.reader)
+        return FileSourceBuilder(stream_format, checked_paths(list(paths)))
+
+    def __init__(
+        self, paths: Paths, type_info: TypeInformation, options: Mapping[str, str], reader: PythonFileReader | None = None
+    ) -> None:
+        super().__init__(paths, type_info, options)
+        self._reader = reader
+
+    def ends(self) -> bool:
+        return "monitor-interval" not in self._options
+
+    def batches(self) -> Iterator[Sequence[Any] | float]:
+        from millstream.datastream.formats.lines import line_reader
+
+        reader = self._reader or line_reader(self._options, self._type)
+        return self._python_source(reader).batches()
+
+    def lower(self, type_info: TypeInformation) -> AddSource:
+        if self._reader is None:
+            return super().lower(type_info)
+        return self._python_source(self._reader).lower(type_info)
+
+    def _python_source(self, reader: PythonFileReader) -> PythonFilesSource:
+        from millstream.datastream.connectors.python_files import PythonFilesSource
+
+        interval = self._options.get("monitor-interval")
+        return PythonFilesSource(self._paths, reader, self._type, None if interval is None else milliseconds_in(interval))
 
 
 class FileSourceBuilder:
@@ -120,7 +206,19 @@ class FileSourceBuilder:
 
     def build(self) -> FileSource:
         """The source."""
-        return FileSource(self._paths, self._format.type_info, {**self._format.options, **self._options})
+        return FileSource(self._paths, self._format.type_info, {**self._format.options, **self._options}, self._format.reader)
+
+    def set_file_enumerator(self, file_enumerator: FileEnumeratorProvider) -> FileSourceBuilder:
+        """Only kept: see :class:`FileEnumeratorProvider`."""
+        if not isinstance(file_enumerator, FileEnumeratorProvider):
+            raise TypeError(f"a FileEnumeratorProvider is needed, not {file_enumerator!r}")
+        return self
+
+    def set_split_assigner(self, split_assigner: FileSplitAssignerProvider) -> FileSourceBuilder:
+        """Only kept: see :class:`FileSplitAssignerProvider`."""
+        if not isinstance(split_assigner, FileSplitAssignerProvider):
+            raise TypeError(f"a FileSplitAssignerProvider is needed, not {split_assigner!r}")
+        return self
 
 
 # ---- Sinks -----------------------------------------------------------------------------------------------------------------------------------
@@ -184,7 +282,7 @@ class RollingPolicy:
         part_size: int = 128 << 20,
         rollover_interval: int | Time | Duration | timedelta = 60_000,
         inactivity_interval: int | Time | Duration | timedelta = 60_000,
-    ) -> RollingPolicy:
+    ) -> DefaultRollingPolicy:
         """When it is so large (bytes), so old, or so long without rows (numbers: milliseconds).
 
         Raises ``ConfigurationError`` unless all are positive.
@@ -193,20 +291,88 @@ class RollingPolicy:
         idle = milliseconds_of(inactivity_interval, "inactivity_interval")
         if part_size <= 0 or age <= 0 or idle <= 0:
             raise ConfigurationError(f"a rolling policy needs positive numbers, not {part_size} bytes, {age} ms and {idle} ms")
-        return RollingPolicy({"rolling.size": f"{part_size} b", "rolling.interval": f"{age} ms", "rolling.inactivity": f"{idle} ms"})
+        return DefaultRollingPolicy({"rolling.size": f"{part_size} b", "rolling.interval": f"{age} ms", "rolling.inactivity": f"{idle} ms"})
 
     @staticmethod
-    def on_checkpoint_rolling_policy() -> RollingPolicy:
+    def on_checkpoint_rolling_policy() -> OnCheckpointRollingPolicy:
         """At checkpoints; there are none yet, so at the end of the input."""
         never = f"{1 << 40} ms"
-        return RollingPolicy({"rolling.size": f"{1 << 50} b", "rolling.interval": never, "rolling.inactivity": never})
+        return OnCheckpointRollingPolicy({"rolling.size": f"{1 << 50} b", "rolling.interval": never, "rolling.inactivity": never})
+
+
+class DefaultRollingPolicy(RollingPolicy):
+    """By size and age: ``RollingPolicy.default_rolling_policy()``."""
+
+
+class OnCheckpointRollingPolicy(RollingPolicy):
+    """At checkpoints only: ``RollingPolicy.on_checkpoint_rolling_policy()``, the one for whole files such as Parquet."""
+
+
+class FileCompactStrategy:
+    """When small files are put together. It takes effect with checkpoints, which this release does not take."""
+
+    def __init__(self, num_checkpoints_before_compaction: int, size_threshold: int, num_compact_threads: int) -> None:
+        self.num_checkpoints_before_compaction = num_checkpoints_before_compaction
+        self.size_threshold = size_threshold
+        self.num_compact_threads = num_compact_threads
+
+    @staticmethod
+    def builder() -> FileCompactStrategy.Builder:
+        """Starts without a condition."""
+        return FileCompactStrategy.Builder()
+
+    class Builder:
+        """Builds a :class:`FileCompactStrategy`: it needs at least one condition."""
+
+        def __init__(self) -> None:
+            self._checkpoints, self._size, self._threads = -1, -1, 1
+
+        def enable_compaction_on_checkpoint(self, num_checkpoints_before_compaction: int) -> FileCompactStrategy.Builder:
+            """After so many checkpoints. Raises ``ConfigurationError`` unless the number is positive."""
+            self._checkpoints = _positive(num_checkpoints_before_compaction, "number of checkpoints before compaction")
+            return self
+
+        def set_size_threshold(self, size_threshold: int) -> FileCompactStrategy.Builder:
+            """When the files have so many bytes together. Raises ``ConfigurationError`` unless the number is positive."""
+            self._size = _positive(size_threshold, "size threshold")
+            return self
+
+        def set_num_compact_threads(self, num_compact_threads: int) -> FileCompactStrategy.Builder:
+            """With so many threads: 1 unless set. Raises ``ConfigurationError`` unless the number is positive."""
+            self._threads = _positive(num_compact_threads, "number of compacting threads")
+            return self
+
+        def build(self) -> FileCompactStrategy:
+            """The strategy. Raises ``ConfigurationError`` without a condition."""
+            if self._checkpoints < 0 and self._size < 0:
+                raise ConfigurationError("a compaction needs a condition: enable_compaction_on_checkpoint, set_size_threshold, or both")
+            return FileCompactStrategy(self._checkpoints, self._size, self._threads)
+
+
+class FileCompactor:
+    """How small files are put together."""
+
+    def __init__(self, kind: str, file_delimiter: bytes = b"") -> None:
+        self.kind = kind
+        self.file_delimiter = file_delimiter
+
+    @staticmethod
+    def concat_file_compactor(file_delimiter: bytes | None = None) -> FileCompactor:
+        """One behind the other, with these bytes between two."""
+        return FileCompactor("concat", bytes(file_delimiter or b""))
+
+    @staticmethod
+    def identical_file_compactor() -> FileCompactor:
+        """Each file as it is."""
+        return FileCompactor("identical")
 
 
 class BucketAssigner:
     """Tells which folder below the sink's a row goes to."""
 
-    def __init__(self, column: str | int | None) -> None:
+    def __init__(self, column: str | int | None, folders: DateFolders | None = None) -> None:
         self.column = column
+        self.folders = folders
 
     @staticmethod
     def base_path_bucket_assigner() -> BucketAssigner:
@@ -220,11 +386,17 @@ class BucketAssigner:
 
     @staticmethod
     def date_time_bucket_assigner(format_str: str = "yyyy-MM-dd--HH", timezone_id: str | None = None) -> BucketAssigner:
-        """Not there yet: raises ``UnsupportedError``."""
-        raise UnsupportedError("folders by date are not there yet; make a column with the folder's name and use column_bucket_assigner")
+        """A folder per hour, or what the pattern says, of the time by the clock at which a row is written.
+
+        The pattern is Java's, of the letters y, M, d, D, H, m and s; other text may be quoted (``'``). The time zone is this machine's unless given.
+        Such a sink is written by Python. Raises ``ConfigurationError`` for a pattern or time zone that there is none of.
+        """
+        from millstream.datastream.connectors.date_folders import DateFolders
+
+        return BucketAssigner(None, DateFolders(format_str, timezone_id))
 
 
-class FileSink(Sink):
+class FileSink(Sink, SupportsPreprocessing):
     """Writes rows to files of a directory. Files have a hidden name while they are written, and get their own when they are finished.
 
     >>> from millstream.common import Encoder
@@ -234,64 +406,208 @@ class FileSink(Sink):
 
     name = "File sink"
 
-    def __init__(self, base_path: str, options: Mapping[str, str], bucket: str | int | None) -> None:
+    def __init__(
+        self,
+        base_path: str,
+        options: Mapping[str, str],
+        bucket: BucketAssigner,
+        writer_factory: BulkWriterFactory | None = None,
+        transformer: StreamTransformer | None = None,
+    ) -> None:
         self._base_path = base_path
         self._options = dict(options)
         self._bucket = bucket
+        self._writer_factory = writer_factory
+        self._transformer = transformer
+
+    def get_transformer(self) -> StreamTransformer | None:
+        """What changes the stream before it is written: nothing, ``None``, as rows are written as they are."""
+        return self._transformer
 
     @staticmethod
     def for_row_format(base_path: str | PathLike[str], encoder: Encoder) -> FileSink.RowFormatBuilder:
         """Lines as the encoder makes them."""
         if not isinstance(encoder, Encoder):
             raise TypeError(f"an Encoder is needed, e.g. Encoder.simple_string_encoder(), not {encoder!r}")
-        return FileSink.RowFormatBuilder(checked_paths(base_path)[0], encoder)
+        return FileSink.RowFormatBuilder(checked_paths(base_path)[0], {"format": encoder._format, **encoder._options})
 
     @staticmethod
-    def for_bulk_format(base_path: str, writer_factory: Any) -> FileSink.RowFormatBuilder:
-        """Not there yet: raises ``UnsupportedError``. ``to_arrow`` gives a table that pyarrow writes as Parquet."""
-        raise UnsupportedError("bulk formats are not there yet; to_arrow gives a table that pyarrow writes as Parquet")
+    def for_bulk_format(base_path: str | PathLike[str], writer_factory: BulkWriterFactory) -> FileSink.BulkFormatBuilder:
+        """Whole files as the factory makes them: ``ParquetBulkWriters``, ``OrcBulkWriters``, ``AvroBulkWriters``, ``CsvBulkWriters``."""
+        if not isinstance(writer_factory, BulkWriterFactory):
+            raise TypeError(f"a BulkWriterFactory is needed, e.g. ParquetBulkWriters.for_row_type(type), not {writer_factory!r}")
+        path = checked_paths(base_path)[0]
+        encoder = getattr(writer_factory, "encoder", None)
+        if isinstance(encoder, Encoder):
+            return FileSink.BulkFormatBuilder(path, {"format": encoder._format, **encoder._options}, None)
+        return FileSink.BulkFormatBuilder(path, {"format": "bulk"}, writer_factory)
 
-    class RowFormatBuilder:
+    class BaseBuilder:
         """Says where and how files are written."""
 
-        def __init__(self, base_path: str, encoder: Encoder) -> None:
+        def __init__(self, base_path: str, options: Mapping[str, str], writer_factory: BulkWriterFactory | None = None) -> None:
             self._base_path = base_path
-            self._options = {"format": encoder._format, **encoder._options}
-            self._bucket: str | int | None = None
+            self._options = dict(options)
+            self._writer_factory = writer_factory
+            self._bucket = BucketAssigner.base_path_bucket_assigner()
 
-        def with_rolling_policy(self, policy: RollingPolicy) -> FileSink.RowFormatBuilder:
+        def with_rolling_policy(self, rolling_policy: RollingPolicy) -> Self:
             """When a file is finished."""
-            self._options.update(policy._options)
+            if not isinstance(rolling_policy, RollingPolicy):
+                raise TypeError(f"a RollingPolicy is needed, not {rolling_policy!r}")
+            self._options.update(rolling_policy._options)
             return self
 
-        def with_output_file_config(self, output_file_config: OutputFileConfig) -> FileSink.RowFormatBuilder:
+        def with_output_file_config(self, output_file_config: OutputFileConfig) -> Self:
             """How files are called."""
             self._options.update({"prefix": output_file_config.get_part_prefix(), "suffix": output_file_config.get_part_suffix()})
             return self
 
-        def with_bucket_assigner(self, assigner: BucketAssigner) -> FileSink.RowFormatBuilder:
+        def with_bucket_assigner(self, bucket_assigner: BucketAssigner) -> Self:
             """Which folder a row goes to."""
-            self._bucket = assigner.column
+            self._bucket = bucket_assigner
             return self
 
-        def with_bucket_check_interval(self, interval: int) -> FileSink.RowFormatBuilder:
+        def with_bucket_check_interval(self, interval: int) -> Self:
             """Only kept: files are looked at with each batch."""
+            return self
+
+        def enable_compact(self, strategy: FileCompactStrategy, compactor: FileCompactor) -> Self:
+            """Puts small files together when the strategy says so. It takes effect with checkpoints, and is said once in the log."""
+            if not isinstance(strategy, FileCompactStrategy) or not isinstance(compactor, FileCompactor):
+                raise TypeError(f"a FileCompactStrategy and a FileCompactor are needed, not {strategy!r} and {compactor!r}")
+            with_checkpoints("the compaction of a FileSink")
+            return self
+
+        def disable_compact(self) -> Self:
+            """Leaves files as they are; the default."""
             return self
 
         def build(self) -> FileSink:
             """The sink."""
-            return FileSink(self._base_path, self._options, self._bucket)
+            return FileSink(self._base_path, self._options, self._bucket, self._writer_factory)
+
+    class RowFormatBuilder(BaseBuilder):
+        """Says where and how files of lines are written."""
+
+    class BulkFormatBuilder(BaseBuilder):
+        """Says where and how whole files are written. Without checkpoints a file ends with the input."""
+
+        def with_rolling_policy(self, rolling_policy: RollingPolicy) -> Self:
+            """Raises ``ValueError`` for another policy than ``RollingPolicy.on_checkpoint_rolling_policy()``."""
+            if not isinstance(rolling_policy, OnCheckpointRollingPolicy):
+                raise ValueError("rolling_policy must be OnCheckpointRollingPolicy for bulk format")
+            return super().with_rolling_policy(rolling_policy)
 
     def lower(self, type_info: TypeInformation) -> AddSink:
-        bucket = None
-        if self._bucket is not None:
-            bucket = _native.Expression.column(field_index(type_info, self._bucket, "the folder's column"))
-        if self._options["format"] in ("csv", "json") and field_names(type_info) is None:
-            raise PlanError(f"a file sink of format {self._options['format']} needs rows or tuples of declared types, not {type_info!r}")
-        return lambda builder, _, inputs: builder.native.sink_files(inputs[0], self._base_path, self._options, bucket)
+        format_name = self._options["format"]
+        if format_name in ("csv", "json") and field_names(type_info) is None:
+            raise PlanError(f"a file sink of format {format_name} needs rows or tuples of declared types, not {type_info!r}")
+        column = None if self._bucket.column is None else field_index(type_info, self._bucket.column, "the folder's column")
+        if self._writer_factory is None and self._bucket.folders is None:
+            bucket = None if column is None else _native.Expression.column(column)
+            return lambda builder, _, inputs: builder.native.sink_files(inputs[0], self._base_path, self._options, bucket)
+        return self._lower_in_python(type_info, column)
+
+    def _lower_in_python(self, type_info: TypeInformation, column: int | None) -> AddSink:
+        from millstream.datastream.connectors.python_files import PythonFilesSink
+        from millstream.datastream.formats.lines import line_writer
+
+        folders = self._bucket.folders
+        bucket_of: Callable[[Any], str] | None = None
+        if folders is not None:
+            bucket_of = folders.name_of
+        elif column is not None:
+            bucket_of = FolderByColumn(column)
+        factory = self._writer_factory
+        make_writer = factory.open_writer if factory is not None else line_writer(self._options, type_info)
+        size, age = self._options.get("rolling.size"), self._options.get("rolling.interval")
+        sink = PythonFilesSink(
+            self._base_path,
+            make_writer,
+            bucket_of,
+            self._options.get("prefix", "part"),
+            self._options.get("suffix", ""),
+            int(size.split()[0]) if size is not None else None,
+            milliseconds_in(age) if age is not None else None,
+        )
+        return sink.lower(type_info)
 
     def __repr__(self) -> str:
         return source_repr(self, self._options["format"], self._base_path)
+
+
+class StreamingFileSink(SinkFunction[Any]):
+    """A :class:`FileSink` for ``add_sink``, as older scripts write it. Gives a ``DeprecationWarning``, as PyFlink does."""
+
+    def __init__(self, file_sink: FileSink) -> None:
+        warnings.warn("StreamingFileSink is the older form of FileSink, which sink_to takes", DeprecationWarning, stacklevel=3)
+        super().__init__()
+        self.file_sink = file_sink
+
+    @staticmethod
+    def for_row_format(base_path: str | PathLike[str], encoder: Encoder) -> StreamingFileSink.DefaultRowFormatBuilder:
+        """Lines as the encoder makes them."""
+        return StreamingFileSink.DefaultRowFormatBuilder(FileSink.for_row_format(base_path, encoder))
+
+    @staticmethod
+    def for_bulk_format(base_path: str | PathLike[str], writer_factory: BulkWriterFactory) -> StreamingFileSink.DefaultBulkFormatBuilder:
+        """Whole files as the factory makes them."""
+        return StreamingFileSink.DefaultBulkFormatBuilder(FileSink.for_bulk_format(base_path, writer_factory))
+
+    class BaseBuilder:
+        """Says where and how files are written."""
+
+        def __init__(self, builder: FileSink.BaseBuilder) -> None:
+            self._builder = builder
+
+        def with_rolling_policy(self, policy: RollingPolicy) -> Self:
+            """When a file is finished."""
+            self._builder.with_rolling_policy(policy)
+            return self
+
+        def with_output_file_config(self, output_file_config: OutputFileConfig) -> Self:
+            """How files are called."""
+            self._builder.with_output_file_config(output_file_config)
+            return self
+
+        def with_bucket_assigner(self, bucket_assigner: BucketAssigner) -> Self:
+            """Which folder a row goes to."""
+            self._builder.with_bucket_assigner(bucket_assigner)
+            return self
+
+        def with_bucket_check_interval(self, interval: int) -> Self:
+            """Only kept: files are looked at with each batch."""
+            return self
+
+        def build(self) -> StreamingFileSink:
+            """The sink."""
+            return StreamingFileSink(self._builder.build())
+
+    class DefaultRowFormatBuilder(BaseBuilder):
+        """For files of lines."""
+
+    class DefaultBulkFormatBuilder(BaseBuilder):
+        """For whole files."""
+
+
+class FolderByColumn:
+    """The folder of a row: the text in one of its columns."""
+
+    def __init__(self, column: int) -> None:
+        self._column = column
+
+    def __call__(self, value: Any) -> str:
+        found = str(value[self._column])
+        if found in ("", ".", "..") or "/" in found or "\0" in found:
+            raise PlanError(f"the text {found[:200]!r} cannot be the name of a bucket's folder")
+        return found
+
+
+def _positive(number: Any, what: str) -> int:
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise ConfigurationError(f"the {what} must be a positive number, not {number!r}")
+    return number
 
 
 def checked_paths(paths: Paths) -> list[str]:

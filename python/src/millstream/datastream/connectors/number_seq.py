@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from typing import Any
+
 from millstream._tracebacks import guard
 from millstream.common.typeinfo import TypeInformation, Types
 from millstream.datastream.connectors.base import AddSource, Source, source_repr
@@ -34,6 +37,10 @@ class NumberSequenceSource(Source):
     @property
     def produced_type(self) -> TypeInformation:
         return Types.LONG()
+
+    def batches(self) -> Iterator[Sequence[Any] | float]:
+        for start in range(self._start, self._end + 1, 4_096):
+            yield list(range(start, min(start + 4_096, self._end + 1)))
 
     def lower(self, type_info: TypeInformation) -> AddSource:
         return lambda builder, _, watermarks: builder.native.source_sequence(self._start, self._end, watermarks)

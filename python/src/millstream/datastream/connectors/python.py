@@ -57,6 +57,14 @@ class PythonSource(Source, Function):
         Must not wait long: cancelling the job waits for it. An exception fails the job.
         """
 
+    def ends(self) -> bool:
+        return self._is_bounded
+
+    def batches(self) -> Iterator[Sequence[Any] | float]:
+        reader = SubtaskCopies(self).next()
+        while (found := reader.read(4_096)) is not None:
+            yield found
+
     def snapshot_position(self) -> Any:
         """Where the source is: whatever :meth:`restore_position` needs to go on behind the last value read."""
         return None
@@ -121,6 +129,10 @@ class IteratorSource(Source):
             self._failure = failure
         return found or None
 
+    def batches(self) -> Iterator[Sequence[Any] | float]:
+        while (found := self.read(4_096)) is not None:
+            yield found
+
     def lower(self, type_info: TypeInformation) -> AddSource:
         def add(builder: Any, transformation: Any, watermarks: _native.Watermarks | None) -> int:
             native: _native.Environment = builder.native
@@ -151,6 +163,9 @@ class CallableSource(Source):
     @property
     def produced_type(self) -> TypeInformation:
         return self._type
+
+    def batches(self) -> Iterator[Sequence[Any] | float]:
+        return IteratorSource(self._make()).batches()
 
     def lower(self, type_info: TypeInformation) -> AddSource:
         def add(builder: Any, transformation: Any, watermarks: _native.Watermarks | None) -> int:

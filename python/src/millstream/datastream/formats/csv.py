@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+import csv
+import io
+import json
+from typing import Any, Self
 
 from millstream._tracebacks import guard
-from millstream.common.serialization import Encoder
+from millstream.common.serialization import BulkWriterFactory, DeserializationSchema, Encoder, RowDataBulkWriterFactory, SerializationSchema
 from millstream.common.typeinfo import RowTypeInfo, TypeInformation, Types, type_of
 from millstream.datastream.connectors.file_system import StreamFormat
-from millstream.exceptions import UnsupportedError
+from millstream.datastream.formats.text_values import from_text, to_text
+from millstream.exceptions import ConfigurationError, DecodeError, TypeMismatchError, UnsupportedError
 
-__all__ = ["CsvReaderFormat", "CsvRowFormat", "CsvSchema", "CsvSchemaBuilder"]
+__all__ = [
+    "CsvBulkWriters",
+    "CsvReaderFormat",
+    "CsvRowDeserializationSchema",
+    "CsvRowFormat",
+    "CsvRowSerializationSchema",
+    "CsvSchema",
+    "CsvSchemaBuilder",
+]
 
 
 class CsvSchema:
@@ -48,6 +60,8 @@ class CsvSchemaBuilder:
         self._names: list[str] = []
         self._types: list[TypeInformation] = []
         self._options: dict[str, str] = {"format": "csv", "csv.quote": '"'}
+        self._array_separator = ";"
+        self._any_property_name: str | None = None
 
     def add_string_column(self, name: str) -> CsvSchemaBuilder:
         """A column of text."""
@@ -71,6 +85,27 @@ class CsvSchemaBuilder:
         """Not there yet: raises ``UnsupportedError``."""
         raise UnsupportedError("CSV columns with lists are not there yet; read the column as text and split it")
 
+    def set_array_element_separator(self, separator: str) -> CsvSchemaBuilder:
+        """Keeps what stands between the elements of lists; columns with lists are not there yet."""
+        self._array_separator = separator
+        return self
+
+    def disable_array_element_separator(self) -> CsvSchemaBuilder:
+        """Keeps that lists have no separator; columns with lists are not there yet."""
+        self._array_separator = ""
+        return self
+
+    def remove_array_element_separator(self, index: int) -> CsvSchemaBuilder:
+        """As :meth:`disable_array_element_separator`, for one column. Raises ``ConfigurationError`` if there is no column ``index``."""
+        if not 0 <= index < len(self._names):
+            raise ConfigurationError(f"there is no column {index}: the schema has {len(self._names)}")
+        return self
+
+    def set_any_property_name(self, name: str) -> CsvSchemaBuilder:
+        """Only kept, as in Flink: rows have the schema's columns, and no place for others."""
+        self._any_property_name = name
+        return self
+
     def add_columns_from(self, schema: CsvSchema) -> CsvSchemaBuilder:
         """All columns of another schema."""
         self._names += schema.row_type.get_field_names()
@@ -85,11 +120,11 @@ class CsvSchemaBuilder:
 
     def set_column_separator(self, char: str) -> CsvSchemaBuilder:
         """What stands between columns, a comma unless set."""
-        return self._set("csv.delimiter", char)
+        return self._set("csv.delimiter", _one_char(char, "Column separator"))
 
     def set_quote_char(self, char: str) -> CsvSchemaBuilder:
         """What stands around a field, ``"`` unless set."""
-        return self._set("csv.quote", char)
+        return self._set("csv.quote", _one_char(char, "Quote char"))
 
     def disable_quote_char(self) -> CsvSchemaBuilder:
         """Takes quotes as they are."""
@@ -97,7 +132,7 @@ class CsvSchemaBuilder:
 
     def set_escape_char(self, char: str) -> CsvSchemaBuilder:
         """What stands before a character that would mean something else; none unless set."""
-        return self._set("csv.escape", char)
+        return self._set("csv.escape", _one_char(char, "Escape char"))
 
     def disable_escape_char(self) -> CsvSchemaBuilder:
         """No character is an escape."""
@@ -139,6 +174,9 @@ class CsvSchemaBuilder:
         """How many columns there are."""
         return len(self._names)
 
+    def __len__(self) -> int:
+        return self.size()
+
     def build(self) -> CsvSchema:
         """The schema. Raises ``ValueError`` for two columns of one name."""
         return CsvSchema(RowTypeInfo(list(self._types), list(self._names)), dict(self._options))
@@ -168,6 +206,234 @@ class CsvRowFormat(Encoder):
         if null_literal is not None:
             options["csv.null-literal"] = null_literal
         super().__init__("csv", options)
+
+
+class CsvBulkWriters:
+    """Writes rows to CSV files, for ``FileSink.for_bulk_format``: by the engine, without Python."""
+
+    @staticmethod
+    def for_schema(schema: CsvSchema) -> BulkWriterFactory:
+        """A factory for rows with the schema's columns."""
+        if not isinstance(schema, CsvSchema):
+            raise TypeError(f"a CsvSchema is needed, not {schema!r}")
+        return CsvBulkWriterFactory(schema)
+
+
+class CsvBulkWriterFactory(RowDataBulkWriterFactory):
+    """What :class:`CsvBulkWriters` makes: an encoder of the engine's."""
+
+    def __init__(self, schema: CsvSchema) -> None:
+        super().__init__(None, schema.row_type)
+        options = schema.options
+        self.encoder = CsvRowFormat(
+            options.get("csv.delimiter", ","), options.get("csv.quote"), options.get("csv.null-literal"), options.get("csv.header") == "true"
+        )
+
+
+class _CsvBuilder:
+    """What the builders of both schemas for CSV messages set."""
+
+    def __init__(self, type_info: TypeInformation) -> None:
+        if type_info is None:
+            raise TypeError("Type information must not be None")
+        found = type_of(type_info, "the type of CSV rows")
+        if not isinstance(found, RowTypeInfo):
+            raise TypeError(f"CSV messages have rows, not {found!r}")
+        self._type_info = found
+        self._delimiter = ","
+        self._quote: str | None = '"'
+        self._escape: str | None = None
+        self._null_literal: str | None = None
+        self._array_delimiter = ";"
+
+    def set_field_delimiter(self, delimiter: str) -> Self:
+        """Sets what stands between fields: a comma unless set."""
+        self._delimiter = _one_char(delimiter, "Field delimiter")
+        return self
+
+    def set_array_element_delimiter(self, delimiter: str) -> Self:
+        """Sets what stands between the elements of a list: a semicolon unless set."""
+        self._array_delimiter = delimiter
+        return self
+
+    def set_quote_character(self, c: str) -> Self:
+        """Sets what stands around a field: ``"`` unless set."""
+        self._quote = _one_char(c, "Quote character")
+        return self
+
+    def set_escape_character(self, c: str) -> Self:
+        """Sets what stands before a character that would mean something else; none unless set."""
+        self._escape = _one_char(c, "Escape character")
+        return self
+
+    def set_null_literal(self, null_literal: str) -> Self:
+        """Sets the text that stands for null."""
+        self._null_literal = null_literal
+        return self
+
+
+class CsvRowDeserializationSchema(DeserializationSchema):
+    """Lines of comma-separated values as rows, for connectors that carry messages.
+
+    >>> from millstream.common import Types
+    >>> schema = CsvRowDeserializationSchema.Builder(Types.ROW_NAMED(["id", "name"], [Types.INT(), Types.STRING()])).build()
+    >>> schema.deserialize(b'7,"a, b"')
+    Row(id=7, name='a, b')
+    """
+
+    def __init__(self, builder: CsvRowDeserializationSchema.Builder) -> None:
+        super().__init__()
+        self._settings = builder
+
+    def deserialize(self, message: bytes) -> Any:
+        """The row of a message. Raises ``DecodeError`` for one that does not fit; with ``set_ignore_parse_errors`` it is left out: ``None``.
+
+        A comment is left out too. An empty field is null, but for text.
+        """
+        settings = self._settings
+        try:
+            text = bytes(message).decode()
+            if settings._allow_comments and text.startswith("#"):
+                return None
+            return self._row(text)
+        except (ValueError, TypeError, ArithmeticError, csv.Error) as error:
+            if settings._ignore_parse_errors:
+                return None
+            raise DecodeError(f"the message {bytes(message[:100])!r} does not fit {settings._type_info!r}: {error}") from None
+
+    def get_produced_type(self) -> RowTypeInfo:
+        """The type of the rows."""
+        return self._settings._type_info
+
+    def _row(self, text: str) -> Any:
+        from millstream.common.types import Row
+
+        settings = self._settings
+        reader = csv.reader(
+            io.StringIO(text.rstrip("\r\n"), newline=""),
+            delimiter=settings._delimiter,
+            quotechar=settings._quote,
+            quoting=csv.QUOTE_MINIMAL if settings._quote else csv.QUOTE_NONE,
+            escapechar=settings._escape,
+            strict=True,
+        )
+        lines = list(reader)
+        fields, types = lines[0] if lines else [""], settings._type_info.get_field_types()
+        if len(lines) > 1 or len(fields) != len(types):
+            raise ValueError(f"there are {len(fields)} fields, and {len(types)} are expected")
+        row = Row(*(self._field(field, type_info) for field, type_info in zip(fields, types, strict=True)))
+        row.set_field_names(settings._type_info.get_field_names())
+        return row
+
+    def _field(self, text: str, type_info: TypeInformation) -> Any:
+        if text == self._settings._null_literal or (not text and type_info != Types.STRING()):
+            return None
+        element = getattr(type_info, "_element_type", None)
+        if element is not None and type_info._field_type() != "BYTES":
+            return [from_text(part, element) for part in text.split(self._settings._array_delimiter)]
+        if isinstance(type_info, RowTypeInfo):
+            parts = text.split(self._settings._array_delimiter)
+            return from_text(dict(zip(type_info.get_field_names(), parts, strict=True)), type_info)
+        return from_text(text, type_info)
+
+    class Builder(_CsvBuilder):
+        """Builds a :class:`CsvRowDeserializationSchema` for rows of a type."""
+
+        def __init__(self, type_info: TypeInformation) -> None:
+            super().__init__(type_info)
+            self._allow_comments = False
+            self._ignore_parse_errors = False
+
+        def set_allow_comments(self, allow_comments: bool) -> Self:
+            """Whether messages that start with ``#`` are left out."""
+            self._allow_comments = bool(allow_comments)
+            return self
+
+        def set_ignore_parse_errors(self, ignore_parse_errors: bool) -> Self:
+            """Whether messages that do not fit are left out."""
+            self._ignore_parse_errors = bool(ignore_parse_errors)
+            return self
+
+        def build(self) -> CsvRowDeserializationSchema:
+            """The schema."""
+            import copy
+
+            return CsvRowDeserializationSchema(copy.copy(self))
+
+
+class CsvRowSerializationSchema(SerializationSchema):
+    """Rows as lines of comma-separated values, for connectors that carry messages. Fields are quoted where they must be.
+
+    >>> from millstream.common import Row, Types
+    >>> schema = CsvRowSerializationSchema.Builder(Types.ROW_NAMED(["id", "name"], [Types.INT(), Types.STRING()])).build()
+    >>> schema.serialize(Row(7, "a, b"))
+    b'7,"a, b"\\n'
+    """
+
+    def __init__(self, builder: CsvRowSerializationSchema.Builder) -> None:
+        super().__init__()
+        self._settings = builder
+
+    def serialize(self, element: Any) -> bytes:
+        """The message of a row, tuple or dict. Raises ``TypeMismatchError`` for one that does not fit."""
+        settings = self._settings
+        buffer = io.StringIO(newline="")
+        writer = csv.writer(
+            buffer,
+            delimiter=settings._delimiter,
+            quotechar=settings._quote,
+            quoting=csv.QUOTE_MINIMAL if settings._quote else csv.QUOTE_NONE,
+            escapechar=settings._escape,
+            doublequote=settings._escape is None,
+            lineterminator=settings._line_delimiter,
+        )
+        try:
+            fields = to_text(element, settings._type_info)
+            writer.writerow([self._text(value) for value in fields.values()])
+        except (ValueError, TypeError, AttributeError, csv.Error) as error:
+            raise TypeMismatchError(f"{element!r} does not fit {settings._type_info!r}: {error}") from None
+        return buffer.getvalue().encode()
+
+    def _text(self, value: Any) -> str:
+        if value is None:
+            return self._settings._null_literal or ""
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        if isinstance(value, list):
+            return self._settings._array_delimiter.join(self._text(part) for part in value)
+        if isinstance(value, dict):
+            return self._settings._array_delimiter.join(self._text(part) for part in value.values())
+        return value if isinstance(value, str) else json.dumps(value) if isinstance(value, (int, float)) else str(value)
+
+    class Builder(_CsvBuilder):
+        """Builds a :class:`CsvRowSerializationSchema` for rows of a type."""
+
+        def __init__(self, type_info: TypeInformation) -> None:
+            super().__init__(type_info)
+            self._line_delimiter = "\n"
+
+        def set_line_delimiter(self, delimiter: str) -> Self:
+            """Sets what a message ends with: a line feed unless set; may be nothing."""
+            self._line_delimiter = delimiter
+            return self
+
+        def disable_quote_character(self) -> Self:
+            """Writes fields without quotes; one that would need them is an error."""
+            self._quote = None
+            return self
+
+        def build(self) -> CsvRowSerializationSchema:
+            """The schema."""
+            import copy
+
+            return CsvRowSerializationSchema(copy.copy(self))
+
+
+def _one_char(char: str, what: str) -> str:
+    if not isinstance(char, str) or len(char) != 1:
+        raise ValueError(f"{what} must be a single char, got {char}")
+    return char
+
 
 
 guard(globals())
