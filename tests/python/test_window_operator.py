@@ -19,6 +19,7 @@ from millstream.datastream import (
     KeyedProcessFunction,
     OutputTag,
     ProcessWindowFunction,
+    RuntimeExecutionMode,
     StreamExecutionEnvironment,
     WindowFunction,
 )
@@ -37,6 +38,7 @@ from millstream.datastream.state import (
     ListStateDescriptor,
     MapStateDescriptor,
     ReducingStateDescriptor,
+    StateTtlConfig,
     ValueStateDescriptor,
 )
 from millstream.datastream.window import (
@@ -110,6 +112,13 @@ class Show(ProcessWindowFunction[Any, Any, Any, Any]):
         yield "window", key, context.window(), list(elements)
 
 
+class Sorted(ProcessWindowFunction[Any, Any, Any, Any]):
+    """The elements of sessions that were merged come in no order of their own, in Flink neither."""
+
+    def process(self, key: Any, context: ProcessWindowFunction.Context, elements: Any) -> Any:
+        yield "window", key, context.window(), sorted(elements)
+
+
 class Total(AggregateFunction[Any, Any, Any]):
     def create_accumulator(self) -> Any:
         return 0, 0
@@ -164,7 +173,7 @@ def test_as_the_engine(parallelism: int, elements: list[Element], assigner: Wind
             windowed = windowed.trigger(trigger)
         assert (windowed._native_shape() is None) is (trigger is not None)
         results = {
-            "process": lambda w: w.process(Show()),
+            "process": lambda w: w.process(Sorted()),
             "reduce": lambda w: w.reduce(lambda x, y: (x[0], min(x[1], y[1]), x[2] + y[2])),
             "aggregate": lambda w: w.aggregate(Total()),
             "aggregate with function": lambda w: w.aggregate(Total(), Show()),
@@ -753,6 +762,63 @@ def test_functions_that_ask_for_states_are_seen() -> None:
     assert windowed._native_shape(Show()) is not None, "without states the engine's own operator is taken"
     with pytest.raises(InvalidStateError, match="give the class a method clear"):
         collect(windowed.process(Further()))
+
+
+def test_states_of_windows_have_a_time_to_live() -> None:
+    import time
+
+    class Forgetful(ProcessWindowFunction[Any, Any, Any, Any]):
+        def __init__(self, milliseconds: int) -> None:
+            self.seen = ListStateDescriptor("seen", Types.LONG())
+            self.last = ValueStateDescriptor("last", Types.LONG())
+            for descriptor in (self.seen, self.last):
+                descriptor.enable_time_to_live(StateTtlConfig.new_builder(Time.milliseconds(milliseconds)).build())
+
+        def process(self, key: Any, context: Any, elements: Any) -> Any:
+            seen, last = context.window_state().get_list_state(self.seen), context.global_state().get_state(self.last)
+            yield list(seen.get() or ()), last.value()
+            seen.add(len(elements))
+            last.update(len(elements))
+            time.sleep(0.01)
+
+    elements = [("a", 1, 0), ("a", 2, 0), ("a", 3, 0)]
+    for milliseconds, expected in ((5, [([], None)] * 3), (1_000_000, [([], None), ([1], 1), ([1, 2], 2)])):
+        windowed = timed(elements).key_by(0).window(TumblingEventTimeWindows.of(10)).trigger(CountTrigger.of(1))
+        assert collect(windowed.process(Forgetful(milliseconds))) == expected
+
+
+def test_a_batch_job_gives_the_same() -> None:
+    results = []
+    for mode in (RuntimeExecutionMode.STREAMING, RuntimeExecutionMode.BATCH):
+        stream = timed([("a", 1, 0), ("b", 2, 0), ("a", 12, 0), ("a", 3, 0)], 1_000)
+        stream.get_execution_environment().set_runtime_mode(mode)
+        windowed = stream.key_by(0).window(EventTimeSessionWindows.with_gap(5)).trigger(OwnEventTimeTrigger()).evictor(CountEvictor.of(1))
+        results.append(sorted(collect(windowed.process(Show())), key=repr))
+    assert results[0] == results[1]
+    assert len(results[0]) == 3
+
+
+def test_jobs_leave_nothing_behind() -> None:
+    import gc
+    import time
+
+    def count() -> int:
+        gc.collect()
+        return sum(type(found).__name__ in ("Pane", "KeyWindows", "WindowOperator", "TimeWindow", "TimestampedValue") for found in gc.get_objects())
+
+    def run() -> None:
+        stream = timed([(key, time, 0) for time in range(100) for key in "abc"]).key_by(0)
+        collect(stream.window(SlidingEventTimeWindows.of(10, 4)).trigger(OwnEventTimeTrigger()).evictor(CountEvictor.of(3)).process(Show()))
+        collect(stream.window(GlobalWindows.create()).trigger(CountTrigger.of(7)).process(Show()))
+
+    for _ in range(4):
+        run()
+    # The last job's operators may be there; what an ended job held goes behind the program's back.
+    for _ in range(20):
+        if count() < 20:
+            break
+        time.sleep(0.1)
+    assert count() < 20, "each job made hundreds"
 
 
 def test_functions_are_opened_and_closed() -> None:

@@ -43,7 +43,16 @@ from millstream.datastream.stream_execution_environment import StreamExecutionEn
 from millstream.datastream.time_characteristic import TimeCharacteristic
 from millstream.datastream.time_domain import TimeDomain
 from millstream.datastream.timerservice import TimerService
-from millstream.datastream.window import CountWindow, GlobalWindow, TimeWindow, Window, WindowAssigner
+from millstream.datastream.window import (
+    CountWindow,
+    GlobalWindow,
+    MergingWindowAssigner,
+    TimeWindow,
+    Trigger,
+    TriggerResult,
+    Window,
+    WindowAssigner,
+)
 from millstream.datastream.windowed_stream import WindowedStream
 
 __all__ = [
@@ -70,6 +79,7 @@ __all__ = [
     "KeyedStream",
     "MapFunction",
     "MemorySize",
+    "MergingWindowAssigner",
     "OutputTag",
     "Partitioner",
     "PredefinedOptions",
@@ -87,6 +97,8 @@ __all__ = [
     "TimeDomain",
     "TimeWindow",
     "TimerService",
+    "Trigger",
+    "TriggerResult",
     "Window",
     "WindowAssigner",
     "WindowFunction",

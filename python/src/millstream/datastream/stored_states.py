@@ -35,9 +35,11 @@ Values = dict[str, Any]
 class Store(KeyedStateStore):
     """Gives states by their descriptors. Their contents are in ``values``, which is another dictionary for each key and window."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, now: Callable[[], int]) -> None:
         self.values: Values | None = None
         self._what = what
+        #: The job's processing time, by which states with a time-to-live age.
+        self._now = now
         self._states: dict[str, Any] = {}
 
     def get_state(self, state_descriptor: ValueStateDescriptor) -> ValueState[Any]:
@@ -87,13 +89,24 @@ class Store(KeyedStateStore):
             raise TypeError(f"a {expected.__name__} is needed, not {descriptor!r}")
         state = self._states.get(descriptor.name)
         if state is None:
-            state = self._states[descriptor.name] = _stored(self, descriptor)
-        elif state._descriptor._declaration() != descriptor._declaration():
+            return self._made(descriptor)
+        made = state._descriptor
+        if made is not descriptor and (made._declaration() != descriptor._declaration() or made.get_ttl_config() != descriptor.get_ttl_config()):
             raise InvalidStateError(
-                f"state {descriptor.name!r} is asked for as {descriptor._declaration()[1:]}, but was made as {state._descriptor._declaration()[1:]}"
+                f"state {descriptor.name!r} is asked for as {descriptor._declaration()[1:]} with {descriptor.get_ttl_config()!r}, "
+                f"but was made as {made._declaration()[1:]} with {made.get_ttl_config()!r}"
             )
-        else:
-            state._descriptor = descriptor
+        return state
+
+    def _made(self, descriptor: StateDescriptor) -> Any:
+        state: Any = _stored(self, descriptor)
+        config = descriptor.get_ttl_config()
+        if config is not None:
+            from millstream.datastream.state_ttl import access_descriptor, expiring_state
+
+            state = expiring_state(descriptor, config, state, _stored(self, access_descriptor(descriptor)))
+            state._expiry.now = self._now
+        self._states[descriptor.name] = state
         return state
 
 

@@ -13,7 +13,7 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from functools import reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 _MAX_TIMESTAMP = 2**63 - 1
 _CONTINUE = TriggerResult.CONTINUE
+_NO_TIMERS: frozenset[int] = frozenset()
 
 
 class WindowParts(NamedTuple):
@@ -75,8 +76,9 @@ class Pane:
         self.trigger_values: Values = {}
         #: The window function's states.
         self.states: Values | None = None
-        self.event_timers: set[int] = set()
-        self.processing_timers: set[int] = set()
+        #: The window's timers. An empty set of its own would be most of a small pane's memory.
+        self.event_timers: Set[int] = _NO_TIMERS
+        self.processing_timers: Set[int] = _NO_TIMERS
 
     def is_unused(self) -> bool:
         """Whether nothing would be lost with it."""
@@ -119,7 +121,7 @@ class _TriggerContext(Trigger.OnMergeContext):
         self.get_current_processing_time = native.current_processing_time  # type: ignore[method-assign]
         self.get_current_watermark = native.current_watermark  # type: ignore[method-assign]
         self.native = native
-        self.store = Store("a trigger's states")
+        self.store = Store("a trigger's states", native.current_processing_time)
         self.get_partitioned_state = self.store.state_of  # type: ignore[method-assign, assignment]
         self.runtime: WindowRuntimeContext | None = None
         self.known = KeyWindows()
@@ -143,21 +145,21 @@ class _TriggerContext(Trigger.OnMergeContext):
     def register_event_time_timer(self, time: int) -> None:
         own = self.pane.event_timers
         if time not in own:
-            own.add(time)
+            self.pane.event_timers = _with(own, time)
             _add_timer(self.known.event_timers, time, self.window, self.native.register_event_time_timer)
 
     def register_processing_time_timer(self, time: int) -> None:
         own = self.pane.processing_timers
         if time not in own:
-            own.add(time)
+            self.pane.processing_timers = _with(own, time)
             _add_timer(self.known.processing_timers, time, self.window, self.native.register_processing_time_timer)
 
     def delete_event_time_timer(self, time: int) -> None:
-        self.pane.event_timers.discard(time)
+        self.pane.event_timers = _without(self.pane.event_timers, time)
         _delete_timer(self.known.event_timers, time, self.window, self.native.delete_event_time_timer)
 
     def delete_processing_time_timer(self, time: int) -> None:
-        self.pane.processing_timers.discard(time)
+        self.pane.processing_timers = _without(self.pane.processing_timers, time)
         _delete_timer(self.known.processing_timers, time, self.window, self.native.delete_processing_time_timer)
 
     def merge_partitioned_state(self, state_descriptor: StateDescriptor) -> None:
@@ -168,6 +170,19 @@ class _TriggerContext(Trigger.OnMergeContext):
         self.window = window
         self.pane = pane
         self.store.values = pane.trigger_values
+
+
+def _with(times: Set[int], time: int) -> Set[int]:
+    if not isinstance(times, set):
+        return {time}
+    times.add(time)
+    return times
+
+
+def _without(times: Set[int], time: int) -> Set[int]:
+    if isinstance(times, set):
+        times.discard(time)
+    return times or _NO_TIMERS
 
 
 def _add_timer(timers: dict[int, list[Any]], time: int, window: Any, register: Callable[[int], None]) -> None:
@@ -267,12 +282,13 @@ class WindowOperator:
         self._call = None if self._function is None else window_callable(self._function)
         clear = getattr(type(self._function), "clear", None)
         self._clear = self._function.clear if clear not in (None, ProcessWindowFunction.clear, ProcessAllWindowFunction.clear) else None
+        now = native.current_processing_time
         self._window_states: Store = (
-            ForbiddenStore("windows that merge have no states of their own; global_state() has states of the key")
+            ForbiddenStore("windows that merge have no states of their own; global_state() has states of the key", now)
             if self._is_merging
-            else Store("a window's states")
+            else Store("a window's states", now)
         )
-        self._global_states = Store("the states of a window function")
+        self._global_states = Store("the states of a window function", now)
         self._trigger_context = _TriggerContext(native)
         self._assigner_context = _AssignerContext(native)
         self._window_context = GeneralWindowContext(native, self._window_states, self._global_states)
@@ -379,7 +395,10 @@ class WindowOperator:
                     # The window has become part of another one, and its trigger left the timer behind.
                     continue
                 pane = Pane()
-            (pane.event_timers if is_event else pane.processing_timers).discard(timestamp)
+            if is_event:
+                pane.event_timers = _without(pane.event_timers, timestamp)
+            else:
+                pane.processing_timers = _without(pane.processing_timers, timestamp)
             context.take(window, pane)
             result = (self._trigger.on_event_time if is_event else self._trigger.on_processing_time)(timestamp, window, context)
             if result is not _CONTINUE:
