@@ -25,7 +25,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 SCRIPTS = HERE / "datastream"
 #: A script that takes longer is stopped, and recorded as failed.
-SECONDS_PER_SCRIPT = 300
+SECONDS_PER_SCRIPT = 120
 FLINK = "apache-flink==2.3.*"
 
 
@@ -90,7 +90,7 @@ def main() -> int:
         waiting = list(scripts)
         while waiting:
             answers.write_text("")
-            for answer in driven(interpreter, waiting, answers, log):
+            for answer in driven(interpreter, list(waiting), answers, log):
                 script = next(script for script in waiting if script.stem == answer["name"])
                 waiting.remove(script)
                 failed += not recorded(script, answer, version)

@@ -17,7 +17,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; gives its exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] == ["run"]:
-        return _run(given[1:])
+        from millstream.pyflink.run import run_command
+
+        return run_command(given[1:])
     parser = argparse.ArgumentParser(prog="millstream", description="Stateful stream processing inside your process, with PyFlink's API.")
     parser.add_argument("--version", action="version", version=f"millstream {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="command")
@@ -35,43 +37,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(info())
         return 0
     parser.print_help()
-    return 2
-
-
-_RUN_USAGE = "usage: millstream run [-h] (SCRIPT | - | -m MODULE) [argument ...]"
-_RUN_HELP = f"""{_RUN_USAGE}
-
-Runs a PyFlink script unchanged, as `python SCRIPT` would: `import pyflink...` in it gives Millstream.
-
-  SCRIPT              a file, a folder or zip file with a __main__.py, or - for the standard input
-  -m MODULE           a module, by its name
-  argument            for the script"""
-
-
-def _run(arguments: list[str]) -> int:
-    """``millstream run``. All behind the script is the script's, so argparse has no part in it."""
-    from millstream.pyflink.run import run_module, run_script
-
-    rest = list(arguments)
-    while rest:
-        first = rest.pop(0)
-        if first in ("-h", "--help"):
-            print(_RUN_HELP)
-            return 0
-        if first == "-m":
-            if not rest:
-                return _run_misuse("-m needs the name of a module")
-            run_module(rest[0], rest[1:])
-            return 0
-        if first.startswith("-") and first != "-":
-            return _run_misuse(f"there is no option {first}")
-        run_script(first, rest)
-        return 0
-    return _run_misuse("a script is needed")
-
-
-def _run_misuse(what: str) -> int:
-    print(f"{_RUN_USAGE}\nmillstream run: error: {what}", file=sys.stderr)
     return 2
 
 

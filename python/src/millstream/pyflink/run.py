@@ -1,124 +1,103 @@
-"""``millstream run``: runs a PyFlink script as ``python`` would, on this package.
+"""``millstream run``: a PyFlink script on this package, unchanged, or the same script on a cluster of Apache Flink.
 
-The script gets the process: its ``__main__``, arguments, ``sys.path[0]``, exit status, signals and tracebacks are those of ``python script.py``.
+Here the script gets this process, with ``pyflink`` served from this package. With ``--target`` another interpreter takes the process over:
+one that has ``apache-flink``; `on_cluster.py` is what it starts with.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import io
 import os
-import pkgutil
 import sys
-import zipfile
-from collections.abc import Callable, Sequence
-from importlib.machinery import ModuleSpec, SourceFileLoader
+from collections.abc import Sequence
 from pathlib import Path
-from types import CodeType, ModuleType, TracebackType
-from typing import Any
 
-from millstream.pyflink import imports
+from millstream.pyflink import imports, program
 from millstream.pyflink.imports import install_as_pyflink
 
-__all__ = ["run_module", "run_script"]
+__all__ = ["run_command"]
 
-#: What was ``__main__`` before.
-_replaced: list[ModuleType] = []
+USAGE = "usage: millstream run [-h] [--target flink://HOST:PORT [--python INTERPRETER] [-D KEY=VALUE]...] (SCRIPT | - | -m MODULE) [argument ...]"
+HELP = f"""{USAGE}
+
+Runs a PyFlink script unchanged, as `python SCRIPT` would: `import pyflink...` in it gives Millstream.
+
+  SCRIPT              a file, a folder or zip file with a __main__.py, or - for the standard input
+  -m MODULE           a module, by its name
+  argument            for the script
+
+On a cluster of Apache Flink, with `import pyflink...` or `import millstream...` in the script:
+
+  --target URL        the cluster's REST address: flink://HOST:PORT (8081 if there is none)
+  --python FILE       the interpreter that has apache-flink; else MILLSTREAM_FLINK_PYTHON, else this one
+  -D KEY=VALUE        a setting of Flink's, e.g. -D parallelism.default=4"""
 
 
-def run_script(script: str, arguments: Sequence[str] = ()) -> None:
-    """Runs a file, a folder or zip file with a ``__main__.py``, or with ``-`` the standard input, as this process's main program.
+def run_command(arguments: Sequence[str]) -> int:
+    """Runs what the command line says. All behind the script is the script's, so argparse has no part in it."""
+    rest = list(arguments)
+    target: str | None = None
+    interpreter: str | None = None
+    settings: list[str] = []
+    while rest:
+        first = rest.pop(0)
+        if first in ("-h", "--help"):
+            print(HELP)
+            return 0
+        name, equals, value = first.partition("=")
+        if name in ("--target", "--python", "-D"):
+            if not equals or name == "-D":
+                if not rest:
+                    return _misuse(f"{name} needs a value")
+                value = rest.pop(0)
+            if name == "--target":
+                target = value
+            elif name == "--python":
+                interpreter = value
+            else:
+                settings.append(value)
+            continue
+        if first == "-m" and not rest:
+            return _misuse("-m needs the name of a module")
+        if first.startswith("-") and first not in ("-", "-m"):
+            return _misuse(f"there is no option {first}")
+        if target is not None:
+            return _on_cluster(target, interpreter, settings, [first, *rest])
+        if interpreter is not None or settings:
+            return _misuse("--python and -D go with --target")
+        install_as_pyflink()
+        program.prepare([__file__, imports.__file__], _explain)
+        if first == "-m":
+            program.run_module(rest[0], rest[1:])
+        else:
+            program.run_script(first, rest)
+        return 0
+    return _misuse("a script is needed")
 
-    Exceptions of the script come out of this, ``SystemExit`` too, and are shown without the frames of the runner. A script that cannot
-    be opened ends the process with status 2, as with ``python``.
-    """
-    if script == "-":
-        source = sys.stdin.buffer.read()
-        _run(["-", *arguments], "", lambda: _Program(compile(source, "<stdin>", "exec", dont_inherit=True), __file__="<stdin>", __cached__=None))
-        return
-    if os.path.isdir(script) or (os.path.isfile(script) and zipfile.is_zipfile(script)):
-        _run([script, *arguments], script, lambda: _main_of_folder(script))
-        return
+
+def _on_cluster(target: str, interpreter: str | None, settings: list[str], script: list[str]) -> int:
+    """Leaves the process to the interpreter that has apache-flink."""
+    from urllib.parse import urlsplit
+
+    address = urlsplit(target)
     try:
-        with io.open_code(os.path.abspath(script)) as file:
-            source = file.read()
+        port = address.port or 8081
+    except ValueError:
+        return _misuse(f"{target!r} has no port that can be")
+    if address.scheme != "flink" or not address.hostname or address.path not in ("", "/"):
+        return _misuse(f"a target is flink://HOST:PORT, not {target!r}")
+    for setting in settings:
+        if not setting.partition("=")[1]:
+            return _misuse(f"-D takes KEY=VALUE, not {setting!r}")
+    found = interpreter or os.environ.get("MILLSTREAM_FLINK_PYTHON") or sys.executable
+    starter = str(Path(__file__).with_name("on_cluster.py"))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    try:
+        os.execvp(found, [found, starter, address.hostname, str(port), str(len(settings)), *settings, *script])
     except OSError as error:
-        print(f"{sys.executable}: can't open file {os.path.abspath(script)!r}: [Errno {error.errno}] {error.strerror}", file=sys.stderr)
-        raise SystemExit(2) from None
-    _run([script, *arguments], str(Path(script).resolve().parent), lambda: _file(os.path.abspath(script), source))
-
-
-def run_module(name: str, arguments: Sequence[str] = ()) -> None:
-    """Runs a module by its name, as ``python -m`` does."""
-    _run(["-m", *arguments], os.getcwd(), lambda: _module(name))
-
-
-class _Program:
-    """What runs: code, and what its ``__main__`` has by its kind."""
-
-    def __init__(self, code: CodeType, **attributes: Any) -> None:
-        self.code = code
-        self.attributes = {"__spec__": None, "__loader__": None, "__package__": None, "__annotations__": {}, **attributes}
-
-
-def _file(path: str, source: bytes) -> _Program:
-    code = compile(source, path, "exec", dont_inherit=True)
-    return _Program(code, __file__=path, __cached__=None, __loader__=SourceFileLoader("__main__", path))
-
-
-def _main_of_folder(path: str) -> _Program:
-    importer = pkgutil.get_importer(path)
-    spec = None if importer is None else importer.find_spec("__main__", None)
-    if spec is None:
-        raise SystemExit(f"{sys.executable}: can't find '__main__' module in {os.path.abspath(path)!r}")
-    return _of_spec(spec, "__main__")
-
-
-def _module(name: str) -> _Program:
-    try:
-        spec = importlib.util.find_spec(name)
-        if spec is not None and spec.submodule_search_locations is not None:
-            package, name = name, f"{name}.__main__"
-            spec = importlib.util.find_spec(name)
-            if spec is None:
-                raise SystemExit(f"{sys.executable}: No module named {name}; {package!r} is a package and cannot be directly executed")
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
-        raise SystemExit(f"{sys.executable}: Error while finding module specification for {name!r} ({type(error).__name__}: {error})") from None
-    if spec is None:
-        raise SystemExit(f"{sys.executable}: No module named {name}")
-    sys.argv[0] = spec.origin or sys.argv[0]
-    return _of_spec(spec, name)
-
-
-def _of_spec(spec: ModuleSpec, name: str) -> _Program:
-    code = spec.loader.get_code(name) if hasattr(spec.loader, "get_code") else None  # type: ignore[union-attr]
-    if code is None:
-        raise SystemExit(f"{sys.executable}: No code object available for {name}")
-    return _Program(code, __spec__=spec, __file__=spec.origin, __cached__=spec.cached, __loader__=spec.loader, __package__=spec.parent)
-
-
-def _run(arguments: list[str], folder: str, load: Callable[[], _Program]) -> None:
-    install_as_pyflink()
-    sys.argv[:] = arguments
-    if not sys.flags.safe_path:
-        sys.path[0] = folder
-    elif os.path.exists(os.path.join(folder, "__main__.py")) or os.path.isfile(folder):
-        # A folder or zip file is on the path in any case.
-        sys.path.insert(0, folder)
-    main = ModuleType("__main__")
-    # The runner's own __main__ stays alive, as its frames are below the script's.
-    _replaced.append(sys.modules["__main__"])
-    try:
-        program = load()
-        vars(main).update(program.attributes, __builtins__=sys.modules["builtins"])
-        sys.modules["__main__"] = main
-        exec(program.code, vars(main))
-    except SystemExit:
-        raise
-    except BaseException as error:
-        _explain(error)
-        _show_without_runner(error)
-        raise
+        where = "--python or MILLSTREAM_FLINK_PYTHON name the interpreter that has apache-flink"
+        print(f"millstream run: cannot start {found}: {error.strerror}; {where}", file=sys.stderr)
+        return 2
 
 
 def _explain(error: BaseException) -> None:
@@ -128,30 +107,6 @@ def _explain(error: BaseException) -> None:
         error.add_note(f"{theirs} is Millstream's here; `millstream check` lists what a script needs and is missing.")
 
 
-def _show_without_runner(error: BaseException) -> None:
-    """Takes the runner's frames out of what the interpreter shows of an exception that ends the process.
-
-    The interpreter does the rest itself, such as the exit status, and the end by SIGINT after Ctrl-C.
-    """
-    shown = sys.excepthook
-
-    def show(kind: type[BaseException], value: BaseException, traceback: TracebackType | None) -> None:
-        if value is error:
-            traceback = _after_runner(traceback)
-            sys.last_traceback = traceback
-            value = value.with_traceback(traceback)
-        shown(kind, value, traceback)
-
-    sys.excepthook = show
-
-
-def _after_runner(traceback: TracebackType | None) -> TracebackType | None:
-    """The frames above those of this file, or none if there are no others; without the finder's, which an import that fails ends in."""
-    entry, last = traceback, None
-    while entry is not None:
-        if entry.tb_frame.f_code.co_filename == __file__:
-            last = entry
-        if entry.tb_next is not None and entry.tb_next.tb_frame.f_code.co_filename == imports.__file__:
-            entry.tb_next = None
-        entry = entry.tb_next
-    return traceback if last is None else last.tb_next
+def _misuse(what: str) -> int:
+    print(f"{USAGE}\nmillstream run: error: {what}", file=sys.stderr)
+    return 2
