@@ -5,8 +5,11 @@ Random streams go through it and through the engine's own window operator, which
 
 from __future__ import annotations
 
+import gc
+import io
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from time import sleep
 from typing import Any
 
 import pytest
@@ -202,6 +205,38 @@ def test_count_windows_as_the_engine(elements: list[Element], size: int, slide: 
         for windowed in (timed(elements).key_by(0).window(assigner), timed(elements).key_by(0).window(assigner).trigger(OwnCountTrigger(size)))
     )
     assert native == general
+
+
+def test_count_windows_are_numbered() -> None:
+    class Numbers(WindowFunction[Any, Any, Any, Any]):
+        def apply(self, key: Any, window: Any, inputs: Any) -> Any:
+            return [(key, (lambda: window.id)(), len(list(inputs)))]
+
+    class Unnumbered(WindowFunction[Any, Any, Any, Any]):
+        def apply(self, key: Any, window: Any, inputs: Any) -> Any:
+            return [(key, len(list(inputs)))]
+
+    class NumbersAll(AllWindowFunction[Any, Any, Any]):
+        def apply(self, window: Any, inputs: Any) -> Any:
+            return [(window, len(list(inputs)))]
+
+    elements = [("a", 1, 0), ("b", 1, 0), ("a", 2, 0), ("a", 3, 0), ("a", 4, 0), ("b", 2, 0)]
+    windowed = timed(elements).key_by(0).count_window(2)
+    assert [value[1:3] for value in collect(windowed.process(Show()))] == [("a", CountWindow(0)), ("a", CountWindow(1)), ("b", CountWindow(0))]
+    assert collect(windowed.apply(Numbers())) == [("a", 0, 2), ("a", 1, 2), ("b", 0, 2)]
+    assert collect(timed(elements).count_window_all(3).apply(NumbersAll())) == [(CountWindow(0), 3), (CountWindow(1), 3)]
+    assert collect(windowed.apply(Unnumbered())) == [("a", 2), ("a", 2), ("b", 2)]
+    held: list[int] = []
+
+    class Held(WindowFunction[Any, Any, Any, Any]):
+        def apply(self, key: Any, window: Any, inputs: Any) -> Any:
+            held.append(sum(type(found).__name__ == "Pane" for found in gc.get_objects()))
+            return [window.id]
+
+    assert collect(timed([("a", 1, 0)] * 100).key_by(0).count_window(3, 1).apply(Held())) == list(range(98))
+    assert max(held[10:]) <= held[10] + 2, "full windows do not stay"
+    assert windowed._native_shape(Unnumbered()) is not None
+    assert windowed._native_shape(Numbers()) is None
 
 
 # ---- Triggers --------------------------------------------------------------------------------------------------------------------------------
@@ -592,8 +627,6 @@ def test_event_time_needs_timestamps() -> None:
 
 
 def test_serializers() -> None:
-    import io
-
     for serializer, window, size in (
         (TimeWindowSerializer(), TimeWindow(-5, 2**40), 16),
         (CountWindowSerializer(), CountWindow(7), 8),
@@ -765,8 +798,6 @@ def test_functions_that_ask_for_states_are_seen() -> None:
 
 
 def test_states_of_windows_have_a_time_to_live() -> None:
-    import time
-
     class Forgetful(ProcessWindowFunction[Any, Any, Any, Any]):
         def __init__(self, milliseconds: int) -> None:
             self.seen = ListStateDescriptor("seen", Types.LONG())
@@ -779,7 +810,7 @@ def test_states_of_windows_have_a_time_to_live() -> None:
             yield list(seen.get() or ()), last.value()
             seen.add(len(elements))
             last.update(len(elements))
-            time.sleep(0.01)
+            sleep(0.01)
 
     elements = [("a", 1, 0), ("a", 2, 0), ("a", 3, 0)]
     for milliseconds, expected in ((5, [([], None)] * 3), (1_000_000, [([], None), ([1], 1), ([1, 2], 2)])):
@@ -799,9 +830,6 @@ def test_a_batch_job_gives_the_same() -> None:
 
 
 def test_jobs_leave_nothing_behind() -> None:
-    import gc
-    import time
-
     def count() -> int:
         gc.collect()
         return sum(type(found).__name__ in ("Pane", "KeyWindows", "WindowOperator", "TimeWindow", "TimestampedValue") for found in gc.get_objects())
@@ -817,7 +845,7 @@ def test_jobs_leave_nothing_behind() -> None:
     for _ in range(20):
         if count() < 20:
             break
-        time.sleep(0.1)
+        sleep(0.1)
     assert count() < 20, "each job made hundreds"
 
 

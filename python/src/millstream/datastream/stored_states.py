@@ -6,12 +6,13 @@ name: the operator points a :class:`Store` at the dictionary of the window at ha
 
 from __future__ import annotations
 
+import dis
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import CodeType, FunctionType
 from typing import Any
 
 from millstream import _native
-from millstream.datastream.functions import KeyedStateStore, ProcessAllWindowFunction, ProcessWindowFunction
+from millstream.datastream.functions import AllWindowFunction, KeyedStateStore, ProcessAllWindowFunction, ProcessWindowFunction, WindowFunction
 from millstream.datastream.state import (
     AggregatingState,
     AggregatingStateDescriptor,
@@ -266,24 +267,43 @@ def asks_for_states(function: Any) -> bool:
     owner = type(function)
     if getattr(owner, "clear", None) not in (None, ProcessWindowFunction.clear, ProcessAllWindowFunction.clear):
         return True
+    return not _NAMES.isdisjoint(_names_of(function))
+
+
+def looks_at_window(function: Any) -> bool:
+    """Whether a window function's results may depend on the window itself: it speaks of one, or its ``apply`` reads that parameter."""
+    if isinstance(function, (WindowFunction, AllWindowFunction)):
+        apply = getattr(type(function).apply, "__func__", type(function).apply)
+        if not isinstance(apply, FunctionType):
+            return True
+        code, place = apply.__code__, 2 if isinstance(function, WindowFunction) else 1
+        if code.co_argcount <= place:
+            return True
+        name = code.co_varnames[place]
+        return name in code.co_cellvars or any(entry.argval == name and entry.opname.startswith("LOAD") for entry in dis.get_instructions(code))
+    return function is not None and "window" in _names_of(function)
+
+
+def _names_of(function: Any) -> set[str]:
+    """The names and texts in a function object's methods, and in functions of its module that they name."""
     todo: list[Any] = []
-    for base in owner.__mro__:
+    for base in type(function).__mro__:
         if base is not object and not base.__module__.startswith(("millstream.", "typing", "abc")):
             todo += vars(base).values()
     todo += getattr(function, "__dict__", {}).values()
     seen: set[int] = set()
+    names: set[str] = set()
     while todo and len(seen) < _FUNCTION_LIMIT:
         found = todo.pop()
         found = getattr(found, "__func__", found)
         if not isinstance(found, FunctionType) or id(found) in seen:
             continue
         seen.add(id(found))
-        names = set(_names_in(found.__code__))
-        if names & _NAMES:
-            return True
+        own = set(_names_in(found.__code__))
+        names |= own
         module = found.__globals__
-        todo += [module[name] for name in names if name in module and getattr(module[name], "__module__", None) == found.__module__]
-    return False
+        todo += [module[name] for name in own if name in module and getattr(module[name], "__module__", None) == found.__module__]
+    return names
 
 
 def _names_in(code: CodeType) -> Iterator[str]:

@@ -156,7 +156,7 @@ class TimeWindow(Window):
 
 
 class CountWindow(Window):
-    """So many elements of a key. Windows of a job are not numbered yet: ``id`` is 0."""
+    """So many elements of a key; ``id`` counts the windows of a key, from 0."""
 
     __slots__ = ("id",)
 

@@ -348,6 +348,9 @@ class WindowOperator:
                     context.register_processing_time_timer(cleanup_time)
             elif cleanup_time != _MAX_TIMESTAMP and cleanup_time not in pane.event_timers:
                 context.register_event_time_timer(cleanup_time)
+            if cleanup_time == _MAX_TIMESTAMP and pane.is_empty and not self._is_merging and pane.is_unused():
+                # No clean-up time will come, and nothing would be lost.
+                del panes[window]
         if is_skipped and watermark is not None and timestamp + self._lateness <= watermark:
             if self._late_output is None:
                 self._late_count.inc()

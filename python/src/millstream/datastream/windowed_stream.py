@@ -16,10 +16,16 @@ from millstream.datastream.field_access import field_index, rolling_function
 from millstream.datastream.function_adapter import callables_of, checked_function, declare_side_outputs, window_process
 from millstream.datastream.functions import AggregateFunction, Function, ProcessWindowFunction, ReduceFunction, WindowFunction
 from millstream.datastream.output_tag import OutputTag
-from millstream.datastream.stored_states import asks_for_states
+from millstream.datastream.stored_states import asks_for_states, looks_at_window
 from millstream.datastream.transformation import JobBuilder, Transformation, infer_keyed_type
-from millstream.datastream.triggers import CountTrigger, Trigger
-from millstream.datastream.window import MergingWindowAssigner, WindowAssigner, WindowShape
+from millstream.datastream.triggers import CountTrigger, PurgingTrigger, Trigger
+from millstream.datastream.window import (
+    CountSlidingWindowAssigner,
+    CountTumblingWindowAssigner,
+    MergingWindowAssigner,
+    WindowAssigner,
+    WindowShape,
+)
 from millstream.exceptions import ConfigurationError, PlanError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -257,6 +263,9 @@ class WindowedStream:
         shape = assigner._shape() if type(assigner).__module__ == WindowAssigner.__module__ else None
         if shape is None or self._window_evictor is not None or asks_for_states(window_function):
             return None
+        # The engine does not number count windows.
+        if shape.is_count and looks_at_window(window_function):
+            return None
         default = assigner.get_default_trigger(None)
         is_default = trigger is None or (type(trigger) is type(default) and not isinstance(trigger, CountTrigger))
         return shape if is_default else None
@@ -295,6 +304,9 @@ class WindowedStream:
         trigger = self._window_trigger or assigner.get_default_trigger(self.get_execution_environment())
         if not isinstance(trigger, Trigger):
             raise TypeError(f"get_default_trigger of {assigner!r} gave {trigger!r}; a Trigger was expected")
+        if self._window_trigger is None and isinstance(assigner, (CountTumblingWindowAssigner, CountSlidingWindowAssigner)):
+            # Nothing comes into a full window any more: what it held goes.
+            trigger = PurgingTrigger.of(trigger)
         if isinstance(assigner, MergingWindowAssigner) and not trigger.can_merge():
             raise TypeError(f"windows of {assigner!r} merge, and {trigger!r} cannot: its can_merge() is False")
         parts = WindowParts(assigner, trigger, self._window_evictor, self._allowed_lateness, self._late_data_output_tag, accumulate, window_function)
