@@ -21,6 +21,7 @@ from millstream.datastream import (
     DataStream,
     KeyedProcessFunction,
     OutputTag,
+    ProcessFunction,
     ProcessWindowFunction,
     RuntimeExecutionMode,
     StreamExecutionEnvironment,
@@ -901,6 +902,34 @@ def test_many_results_of_one_firing() -> None:
     windowed = timed([("a", 1, 0), ("b", 2, 0)]).key_by(0).window(TumblingEventTimeWindows.of(10)).trigger(CountTrigger.of(1))
     stamped = collect(windowed.process(Many()).key_by(lambda n: 0).process(Stamped()))
     assert stamped == [(number, 9) for number in range(20_000)] * 2
+
+
+def test_what_came_before_a_failure_keeps_its_timestamps() -> None:
+    side = OutputTag("side", Types.LONG())
+
+    class FailsLater(ProcessWindowFunction[Any, Any, Any, Any]):
+        def process(self, key: Any, context: Any, elements: Any) -> Any:
+            for element in elements:
+                yield side, element[2]
+                if element[2] == 3:
+                    raise LookupError("three")
+                yield -element[2]
+
+    found: list[Any] = []
+
+    class Note(ProcessFunction[Any, Any]):
+        def process_element(self, value: Any, ctx: ProcessFunction.Context) -> Any:
+            found.append((value, ctx.timestamp()))
+
+    # The watermark comes at the end, so that all elements are one batch.
+    stream = timed([("a", 1, 1), ("a", 12, 2), ("a", 13, 3), ("a", 14, 4)], 1_000)
+    windowed = stream.key_by(0).window(TumblingEventTimeWindows.of(10)).trigger(PurgingTrigger.of(CountTrigger.of(1)))
+    result = windowed.process(FailsLater())
+    result.process(Note())
+    result.get_side_output(side).process(Note())
+    with pytest.raises(LookupError, match="three"):
+        stream.get_execution_environment().execute()
+    assert sorted(found) == [(-2, 19), (-1, 9), (1, 9), (2, 19)]
 
 
 def test_failures_name_the_users_function() -> None:
