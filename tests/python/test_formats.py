@@ -592,3 +592,28 @@ def test_hybrid_sources_that_cannot_be(tmp_path: Path) -> None:
 
     with pytest.raises(UnsupportedError, match="engine alone"):
         HybridSource.builder(Closed())
+
+
+def test_csv_columns_with_lists(env: StreamExecutionEnvironment, tmp_path: Path) -> None:
+    builder = CsvSchema.builder().add_string_column("s").add_array_column("l", "+", Types.INT()).add_array_column("t").set_null_value("NULL")
+    schema = builder.set_use_header().set_line_separator("\r\n").build()
+    assert schema.row_type.schema() == "ROW<s STRING, l ARRAY<INT>, t ARRAY<STRING>>"
+    rows = [Row(s="a,b", l=[1, 2], t=["x", "y"]), Row(s="c", l=[], t=None), Row(s="", l=None, t=["z"])]
+    env.from_collection(rows, schema.row_type).sink_to(FileSink.for_bulk_format(str(tmp_path), CsvBulkWriters.for_schema(schema)).build())
+    env.execute()
+    text = part_files(tmp_path)[0].read_bytes()
+    assert text == b's,l,t\r\n"a,b",1+2,x;y\r\nc,,NULL\r\n,NULL,z\r\n'
+    stream = env.from_source(FileSource.for_record_stream_format(CsvReaderFormat.for_schema(schema), str(tmp_path)).build())
+    assert stream.get_type() == schema.row_type
+    assert list(stream.execute_and_collect()) == rows
+    whole = CsvSchema.builder().add_columns_from(schema).remove_array_element_separator(2).set_use_header().set_null_value("NULL").build()
+    found = env.from_source(FileSource.for_record_stream_format(CsvReaderFormat.for_schema(whole), str(tmp_path)).build()).map(lambda row: row[2])
+    assert list(found.execute_and_collect()) == [["x;y"], None, ["z"]]
+
+
+@pytest.mark.parametrize("header", [False, True])
+def test_csv_files_whose_first_row_is_left_out(env: StreamExecutionEnvironment, tmp_path: Path, header: bool) -> None:
+    (tmp_path / "a").write_text(("n\n" if header else "") + "units\n1\n2\n")
+    schema = CsvSchema.builder().add_number_column("n").set_skip_first_data_row().set_use_header(header).build()
+    source = FileSource.for_record_stream_format(CsvReaderFormat.for_schema(schema), str(tmp_path)).build()
+    assert list(env.from_source(source).execute_and_collect()) == [Row(n=1), Row(n=2)]

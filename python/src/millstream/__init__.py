@@ -7,5 +7,6 @@
 """
 
 from millstream._version import __version__
+from millstream.decorators import add_version_doc, keyword
 
-__all__ = ["__version__"]
+__all__ = ["__version__", "add_version_doc", "keyword"]

@@ -30,7 +30,7 @@ WITHOUT_JVM = {
     "gen_protos": "functions run in this process, without a worker's protocol",
     "shell": "start python or a notebook, and call StreamExecutionEnvironment.get_execution_environment()",
     "serializers": "values are passed by reference; for a format of your own use pyflink.common.serialization",
-    "util": "it wraps Java objects, and there is no JVM behind Millstream; use the Python API alone",
+    "util.java_utils": "it wraps Java objects, and there is no JVM behind Millstream; use the Python API alone",
     "testing": "it starts Flink's clusters; in a test call env.execute(), or stream.execute_and_collect()",
 }
 #: Modules of PyFlink that have another place here.
@@ -74,8 +74,7 @@ def without_jvm(name: str) -> str | None:
     >>> without_jvm("pyflink.java_gateway")
     'there is no JVM behind Millstream; leave out get_gateway() and use the Python API alone'
     """
-    parts = name.split(".")
-    return WITHOUT_JVM.get(parts[1]) if len(parts) > 1 and parts[0] == THEIRS else None
+    return next((reason for key, reason in WITHOUT_JVM.items() if f"{name}.".startswith(f"{THEIRS}.{key}.")), None)
 
 
 class _Finder(MetaPathFinder):

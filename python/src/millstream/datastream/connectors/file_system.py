@@ -22,6 +22,7 @@ from millstream.notices import with_checkpoints
 if TYPE_CHECKING:
     from millstream.datastream.connectors.date_folders import DateFolders
     from millstream.datastream.connectors.python_files import PythonFileReader, PythonFilesSource
+    from millstream.datastream.data_stream import DataStream
 
 __all__ = [
     "BucketAssigner",
@@ -80,6 +81,9 @@ class StreamFormat:
         self.options = dict(options)
         #: What reads the files, where the engine does not.
         self.reader = reader
+        #: What is done in Python to the values that were read, if anything, and their type then.
+        self.convert: Callable[[Any], Any] | None = None
+        self.final_type: TypeInformation | None = None
 
     @staticmethod
     def text_line_format(charset_name: str = "UTF-8") -> StreamFormat:
@@ -156,6 +160,12 @@ class FileSource(FilesSource):
     ) -> None:
         super().__init__(paths, type_info, options)
         self._reader = reader
+        self._format: StreamFormat | None = None
+
+    def finish(self, stream: DataStream) -> DataStream:
+        if self._format is None or self._format.convert is None:
+            return stream
+        return stream.map(self._format.convert, self._format.final_type).name("CSV lists")
 
     def ends(self) -> bool:
         return "monitor-interval" not in self._options
@@ -163,6 +173,8 @@ class FileSource(FilesSource):
     def batches(self) -> Iterator[Sequence[Any] | float]:
         from millstream.datastream.formats.lines import line_reader
 
+        if self._format is not None and self._format.convert is not None:
+            raise UnsupportedError(f"{self!r} has columns of lists, and cannot be part of a hybrid source")
         reader = self._reader or line_reader(self._options, self._type)
         return self._python_source(reader).batches()
 
@@ -206,7 +218,9 @@ class FileSourceBuilder:
 
     def build(self) -> FileSource:
         """The source."""
-        return FileSource(self._paths, self._format.type_info, {**self._format.options, **self._options}, self._format.reader)
+        source = FileSource(self._paths, self._format.type_info, {**self._format.options, **self._options}, self._format.reader)
+        source._format = self._format
+        return source
 
     def set_file_enumerator(self, file_enumerator: FileEnumeratorProvider) -> FileSourceBuilder:
         """Only kept: see :class:`FileEnumeratorProvider`."""

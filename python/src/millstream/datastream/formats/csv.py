@@ -11,8 +11,9 @@ from millstream._tracebacks import guard
 from millstream.common.serialization import BulkWriterFactory, DeserializationSchema, Encoder, RowDataBulkWriterFactory, SerializationSchema
 from millstream.common.typeinfo import RowTypeInfo, TypeInformation, Types, type_of
 from millstream.datastream.connectors.file_system import StreamFormat
+from millstream.datastream.connectors.python_files import PythonFileWriter
 from millstream.datastream.formats.text_values import from_text, to_text
-from millstream.exceptions import ConfigurationError, DecodeError, TypeMismatchError, UnsupportedError
+from millstream.exceptions import ConfigurationError, DecodeError, TypeMismatchError
 
 __all__ = [
     "CsvBulkWriters",
@@ -33,9 +34,20 @@ class CsvSchema:
     (2, RowTypeInfo(name: String, age: Long))
     """
 
-    def __init__(self, row_type: RowTypeInfo, options: dict[str, str]) -> None:
+    def __init__(
+        self,
+        row_type: RowTypeInfo,
+        options: dict[str, str],
+        array_separators: dict[int, str] | None = None,
+        line_separator: str = "\n",
+        skips_first_row: bool = False,
+    ) -> None:
         self.row_type = row_type
         self.options = options
+        #: What stands between the elements of a list, by the column's position.
+        self.array_separators = array_separators or {}
+        self.line_separator = line_separator
+        self.skips_first_row = skips_first_row
 
     @staticmethod
     def builder() -> CsvSchemaBuilder:
@@ -60,7 +72,9 @@ class CsvSchemaBuilder:
         self._names: list[str] = []
         self._types: list[TypeInformation] = []
         self._options: dict[str, str] = {"format": "csv", "csv.quote": '"'}
-        self._array_separator = ";"
+        self._array_separators: dict[int, str] = {}
+        self._line_separator = "\n"
+        self._skips_first_row = False
         self._any_property_name: str | None = None
 
     def add_string_column(self, name: str) -> CsvSchemaBuilder:
@@ -82,23 +96,26 @@ class CsvSchemaBuilder:
         return self
 
     def add_array_column(self, name: str, separator: str = ";", element_type: Any = None) -> CsvSchemaBuilder:
-        """Not there yet: raises ``UnsupportedError``."""
-        raise UnsupportedError("CSV columns with lists are not there yet; read the column as text and split it")
+        """A column of lists, whose elements are text unless ``element_type`` (a type of Types) says otherwise. Python takes the lists apart."""
+        element = Types.STRING() if element_type is None else type_of(element_type, f"the element type of column {name!r}")
+        self._array_separators[len(self._names)] = separator
+        return self.add_column(name, Types.LIST(element))
 
     def set_array_element_separator(self, separator: str) -> CsvSchemaBuilder:
-        """Keeps what stands between the elements of lists; columns with lists are not there yet."""
-        self._array_separator = separator
+        """Sets what stands between the elements of all lists that are columns so far."""
+        self._array_separators = dict.fromkeys(self._array_separators, separator)
         return self
 
     def disable_array_element_separator(self) -> CsvSchemaBuilder:
-        """Keeps that lists have no separator; columns with lists are not there yet."""
-        self._array_separator = ""
-        return self
+        """Takes the text of a column of lists as its only element, for all that are columns so far."""
+        return self.set_array_element_separator("")
 
     def remove_array_element_separator(self, index: int) -> CsvSchemaBuilder:
         """As :meth:`disable_array_element_separator`, for one column. Raises ``ConfigurationError`` if there is no column ``index``."""
         if not 0 <= index < len(self._names):
             raise ConfigurationError(f"there is no column {index}: the schema has {len(self._names)}")
+        if index in self._array_separators:
+            self._array_separators[index] = ""
         return self
 
     def set_any_property_name(self, name: str) -> CsvSchemaBuilder:
@@ -108,6 +125,8 @@ class CsvSchemaBuilder:
 
     def add_columns_from(self, schema: CsvSchema) -> CsvSchemaBuilder:
         """All columns of another schema."""
+        for index, separator in schema.array_separators.items():
+            self._array_separators[len(self._names) + index] = separator
         self._names += schema.row_type.get_field_names()
         self._types += schema.row_type.get_field_types()
         return self
@@ -115,6 +134,7 @@ class CsvSchemaBuilder:
     def clear_columns(self) -> CsvSchemaBuilder:
         """Forgets the columns."""
         self._names.clear()
+        self._array_separators.clear()
         self._types.clear()
         return self
 
@@ -159,15 +179,13 @@ class CsvSchemaBuilder:
         return self
 
     def set_line_separator(self, separator: str) -> CsvSchemaBuilder:
-        """Lines end with a line feed, with or without a carriage return: does nothing for these, raises ``UnsupportedError`` for others."""
-        if separator not in ("\n", "\r\n"):
-            raise UnsupportedError(f"lines end with \\n or \\r\\n, not with {separator!r}")
+        """What written lines end with, a line feed unless set. Lines that are read may end with ``\\n``, ``\\r`` or ``\\r\\n`` in any case."""
+        self._line_separator = separator
         return self
 
     def set_skip_first_data_row(self, skip: bool = True) -> CsvSchemaBuilder:
-        """Not there yet: raises ``UnsupportedError``; ``set_use_header`` takes a first line that names the columns."""
-        if skip:
-            raise UnsupportedError("skipping the first line is not there yet; set_use_header takes one that names the columns")
+        """Leaves out each file's first line, or with a header the one behind it. Such files are read by Python, a record per line."""
+        self._skips_first_row = bool(skip)
         return self
 
     def size(self) -> int:
@@ -179,7 +197,8 @@ class CsvSchemaBuilder:
 
     def build(self) -> CsvSchema:
         """The schema. Raises ``ValueError`` for two columns of one name."""
-        return CsvSchema(RowTypeInfo(list(self._types), list(self._names)), dict(self._options))
+        row_type = RowTypeInfo(list(self._types), list(self._names))
+        return CsvSchema(row_type, dict(self._options), dict(self._array_separators), self._line_separator, self._skips_first_row)
 
     def _set(self, key: str, value: str) -> CsvSchemaBuilder:
         self._options[key] = value
@@ -192,7 +211,53 @@ class CsvReaderFormat(StreamFormat):
     @staticmethod
     def for_schema(schema: CsvSchema) -> CsvReaderFormat:
         """Files with these columns."""
-        return CsvReaderFormat(schema.row_type, schema.options)
+        found = CsvReaderFormat(_text_columns(schema), schema.options)
+        if schema.skips_first_row:
+            from millstream.datastream.formats.lines import line_reader
+
+            found.reader = line_reader(schema.options, found.type_info, 1)
+        if schema.array_separators:
+            found.final_type = schema.row_type
+            found.convert = _Lists(schema)
+        return found
+
+
+def _text_columns(schema: CsvSchema) -> RowTypeInfo:
+    """The schema's columns as they are in the file: lists are text."""
+    names, types = schema.row_type.get_field_names(), schema.row_type.get_field_types()
+    return RowTypeInfo([Types.STRING() if index in schema.array_separators else field for index, field in enumerate(types)], names)
+
+
+class _Lists:
+    """Takes the texts of columns of lists apart, and puts them together."""
+
+    def __init__(self, schema: CsvSchema) -> None:
+        self._names = schema.row_type.get_field_names()
+        types = schema.row_type.get_field_types()
+        self._columns = {index: (separator, getattr(types[index], "_element_type")) for index, separator in schema.array_separators.items()}  # noqa: B009
+
+    def __call__(self, row: Any) -> Any:
+        """The row with lists."""
+        from millstream.common.types import Row
+
+        fields = list(row)
+        for index, (separator, element) in self._columns.items():
+            text = fields[index]
+            if text is not None:
+                parts = text.split(separator) if separator else [text]
+                fields[index] = [] if text == "" else [from_text(part, element) for part in parts]
+        found = Row(*fields)
+        found.set_field_names(self._names)
+        return found
+
+    def joined(self, row: Any) -> list[Any]:
+        """The fields with texts."""
+        fields = [row.get(name) for name in self._names] if isinstance(row, dict) else list(row)
+        for index, (separator, element) in self._columns.items():
+            if fields[index] is not None:
+                elements: Any = fields[index]
+                fields[index] = separator.join(str(to_text(part, element)) for part in elements)
+        return fields
 
 
 class CsvRowFormat(Encoder):
@@ -225,9 +290,21 @@ class CsvBulkWriterFactory(RowDataBulkWriterFactory):
     def __init__(self, schema: CsvSchema) -> None:
         super().__init__(None, schema.row_type)
         options = schema.options
+        self._schema = schema
+        #: The engine's encoder, where it can write such files.
+        self.encoder: CsvRowFormat | None = None
+        if schema.array_separators or schema.line_separator != "\n":
+            return
         self.encoder = CsvRowFormat(
             options.get("csv.delimiter", ","), options.get("csv.quote"), options.get("csv.null-literal"), options.get("csv.header") == "true"
         )
+
+    def open_writer(self, path: str) -> PythonFileWriter:
+        """Begins a file that Python writes: with lists, or with another line separator than a line feed."""
+        from millstream.datastream.formats.lines import line_writer
+
+        lists = _Lists(self._schema)
+        return line_writer(self._schema.options, _text_columns(self._schema), self._schema.line_separator, lists.joined)(path)
 
 
 class _CsvBuilder:

@@ -19,7 +19,7 @@ _CSV_OPTIONS = frozenset(
 )
 
 
-def line_reader(options: Mapping[str, str], type_info: TypeInformation) -> PythonFileReader:
+def line_reader(options: Mapping[str, str], type_info: TypeInformation, skipped_lines: int = 0) -> PythonFileReader:
     """A reader of text, CSV or JSON lines. Raises ``UnsupportedError`` for options that only the engine's reader knows."""
     from millstream.datastream.formats.csv import CsvRowDeserializationSchema
     from millstream.datastream.formats.json import JsonRowDeserializationSchema
@@ -40,10 +40,12 @@ def line_reader(options: Mapping[str, str], type_info: TypeInformation) -> Pytho
         builder.set_escape_character(options["csv.escape"])
     if "csv.null-literal" in options:
         builder.set_null_literal(options["csv.null-literal"])
-    return _LineReader(builder.build(), 1 if options.get("csv.header") == "true" else 0, skips)
+    return _LineReader(builder.build(), skipped_lines + (1 if options.get("csv.header") == "true" else 0), skips)
 
 
-def line_writer(options: Mapping[str, str], type_info: TypeInformation) -> Callable[[str], PythonFileWriter]:
+def line_writer(
+    options: Mapping[str, str], type_info: TypeInformation, line_end: str = "\n", prepare: Callable[[Any], Any] | None = None
+) -> Callable[[str], PythonFileWriter]:
     """What begins a file of text, CSV or JSON lines."""
     from millstream.datastream.formats.csv import CsvRowSerializationSchema
     from millstream.datastream.formats.json import JsonRowSerializationSchema
@@ -58,11 +60,14 @@ def line_writer(options: Mapping[str, str], type_info: TypeInformation) -> Calla
     builder = CsvRowSerializationSchema.Builder(type_info).set_field_delimiter(options.get("csv.delimiter", ","))
     builder._quote = options.get("csv.quote") or None
     builder._null_literal = options.get("csv.null-literal")
+    builder.set_line_delimiter(line_end)
     schema = builder.build()
     header = b""
     if options.get("csv.header") == "true" and isinstance(type_info, RowTypeInfo):
-        header = (options.get("csv.delimiter", ",").join(type_info.get_field_names()) + "\n").encode()
-    return lambda path: _LineWriter(path, schema.serialize, header)
+        header = (options.get("csv.delimiter", ",").join(type_info.get_field_names()) + line_end).encode()
+    if prepare is None:
+        return lambda path: _LineWriter(path, schema.serialize, header)
+    return lambda path: _LineWriter(path, lambda value: schema.serialize(prepare(value)), header)
 
 
 class _LineReader(PythonFileReader):
