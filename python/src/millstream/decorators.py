@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -33,6 +32,8 @@ def keyword(func: Callable[..., R]) -> Callable[..., R]:
 
 def add_version_doc(f: Any, version: str) -> None:
     """Appends the version that a function was added in to its docstring."""
+    import re
+
     known = f.__doc__ or ""
     indents = re.findall(r"\n( *)[^\n ]", known)
     indent = min(indents, key=len, default="")

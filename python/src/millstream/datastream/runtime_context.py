@@ -8,12 +8,11 @@ subtask starts. The other subtasks' copies are opened in their own time and get 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from millstream import _native
 from millstream._tracebacks import guard
 from millstream.common.accumulators import Accumulator, DoubleCounter, Histogram, IntCounter, LongCounter
-from millstream.datastream import state_ttl
 from millstream.datastream.distributed_cache import DistributedCache
 from millstream.datastream.functions import RuntimeContext
 from millstream.datastream.state import (
@@ -30,11 +29,17 @@ from millstream.datastream.state import (
     ValueState,
     ValueStateDescriptor,
 )
-from millstream.datastream.state_ttl import ASKED, PLANNED, BackgroundCleanup, ExpiringState, StateTtlConfig
 from millstream.datastream.time_domain import TimeDomain
 from millstream.datastream.transformation import JobScope
 from millstream.exceptions import InvalidStateError, nearest
 from millstream.metrics import MetricGroup
+
+if TYPE_CHECKING:
+    # Loaded with the first state that has a time-to-live.
+    from millstream.datastream.state_ttl import BackgroundCleanup, ExpiringState, StateTtlConfig
+
+#: The state of the time of a key's timer for what expires (see `state_ttl`).
+_PLANNED = "time-to-live/planned"
 
 A = TypeVar("A", bound=Accumulator[Any, Any])
 
@@ -165,12 +170,15 @@ class KeyedSubtaskContext(SubtaskContext):
 
     def cleanup(self) -> BackgroundCleanup | None:
         """What removes expired values of this subtask; ``None`` if nothing expires in the background."""
-        if self._cleanup is None and PLANNED.name in self._states:
+        if self._cleanup is None and _PLANNED in self._states:
+            from millstream.datastream import state_ttl
+
             assert self._native is not None
-            planned, asked = self._plain_state(PLANNED), self._plain_state(ASKED)
+            planned, asked = self._plain_state(state_ttl.PLANNED), self._plain_state(state_ttl.ASKED)
             assert isinstance(planned, ValueState)
             assert isinstance(asked, MapState)
-            self._cleanup = BackgroundCleanup(self._expiring.values(), planned, asked, self._native, state_ttl.clock_of(self._native))
+            clock = state_ttl.clock_of(self._native)
+            self._cleanup = state_ttl.BackgroundCleanup(self._expiring.values(), planned, asked, self._native, clock)
         return self._cleanup
 
     def _state(self, descriptor: StateDescriptor, expected: type[StateDescriptor]) -> State:
@@ -181,6 +189,8 @@ class KeyedSubtaskContext(SubtaskContext):
             if config is not None:
                 raise InvalidStateError(f"{self._task_name}: state {descriptor.name!r} is asked for with a time-to-live, but was made without one")
             return self._plain_state(descriptor)
+        from millstream.datastream import state_ttl
+
         plain = self._plain_state(descriptor)
         if known is None:
             assert config is not None
@@ -188,8 +198,8 @@ class KeyedSubtaskContext(SubtaskContext):
                 descriptor, config, plain, self._plain_state(state_ttl.access_descriptor(descriptor))
             )
             if known._expiry.in_background:
-                self._plain_state(PLANNED)
-                self._plain_state(ASKED)
+                self._plain_state(state_ttl.PLANNED)
+                self._plain_state(state_ttl.ASKED)
             self._ttl_configs[descriptor.name] = config
             if self._native is not None:
                 self._start(known)
@@ -200,6 +210,8 @@ class KeyedSubtaskContext(SubtaskContext):
 
     def _start(self, expiring: ExpiringState) -> None:
         """Gives an expiring state the job's clock, and has it cleaned up."""
+        from millstream.datastream import state_ttl
+
         assert self._native is not None
         expiring._expiry.now = state_ttl.clock_of(self._native)
         if expiring._expiry.in_background and isinstance(self._native, CleanedContext):
@@ -281,7 +293,7 @@ class DeclaredStates:
 
     def expire(self) -> bool:
         """Whether there are states that expire in the background."""
-        return PLANNED.name in self._declarations
+        return _PLANNED in self._declarations
 
     def seal(self) -> list[tuple[str, _native.StateKind, str, str | None]]:
         """All of them, for the engine."""

@@ -18,6 +18,7 @@ from typing import Any
 from millstream import _native
 from millstream.common.time import Duration, Time, milliseconds_of
 from millstream.common.typeinfo import Types
+from millstream.datastream.runtime_context import _PLANNED
 from millstream.datastream.state import (
     AggregatingState,
     AggregatingStateDescriptor,
@@ -636,7 +637,7 @@ def expiring_state(descriptor: StateDescriptor, config: StateTtlConfig, plain: S
 
 
 #: The time of a key's timer for what expires, and the times of the function's own processing-time timers.
-PLANNED = ValueStateDescriptor("time-to-live/planned", Types.LONG())
+PLANNED = ValueStateDescriptor(_PLANNED, Types.LONG())
 ASKED = MapStateDescriptor("time-to-live/asked", Types.LONG(), Types.BOOLEAN())
 
 
