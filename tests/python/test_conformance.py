@@ -123,3 +123,36 @@ def test_the_recorder_chooses_what_is_not_recorded(tmp_path: Path) -> None:
     assert names() == "[]\n"
     script.write_text("print(2)\n")
     assert names() == "['one']\n"
+
+
+FAKE = """#!{python}
+import json, os, pathlib, sys
+if sys.argv[1] == "-c":
+    print("2.3.0")
+else:
+    for script in map(pathlib.Path, sys.argv[3:]):
+        if script.stem == "dies":
+            os._exit(3)
+        with open(sys.argv[2], "a") as answers:
+            error = "Traceback\\n\\tat java.Frame\\nValueError" if script.stem == "fails" else None
+            answers.write(json.dumps({{"name": script.stem, "output": script.read_text(), "error": error, "seconds": 1}}) + "\\n")
+"""
+
+
+def test_the_recorder_goes_on_after_a_script_that_ends_its_driver(tmp_path: Path) -> None:
+    folder = tmp_path / "Tests" / "conformance"
+    (folder / "datastream").mkdir(parents=True)
+    (folder / "record.py").write_text((FOLDER.parent / "record.py").read_text())
+    for name in ("a", "b", "dies", "e", "fails", "g"):
+        (folder / "datastream" / f"{name}.py").write_text(f"print({name!r})\n")
+    fake = tmp_path / "python"
+    fake.write_text(FAKE.format(python=sys.executable))
+    fake.chmod(0o755)
+    done = subprocess.run([sys.executable, folder / "record.py", "--python", fake], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1, done.stderr
+    assert "dies: FAILED, nothing is recorded\nthe driver ended with 3" in done.stdout
+    assert "fails: FAILED, nothing is recorded\nTraceback\nValueError\n" in done.stdout
+    assert done.stdout.endswith("4 of 6 scripts recorded with Flink 2.3.0\n")
+    assert sorted(file.stem for file in (folder / "datastream").glob("*.golden")) == ["a", "b", "e", "g"]
+    head, _, output = (folder / "datastream" / "a.golden").read_text().partition("---\n")
+    assert output == "print('a')\n" and "# flink: 2.3.0\n" in head
