@@ -68,6 +68,8 @@ const char *millstream_error_operator(const millstream_error *error);
 int64_t millstream_error_record(const millstream_error *error);
 /* The exception that a function gave to millstream_response_fail, or NULL; borrowed from the error. */
 void *millstream_error_exception(const millstream_error *error);
+/* The text of a failure that came while the job was ending with this one (in CLOSE), or NULL from the index on at which there are no more. */
+const char *millstream_error_suppressed(const millstream_error *error, int32_t index);
 void millstream_error_free(millstream_error *error);
 
 /* ---- Values of the host language (OBJECT columns) ------------------------------------------------------------------------------------------ */

@@ -8,18 +8,21 @@ final class ErrorBox: @unchecked Sendable {
     let message: UnsafeMutablePointer<CChar>?
     let hint: UnsafeMutablePointer<CChar>?
     let operatorName: UnsafeMutablePointer<CChar>?
+    let suppressed: [UnsafeMutablePointer<CChar>?]
 
     init(_ error: MillstreamError) {
         self.error = error
         message = strdup(error.message)
         hint = error.hint.flatMap { strdup($0) }
         operatorName = error.operatorName.flatMap { strdup($0) }
+        suppressed = error.suppressed.map { later in strdup(later.operatorName.map { "in operator '\($0)', " + later.message } ?? later.message) }
     }
 
     deinit {
         free(message)
         free(hint)
         free(operatorName)
+        for text in suppressed { free(text) }
     }
 }
 
@@ -71,6 +74,12 @@ public func millstream_error_record(_ error: OpaquePointer?) -> Int64 { box(erro
 
 @c @implementation
 public func millstream_error_exception(_ error: OpaquePointer?) -> UnsafeMutableRawPointer? { box(error)?.error.hostException?.handle }
+
+@c @implementation
+public func millstream_error_suppressed(_ error: OpaquePointer?, _ index: Int32) -> UnsafePointer<CChar>? {
+    guard let texts = box(error)?.suppressed, index >= 0, Int(index) < texts.count else { return nil }
+    return UnsafePointer(texts[Int(index)])
+}
 
 @c @implementation
 public func millstream_error_free(_ error: OpaquePointer?) { _ = HandleTable.shared.remove(error, .error) }

@@ -61,6 +61,11 @@ public struct MillstreamError: Error, Sendable, CustomStringConvertible {
     public var recordIndex: Int64?
     /// The exception of a host function.
     public var hostException: HostException?
+    /// What failed in the clean-up after this; nothing that explains it. At most `suppressedCountMax`.
+    public private(set) var suppressed: [MillstreamError] = []
+
+    /// Bounds what a job with many subtasks keeps of failures that all say the same.
+    public static let suppressedCountMax = 16
 
     public init(
         _ code: Code, _ message: String, hint: String? = nil, domain: Domain = .user, isRetryable: Bool = false,
@@ -89,11 +94,19 @@ public struct MillstreamError: Error, Sendable, CustomStringConvertible {
         return copy
     }
 
+    /// Attaches a failure that came later, and whatever is attached to that one.
+    public mutating func suppress(_ later: MillstreamError) {
+        var alone = later
+        alone.suppressed = []
+        for failure in [alone] + later.suppressed where suppressed.count < Self.suppressedCountMax { suppressed.append(failure) }
+    }
+
     public var description: String {
         var text = message
         if let operatorName { text += " [operator: \(operatorName)]" }
         if let recordIndex { text += " [record: \(recordIndex)]" }
         if let hint { text += "\n  hint: \(hint)" }
+        for later in suppressed { text += "\n  suppressed: \(later.message)" }
         return text
     }
 }

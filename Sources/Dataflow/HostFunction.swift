@@ -21,6 +21,15 @@ public protocol HostFunction: AnyObject, Sendable {
 }
 
 extension HostFunction {
+    /// Tells the function that nothing follows. A failure says that it came from there, and is the caller's to report.
+    public func close() throws(MillstreamError) {
+        do { _ = try call(HostRequest(.close)) } catch {
+            var failure = error
+            failure.message = "closing '\(name)' failed: \(error.message)"
+            throw failure
+        }
+    }
+
     public var accumulatorTypes: [DataType] { [] }
     public var resultSchema: Schema? { nil }
 }

@@ -42,6 +42,8 @@ public final class OperatorMetrics: Sendable {
     public let backPressuredNanoseconds = Counter()
     /// Processing-time timers that were pending at the end of input and did not fire.
     public let timersDropped = Counter()
+    /// How often closing the operator failed, whatever became of the job.
+    public let closeFailures = Counter()
 
     public init() {}
 }

@@ -32,7 +32,8 @@ public protocol Operator: AnyObject {
     func snapshot(_ checkpoint: CheckpointBarrier, into writer: any StateWriter) throws(MillstreamError)
     /// Reads the state that an earlier `snapshot` wrote; comes after `open` and before the first batch.
     func restore(from reader: any StateReader) throws(MillstreamError)
-    func close()
+    /// Lets go of everything, also where a part of it fails; a failure fails the job, unless it is failing or stopping already.
+    func close() throws(MillstreamError)
 }
 
 extension Operator {
@@ -46,7 +47,7 @@ extension Operator {
     public func resume(output: any Output) throws(MillstreamError) -> Progress { .done }
     public func snapshot(_ checkpoint: CheckpointBarrier, into writer: any StateWriter) throws(MillstreamError) {}
     public func restore(from reader: any StateReader) throws(MillstreamError) {}
-    public func close() {}
+    public func close() throws(MillstreamError) {}
 }
 
 /// Where an operator puts its results: the next operator of its chain, or the exchange behind the chain.

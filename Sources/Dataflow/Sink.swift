@@ -19,8 +19,8 @@ public protocol SinkWriter: AnyObject {
     /// What a restart needs to go on with unfinished files.
     func snapshot() throws(MillstreamError) -> [UInt8]
     func restore(_ bytes: [UInt8]) throws(MillstreamError)
-    /// Gives up what is not prepared; also called after a failure.
-    func close()
+    /// Gives up what is not prepared; also called after a failure. A failure fails the job, unless it is failing or stopping already.
+    func close() throws(MillstreamError)
 }
 
 extension SinkWriter {

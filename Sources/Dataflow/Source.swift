@@ -78,7 +78,8 @@ public protocol SourceReader: AnyObject {
     func poll(rowLimit: Int) throws(MillstreamError) -> SourcePoll
     /// The splits at hand, with their positions after the last batch that `poll` returned.
     func snapshot() throws(MillstreamError) -> [SourceSplit]
-    func close()
+    /// Once, also after a failure. A failure of its own fails the job, unless it is failing or stopping already.
+    func close() throws(MillstreamError)
 }
 
 public enum SourcePoll: Sendable {

@@ -85,10 +85,10 @@ public final class ExchangeWriter: RoutedRows {
     }
 
     /// Lets the partitioner and the channels go; rows that wait are dropped.
-    public func close() {
-        partitioner.close()
+    public func close() throws(MillstreamError) {
         pending = []
         flushDeadline = nil
+        try partitioner.close()
     }
 
     private func flush(_ channel: Int) throws(MillstreamError) {

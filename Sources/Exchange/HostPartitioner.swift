@@ -34,11 +34,10 @@ public final class HostPartitioner: Partitioner {
         }
     }
 
-    public func close() {
+    public func close() throws(MillstreamError) {
         guard isOpen else { return }
         isOpen = false
-        // The job is ending; an error of the host's clean-up has nobody to go to.
-        _ = try? function.call(HostRequest(.close))
+        do { try function.close() } catch { throw error.inOperator(operatorName) }
     }
 
     private func open() throws(MillstreamError) {

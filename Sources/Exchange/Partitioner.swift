@@ -8,12 +8,12 @@ public protocol Partitioner: AnyObject {
     /// Hands every row of `batch`, in order per channel, to `channels`.
     func route(_ batch: Batch, to channels: any RoutedRows) throws(MillstreamError)
     /// After the last batch, also after a failure.
-    func close()
+    func close() throws(MillstreamError)
 }
 
 extension Partitioner {
     public var spreadsRows: Bool { true }
-    public func close() {}
+    public func close() throws(MillstreamError) {}
 }
 
 /// Where a partitioner puts what it has sorted.

@@ -132,10 +132,12 @@ final class AssignTimestampsOperator: Operator {
         return .done
     }
 
-    func close() {
-        timestampFunction?.close()
-        hostGenerator?.close()
+    func close() throws(MillstreamError) {
         pending = nil
+        var cleanUp = CleanUp()
+        cleanUp.attempt { () throws(MillstreamError) in try timestampFunction?.close() }
+        cleanUp.attempt { () throws(MillstreamError) in try hostGenerator?.close() }
+        try cleanUp.finish()
     }
 
     private func emit(_ watermark: EventTime, _ output: any Output) throws(MillstreamError) {

@@ -33,10 +33,9 @@ struct HostCaller {
         } catch { throw error.shifted(by: rowsBefore) }
     }
 
-    mutating func close() {
+    mutating func close() throws(MillstreamError) {
         guard isOpen else { return }
         isOpen = false
-        // The job is ending; an error of the host's clean-up has nobody to go to.
-        _ = try? function.call(HostRequest(.close))
+        try function.close()
     }
 }

@@ -186,11 +186,13 @@ final class ProcessOperator: Operator {
 
     var nextEventTime: EventTime? { state?.eventTimers.next().map { EventTime(milliseconds: $0) } }
 
-    func close() {
+    func close() throws(MillstreamError) {
         phase = .idle
-        caller.close()
-        state = nil
-        keyed = nil
+        defer {
+            state = nil
+            keyed = nil
+        }
+        try caller.close()
     }
 }
 

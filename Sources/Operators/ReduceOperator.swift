@@ -63,5 +63,5 @@ final class ReduceOperator: Operator {
         return .done
     }
 
-    func close() { caller.close() }
+    func close() throws(MillstreamError) { try caller.close() }
 }

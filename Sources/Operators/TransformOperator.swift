@@ -55,9 +55,9 @@ final class TransformOperator: Operator {
         return .more
     }
 
-    func close() {
+    func close() throws(MillstreamError) {
         unfinished = nil
-        caller.close()
+        try caller.close()
     }
 }
 

@@ -84,12 +84,15 @@ final class ChainLink: Output {
     }
 
     /// Once, also after a failure; does nothing if `open` was never called.
-    func close() {
+    func close() throws(MillstreamError) {
         guard isOpen else { return }
         isOpen = false
         queue = []
         outstanding = nil
-        operation.close()
+        do { try operation.close() } catch {
+            metrics.closeFailures.add(1)
+            throw error.inOperator(name)
+        }
     }
 
     // MARK: Events

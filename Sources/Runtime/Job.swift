@@ -129,6 +129,15 @@ public final class Job: SubtaskOwner, @unchecked Sendable {
         stop(.failing)
     }
 
+    /// Rows may be lost where a function cannot close what it has written to, so the job has not finished. A failure that was there before stays the
+    /// job's, with this one attached; a cancelled job stays cancelled.
+    func subtaskFailedToClose(_ subtask: Subtask, _ error: MillstreamError) {
+        monitor.lock()
+        if firstFailure == nil, currentStatus == .running { firstFailure = error } else { firstFailure?.suppress(error) }
+        monitor.unlock()
+        stop(.failing)
+    }
+
     func subtaskEnded(_ subtask: Subtask) {
         monitor.lock()
         liveCount -= 1
@@ -242,6 +251,7 @@ public struct OperatorStatistics: Sendable {
                 ("numLateRecords", metrics.lateRecords.value), ("numLateRecordsDropped", metrics.lateRecordsDropped.value),
                 ("numFutureRecords", metrics.futureRecords.value), ("numFutureRecordsDropped", metrics.futureRecordsDropped.value),
                 ("numMalformedRecords", metrics.malformedRecords.value), ("numTimersDropped", metrics.timersDropped.value),
+                ("numCloseFailures", metrics.closeFailures.value),
                 ("currentInputWatermark", metrics.currentInputWatermark.value),
                 ("currentOutputWatermark", metrics.currentOutputWatermark.value), ("busyNanoseconds", metrics.busyNanoseconds.value),
                 ("backPressuredNanoseconds", metrics.backPressuredNanoseconds.value), ("queuedBytes", Int64(queuedByteCount)),

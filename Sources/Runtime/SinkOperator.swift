@@ -73,10 +73,10 @@ final class SinkOperator: Operator, WaitingOperator {
         return .done
     }
 
-    func close() {
-        writer?.close()
-        writer = nil
+    func close() throws(MillstreamError) {
         pending = nil
+        defer { writer = nil }
+        try writer?.close()
     }
 
     private func commit(_ committables: [Committable], by committer: any Committer) throws(MillstreamError) {

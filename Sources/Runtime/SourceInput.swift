@@ -75,9 +75,11 @@ final class SourceInput {
         }
     }
 
-    func close() {
-        reader?.close()
-        reader = nil
-        enumerator.leave()
+    func close() throws(MillstreamError) {
+        defer {
+            reader = nil
+            enumerator.leave()
+        }
+        try reader?.close()
     }
 }

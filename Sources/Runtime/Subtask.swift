@@ -122,7 +122,7 @@ final class Subtask: Wakeable, @unchecked Sendable {
         links[0].metrics.busyNanoseconds.add(Int(clock.monotonicNanoseconds() &- start))
         switch turn {
         case .finished:
-            close()
+            do { try close() } catch { owner?.subtaskFailedToClose(self, error) }
             phase.store(Phase.done, ordering: .releasing)
             if scheduled != nil { scheduler.forget(self) }
             owner?.subtaskEnded(self)
@@ -286,11 +286,27 @@ final class Subtask: Wakeable, @unchecked Sendable {
         return clock.monotonicNanoseconds().addingSaturating(max(0, min(wait, 1 << 40)) &* 1_000_000)
     }
 
-    private func close() {
-        source?.close()
-        for link in links { link.close() }
-        for writer in writers { writer.close() }
+    /// Closes everything, whatever fails of it.
+    private func close() throws(MillstreamError) {
+        let head = links[0]
+        var cleanUp = CleanUp()
+        cleanUp.attempt { () throws(MillstreamError) in
+            do throws(MillstreamError) { try source?.close() } catch {
+                head.metrics.closeFailures.add(1)
+                throw error.inOperator(head.name)
+            }
+        }
+        for link in links { cleanUp.attempt { () throws(MillstreamError) in try link.close() } }
+        for writer in writers {
+            cleanUp.attempt { () throws(MillstreamError) in
+                do throws(MillstreamError) { try writer.close() } catch {
+                    head.metrics.closeFailures.add(1)
+                    throw error
+                }
+            }
+        }
         gate?.close()
+        try cleanUp.finish()
     }
 }
 
@@ -299,6 +315,8 @@ protocol SubtaskOwner: AnyObject, Sendable {
     func subtaskFailed(_ subtask: Subtask, _ error: MillstreamError)
     /// Rows come, an operator waits for event time, and it has not advanced for so long.
     func subtaskStalled(_ subtask: Subtask, milliseconds: Int64)
+    /// Everything is closed, but not all of it went well.
+    func subtaskFailedToClose(_ subtask: Subtask, _ error: MillstreamError)
     /// Once per subtask, after it has closed everything.
     func subtaskEnded(_ subtask: Subtask)
 }

@@ -42,7 +42,7 @@ import Testing
                 checkpoint = Checkpoint(nextRow: row, writer: try writer.snapshot(), committables: committables)
                 guard try commit(committables, committer) else { return false }
             }
-            writer.close()
+            try writer.close()
             return true
         } catch { return false }
     }

@@ -25,7 +25,7 @@ func numbers(_ range: Range<Int64>) -> Batch {
         let committables = try writer.prepareCommit(endOfInput: true)
         let outcomes = try sink.makeCommitter()!.commit(committables)
         for outcome in outcomes { if case .committed = outcome { continue } else { Issue.record("\(outcome)") } }
-        writer.close()
+        try writer.close()
     }
 
     func visible(_ storage: SimulatedStorage) -> [String] { storage.paths.filter { !$0.split(separator: "/").last!.hasPrefix(".") } }
@@ -137,7 +137,7 @@ func numbers(_ range: Range<Int64>) -> Batch {
             for outcome in try sink.makeCommitter()!.commit(try writer.prepareCommit(endOfInput: true)) {
                 if case .committed = outcome { continue } else { return false }
             }
-            writer.close()
+            try writer.close()
             return true
         } catch { return false }
     }

@@ -76,7 +76,7 @@ final class TestServer {
         do { port = TestServer().port }
         let driver = try SourceDriver(source(port, retries: 1))
         #expect { while case .wait = try next(driver) {} } throws: { "\($0)".contains("cannot connect to 127.0.0.1:\(port): Connection refused") }
-        driver.readers[0].close()
+        try driver.readers[0].close()
         #expect(throws: MillstreamError.self) { try source(0) }
         #expect(throws: MillstreamError.self) { try source(70_000) }
     }

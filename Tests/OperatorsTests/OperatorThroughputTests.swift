@@ -66,7 +66,7 @@ private func processorSeconds() -> Double {
             seconds = min(seconds, processorSeconds() - start)
             rowCount = counter.rowCount - before
         }
-        harness.operation.close()
+        try harness.operation.close()
         return (seconds, rowCount)
     }
 

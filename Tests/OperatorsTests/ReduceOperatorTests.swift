@@ -57,7 +57,7 @@ private func summing() -> ScriptedFunction {
             for (row, scalars) in try OperatorHarness.rows(batch).enumerated() { rows.append(scalars + [timestamps.scalar(at: row)]) }
         }
         #expect(rows == expected)
-        harness.operation.close()
+        try harness.operation.close()
         #expect(function.operations.first == .open && function.operations.last == .close)
     }
 

@@ -50,7 +50,7 @@ import Testing
         let bad = try Rows.batch(schema, [try Rows.bigInts([1, 2])])
         let error = #expect(throws: MillstreamError.self) { try harness.process(bad) }
         #expect(error?.recordIndex == 4)
-        harness.op.close()
+        try harness.op.close()
         #expect(function.operations.first == .open)
         #expect(function.operations.last == .close)
     }

@@ -105,7 +105,7 @@ import Testing
             case .watermark(let time): try harness.watermark(time)
             }
         }
-        harness.operation.close()
+        try harness.operation.close()
         #expect(!harness.isFull || harness.batchCountPerCallMax <= 1, "seed \(seed)")
         var rows: [String] = []
         for batch in harness.batches {

@@ -74,7 +74,7 @@ struct WindowOperatorTests {
             }
         }
         try harness.end()
-        harness.operation.close()
+        try harness.operation.close()
         #expect(!harness.isFull || harness.batchCountPerCallMax <= 1, "seed \(seed)")
         let expected = reference(steps)
         func counted(_ list: [Fired]) -> [Fired: Int] { list.reduce(into: [:]) { $0[$1, default: 0] += 1 } }

@@ -316,6 +316,69 @@ static void ends(void) {
     stop(job);
 }
 
+/* ---- Failures in CLOSE ---- */
+
+struct closing { int closed; int64_t fails_at; int says_what; int64_t next; };
+
+static int32_t fail_to_close(void *context, const millstream_request *request) {
+    struct closing *closing = context;
+    if (request->operation == MILLSTREAM_OPERATION_CLOSE) {
+        __atomic_add_fetch(&closing->closed, 1, __ATOMIC_RELAXED);
+        if (closing->says_what) millstream_response_fail(request->response, MILLSTREAM_IO, "not flushed", -1, NULL);
+        return 1;
+    }
+    if (request->operation == MILLSTREAM_OPERATION_READ) return read_numbers(&closing->next, request);
+    if (request->operation != MILLSTREAM_OPERATION_TRANSFORM) return 0;
+    const struct ArrowArray *values = request->columns->children[0];
+    for (int64_t row = 0; row < request->count; row++) {
+        if (((const int64_t *)values->buffers[1])[values->offset + row] != closing->fails_at) continue;
+        millstream_response_fail(request->response, MILLSTREAM_USER_FUNCTION, "row refused", row, NULL);
+        return 1;
+    }
+    return 0;
+}
+
+/* The job fails with what a function says in CLOSE, wherever the function stands; after an earlier failure it is attached to that one. */
+static void failures_to_close(void) {
+    for (int variant = 0; variant < 6; variant++) {
+        struct closing closing = {.fails_at = variant == 2 ? 500 : -1, .says_what = variant != 1, .next = 900}, other = {.fails_at = -1, .says_what = 1};
+        start();
+        OK(millstream_environment_configure(environment, "parallelism.default", "1", &error));
+        millstream_function *function = NULL;
+        millstream_function_options options = {.struct_size = sizeof options, .name = "f", .call = fail_to_close, .context = &closing, .output_schema = "BIGINT"};
+        OK(millstream_function_create(&options, &function, &error));
+        millstream_node node = -1, sink;
+        millstream_input input;
+        if (variant == 4) OK(millstream_source_function(environment, function, 1, NULL, &node, &error));
+        else node = sequence(0, 999);
+        if (variant < 4) {
+            input = input_from(node);
+            OK(millstream_transform(environment, &input, function, &node, &error));
+        }
+        if (variant == 3) node = transform(node, "g", fail_to_close, &other, "BIGINT");
+        input = input_from(node);
+        if (variant == 5) OK(millstream_sink_function(environment, &input, function, &sink, &error));
+        else OK(millstream_sink_blackhole(environment, &input, &sink, &error));
+        millstream_function_free(function);
+        millstream_job *job = execute();
+        CHECK(wait_for(job) == MILLSTREAM_JOB_FAILED);
+        static const char *const texts[] = {"closing 'f' failed: not flushed", "closing 'f' failed: the function 'f' returned 1", "row refused", "not flushed",
+            "closing 'f' failed: not flushed", "closing 'f' failed: not flushed"};
+        static const millstream_status statuses[] = {MILLSTREAM_IO, MILLSTREAM_USER_FUNCTION, MILLSTREAM_USER_FUNCTION, MILLSTREAM_IO, MILLSTREAM_IO, MILLSTREAM_IO};
+        millstream_error *failure = failure_of(job, statuses[variant], texts[variant]);
+        const char *suppressed = millstream_error_suppressed(failure, 0);
+        if (variant == 2 || variant == 3) CHECK(suppressed != NULL && strstr(suppressed, "not flushed") != NULL);
+        else CHECK(suppressed == NULL);
+        CHECK(millstream_error_suppressed(failure, 1) == NULL);
+        CHECK(millstream_error_suppressed(failure, -1) == NULL);
+        CHECK(millstream_error_suppressed(NULL, 0) == NULL);
+        CHECK(closing.closed == 1);
+        CHECK(other.closed == (variant == 3));
+        millstream_error_free(failure);
+        stop(job);
+    }
+}
+
 /* ---- Rows ahead of the clock ---- */
 
 /* Rows 0 to 9 have the times of the years 1970, 2001, 2033 and on: two are not ahead of the clock. */
@@ -502,6 +565,7 @@ int main(void) {
     failures_behind_rows();
     refusals();
     ends();
+    failures_to_close();
     for (int variant = 0; variant < 4; variant++) ahead_of_the_clock(variant & 1, variant >> 1);
     missing_file();
     cancellation();

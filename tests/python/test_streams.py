@@ -516,6 +516,50 @@ def test_a_failure_to_close_fails_the_job(env: StreamExecutionEnvironment) -> No
     assert note.startswith(f"in operator 'buffer' ({__file__}:") and note.endswith("), while it was closed")
 
 
+class Failing(FailingClose):
+    def map(self, value: int) -> int:
+        raise ValueError(value)
+
+
+@pytest.mark.parametrize("chaining", ["true", "false"])
+def test_a_failure_to_close_is_attached_to_the_first_failure(env: StreamExecutionEnvironment, chaining: str) -> None:
+    env.configure({"pipeline.operator-chaining.enabled": chaining})
+    # More numbers than there is time for: the first function is still open when the second fails.
+    env.from_source(NumberSequenceSource(1, 10**12)).set_parallelism(1).map(FailingClose()).name("first").map(Failing()).name("second").print()
+    client = env.execute_async()
+    for _ in range(2):
+        with pytest.raises(ValueError, match="1") as caught:
+            client.get_job_execution_result().result()
+    # Asked twice, told once.
+    suppressed = [note for note in caught.value.__notes__ if "suppressed" in note]
+    assert all("not flushed" in note for note in suppressed)
+    # Joined into one function, or two of their own.
+    assert [name for name in ("first", "second") if any(name in note for note in suppressed)] == ["first", "second"]
+    assert len(suppressed) == (1 if chaining == "true" else 2)
+
+
+class FailingWriter(SinkFunction[int]):
+    def invoke(self, value: int) -> None:
+        pass
+
+    def close(self) -> None:
+        raise OSError("not flushed")
+
+
+def test_a_sink_that_does_not_close_fails_the_job_while_others_are_closed(env: StreamExecutionEnvironment) -> None:
+    Life.log.clear()
+    numbers = env.from_collection([1, 2])
+    numbers.map(Life()).print()
+    numbers.add_sink(FailingWriter()).name("store")
+    client = env.execute_async()
+    with pytest.raises(OSError, match="not flushed") as caught:
+        client.get_job_execution_result().result()
+    assert "in operator 'store', while it was closed" in "".join(caught.value.__notes__)
+    assert client.status().name == "FAILED"
+    assert sorted(Life.log) == ["close 0/1", "open 0/1"]
+    assert sum(entry["numCloseFailures"] for entry in client.get_metrics()["operators"]) == 1
+
+
 def test_a_failing_sink_function_is_placed_in_the_users_file(env: StreamExecutionEnvironment) -> None:
     def store(value: int) -> None:
         raise ValueError(value)

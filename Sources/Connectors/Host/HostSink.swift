@@ -50,8 +50,8 @@ private final class HostWriter: SinkWriter {
         return []
     }
 
-    func close() {
-        if let function { _ = try? function.call(HostRequest(.close)) }
-        function = nil
+    func close() throws(MillstreamError) {
+        defer { function = nil }
+        try function?.close()
     }
 }

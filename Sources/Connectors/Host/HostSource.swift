@@ -83,8 +83,8 @@ private final class HostReader: SourceReader {
 
     func snapshot() throws(MillstreamError) -> [SourceSplit] { position.map { [HostReader.split(position: $0)] } ?? [] }
 
-    func close() {
-        if let function { _ = try? function.call(HostRequest(.close)) }
-        function = nil
+    func close() throws(MillstreamError) {
+        defer { function = nil }
+        try function?.close()
     }
 }

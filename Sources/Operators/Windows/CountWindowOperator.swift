@@ -110,8 +110,8 @@ final class CountWindowOperator: Operator {
         return .done
     }
 
-    func close() {
+    func close() throws(MillstreamError) {
         contents.removeAll()
-        functions?.close()
+        try functions?.close()
     }
 }

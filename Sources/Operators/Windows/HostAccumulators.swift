@@ -109,9 +109,11 @@ final class WindowFunctions {
         try then?.open(context)
     }
 
-    func close() {
-        folding?.close()
-        then?.close()
+    func close() throws(MillstreamError) {
+        var cleanUp = CleanUp()
+        cleanUp.attempt { () throws(MillstreamError) in try folding?.close() }
+        cleanUp.attempt { () throws(MillstreamError) in try then?.close() }
+        try cleanUp.finish()
     }
 
     func fold(_ request: HostRequest) throws(MillstreamError) -> HostResponse {

@@ -78,10 +78,10 @@ final class SessionWindowOperator: Operator {
     /// The last millisecond of the session that ends first; one that has grown since counts until it comes up.
     var nextEventTime: EventTime? { isEventTime ? firing.first.map { EventTime(milliseconds: $0.time) } : nil }
 
-    func close() {
+    func close() throws(MillstreamError) {
         contents.removeAll()
         rest = nil
-        functions?.close()
+        try functions?.close()
     }
 
     // MARK: Rows

@@ -111,13 +111,13 @@ final class TimeWindowOperator: Operator {
         try functions?.open(context)
     }
 
-    func close() {
+    func close() throws(MillstreamError) {
         panes = []
         spare = []
         firing = nil
         refiring = Refiring()
         lateRows = nil
-        functions?.close()
+        try functions?.close()
     }
 
     // MARK: Rows

@@ -59,7 +59,7 @@ final class WindowFunctionCaller {
         try caller.open(context)
     }
 
-    func close() { caller.close() }
+    func close() throws(MillstreamError) { try caller.close() }
 
     /// `offsets` (a window more than there are) say which of the elements belong to which window.
     func call(

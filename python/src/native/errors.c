@@ -117,11 +117,33 @@ void error_raise(millstream_status status, const char *operator_name, const char
 
 static PyObject *text_or_null(const char *text) { return text == NULL ? NULL : PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace"); }
 
+static bool has_note(PyObject *exception, PyObject *note)
+{
+    PyObject *notes = PyObject_GetAttrString(exception, "__notes__");
+    int found = notes == NULL ? 0 : PySequence_Contains(notes, note);
+    Py_XDECREF(notes);
+    PyErr_Clear();
+    return found == 1;
+}
+
+/* What failed behind it, while functions were closed; once, however often the job is asked for its failure. */
+static void add_suppressed(PyObject *exception, millstream_error *error)
+{
+    const char *text;
+    for (int32_t index = 0; (text = millstream_error_suppressed(error, index)) != NULL; index++) {
+        PyObject *note = PyUnicode_FromFormat("suppressed: %s", text);
+        if (note != NULL && !has_note(exception, note)) error_add_note(exception, note);
+        Py_XDECREF(note);
+        PyErr_Clear();
+    }
+}
+
 PyObject *error_to_exception(millstream_status status, millstream_error *error, PyObject *places)
 {
     PyObject *own = error == NULL ? NULL : millstream_error_exception(error);
     if (own != NULL) {
         Py_INCREF(own);
+        add_suppressed(own, error);
         millstream_error_free(error);
         return own;
     }
@@ -143,6 +165,7 @@ PyObject *error_to_exception(millstream_status status, millstream_error *error, 
         PyObject *record = index < 0 ? NULL : PyLong_FromLongLong(index);
         error_set_attribute(exception, "record", record);
         Py_XDECREF(record);
+        add_suppressed(exception, error);
     }
     Py_XDECREF(message);
     Py_XDECREF(hint);

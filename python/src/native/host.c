@@ -224,9 +224,17 @@ static int host_close(Host *host)
         PyObject *close = host->stages[index].close;
         PyObject *result = close == NULL ? NULL : PyObject_CallNoArgs(close);
         if (close == NULL) continue;
-        if (result == NULL && failure == NULL) {
-            failure = error_take();
-            failed_stage = index;
+        if (result == NULL) {
+            PyObject *later = error_take();
+            if (failure == NULL) {
+                failure = later;
+                failed_stage = index;
+            } else if (later != NULL) {
+                PyObject *note = PyUnicode_FromFormat("suppressed: in operator '%U', %.200s: %S", host->stages[index].name, Py_TYPE(later)->tp_name, later);
+                if (note != NULL) error_add_note(failure, note);
+                Py_XDECREF(note);
+                Py_DECREF(later);
+            }
         }
         PyErr_Clear();
         Py_XDECREF(result);
@@ -234,6 +242,7 @@ static int host_close(Host *host)
     if (failure == NULL) return 0;
     error_restore(failure);
     host->failed_stage = failed_stage;
+    host->failed_row = -1;
     return -1;
 }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from millstream._tracebacks import guard
@@ -40,14 +39,12 @@ class JobClient:
         job: _native.Job,
         job_name: str,
         metrics: MetricRegistry | None = None,
-        close_failures: Sequence[BaseException] = (),
         accumulators: AccumulatorRegistry | None = None,
     ) -> None:
         self._job = job
         self._job_name = job_name
         self._job_id = JobID()
         self._metrics = metrics
-        self._close_failures = close_failures
         self._accumulator_registry = accumulators
 
     def get_job_id(self) -> JobID:
@@ -60,8 +57,7 @@ class JobClient:
 
     def status(self) -> JobStatus:
         """Where the job is in its life, at once: what ``get_job_status().result()`` gives."""
-        status = JobStatus[self._job.status()]
-        return JobStatus.FAILED if status is JobStatus.FINISHED and self._close_failures else status
+        return JobStatus[self._job.status()]
 
     def get_job_status(self) -> CompletableFuture[JobStatus]:
         """Where the job is in its life, as a future that is done."""
@@ -138,8 +134,7 @@ class JobClient:
             from millstream.exceptions import CancelledError
 
             return CancelledError(f"the job {self._job_name!r} was canceled")
-        # Rows may be lost when a function cannot close what it has written, so the job has not finished. A failure of the job itself comes first.
-        return self._close_failures[0] if failure is None and self._close_failures else failure
+        return failure
 
     def _is_canceled(self) -> bool:
         return self.status() is JobStatus.CANCELED

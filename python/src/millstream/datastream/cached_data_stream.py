@@ -88,7 +88,7 @@ class CachingTransformation(Transformation):
         if status is not None and not status.is_terminal_state():
             return
         self._filling = None
-        if status is JobStatus.FINISHED and not builder.scope.close_failures:
+        if status is JobStatus.FINISHED:
             self._values = values
 
     def _add(self, builder: JobBuilder, transformation: Transformation, inputs: list[_native.Input]) -> int:

@@ -35,7 +35,7 @@ def callables_of(function: Any, methods: Sequence[str], scope: JobScope, task_na
     def make() -> tuple[Any, Open, Close]:
         instance = copies.next()
         found = tuple(getattr(instance, method) for method in methods)
-        return found[0] if len(found) == 1 else found, opener(instance, scope, task_name), closer(instance, scope, task_name)
+        return found[0] if len(found) == 1 else found, opener(instance, scope, task_name), closer(instance)
 
     return _native.PerSubtask(make, function)
 
@@ -72,18 +72,11 @@ def opener(instance: Any, scope: JobScope, task_name: str) -> Open:
     return open
 
 
-def closer(instance: Any, scope: JobScope, task_name: str) -> Close:
-    """What closes a function object; None where there is nothing to do. A failure is kept for whoever asks for the job's result."""
+def closer(instance: Any) -> Close:
+    """What closes a function object; None where there is nothing to do."""
     if not overrides(instance, "close"):
         return None
-
-    def close() -> None:
-        try:
-            instance.close()
-        except BaseException as failure:
-            scope.close_failures.append(failure)
-            raise
-
+    close: Close = instance.close
     return close
 
 
@@ -132,7 +125,7 @@ def keyed_process(
 
         process, on_timer = elements(instance)
         pair = process, cleaned_timers(on_timer) if declared.expire() else on_timer
-        return pair, open if overrides(instance, "open") else None, closer(instance, scope, task_name)
+        return pair, open if overrides(instance, "open") else None, closer(instance)
 
     process = _native.process(
         make,
@@ -166,7 +159,7 @@ def plain_process(builder: JobBuilder, transformation: Transformation, stream: _
 
     def make(_: _native.Context) -> tuple[Any, Open, Close]:
         instance = copies.next()
-        return (instance.process_element, None), opener(instance, scope, task_name), closer(instance, scope, task_name)
+        return (instance.process_element, None), opener(instance, scope, task_name), closer(instance)
 
     process = _native.process(
         make,
@@ -245,7 +238,7 @@ def window_process(
 
     def make(_: _native.WindowContext) -> tuple[Any, Open, Close]:
         instance = copies.next()
-        return window_callable(instance), opener(instance, scope, task_name), closer(instance, scope, task_name)
+        return window_callable(instance), opener(instance, scope, task_name), closer(instance)
 
     return _native.window_process(
         make,

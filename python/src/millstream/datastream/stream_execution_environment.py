@@ -388,7 +388,7 @@ class StreamExecutionEnvironment(EnvironmentConfiguration):
             self._transformations = []
         name = job_name or self._configuration.get_string("pipeline.name") or DEFAULT_JOB_NAME
         job = builder.job = builder.native.execute(name, builder.places())
-        return JobClient(job, name, builder.scope.metrics, builder.scope.close_failures, builder.scope.accumulators), builder
+        return JobClient(job, name, builder.scope.metrics, builder.scope.accumulators), builder
 
     def __repr__(self) -> str:
         state = "closed" if self._is_closed else f"{len(self._transformations)} operators to run"

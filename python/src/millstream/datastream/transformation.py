@@ -78,12 +78,10 @@ class Transformation:
 
 
 class JobScope(NamedTuple):
-    """What one job's functions share: parameters, metrics, and what their ``close`` failed with, which the engine has nobody to tell;
-    the cached files' paths, and accumulators."""
+    """What one job's functions share: parameters, metrics, the cached files' paths, and accumulators."""
 
     job_parameters: dict[str, str]
     metrics: MetricRegistry
-    close_failures: list[BaseException]
     cached_files: Mapping[str, str]
     accumulators: AccumulatorRegistry
 
@@ -94,7 +92,7 @@ class JobBuilder:
     def __init__(self, env: StreamExecutionEnvironment, for_plan: bool = False) -> None:
         self.env = env
         self.native = _native.Environment()
-        self.scope = JobScope(env.get_config().get_global_job_parameters(), MetricRegistry(), [], env.cached_files(), AccumulatorRegistry())
+        self.scope = JobScope(env.get_config().get_global_job_parameters(), MetricRegistry(), env.cached_files(), AccumulatorRegistry())
         #: True where the plan is only looked at: sources that can be read once must not be touched.
         self.for_plan = for_plan
         #: The job, once it has started.

@@ -222,7 +222,7 @@ def lower_sink_function(function: Any, type_info: TypeInformation) -> AddSink:
 
         def make() -> tuple[Any, Any, Any]:
             instance = copies.next()
-            return _each(instance.invoke), opener(instance, scope, task_name), closer(instance, scope, task_name)
+            return _each(instance.invoke), opener(instance, scope, task_name), closer(instance)
 
         return native.sink_function(inputs[0], _native.sink(_native.PerSubtask(make, function), schema, transformation.name))
 
