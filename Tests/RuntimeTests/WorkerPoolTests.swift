@@ -55,6 +55,61 @@ struct WorkerPoolTests {
         }
     }
 
+    @Test("Operators that wait for the world outside hold up no other job; the threads that take their place end again")
+    func blockingOperators() async {
+        await #expect(processExitsWith: .success) {
+            let engine = Engine(workerCount: 2, storage: NoStorage())
+            func finish(_ job: Job) -> Bool {
+                while case .batch = job.collected(node: 2)?.next(timeoutNanoseconds: 10_000_000_000) {}
+                return job.wait(timeoutNanoseconds: 10_000_000_000) == .finished
+            }
+            let plan = LinearJobTests.plan(count: 50_000, sourceParallelism: 2, parallelism: 2, partitioning: .hash(keys: [0]))
+            if !finish(try engine.submit(plan, bindings: LinearJobTests.bindings())) { exit(1) }
+            let before = WorkerPoolTests.threadCount()
+            let patience = Patience()
+            var blocked: [Job] = []
+            for _ in 0..<2 {
+                var bindings = Bindings()
+                bindings.bind(0, operator: { Patient(patience) })
+                let rows = LinearJobTests.plan(count: 100, sourceParallelism: 1, parallelism: 2, partitioning: .rebalance)
+                blocked.append(try engine.submit(rows, bindings: bindings))
+            }
+            for _ in 0..<500 where patience.waiting.value < 4 { usleep(10_000) }
+            if patience.waiting.value != 4 { exit(2) }
+            let start = SystemClock().monotonicNanoseconds()
+            if !finish(try engine.submit(plan, bindings: LinearJobTests.bindings())) { exit(3) }
+            if SystemClock().monotonicNanoseconds() - start > 1_000_000_000 { exit(4) }
+            if patience.waiting.value != 4 { exit(5) }
+            patience.isOver.set(1)
+            for job in blocked where !finish(job) { exit(6) }
+            for _ in 0..<100 where WorkerPoolTests.threadCount() > before { usleep(100_000) }
+            if WorkerPoolTests.threadCount() != before { exit(7) }
+            if !finish(try engine.submit(plan, bindings: LinearJobTests.bindings())) { exit(8) }
+            if !engine.shutdown(timeoutNanoseconds: 1_000_000_000) { exit(9) }
+            if WorkerPoolTests.threadCount() > before - 3 { exit(10) }
+        }
+    }
+
+    @Test("There is a bound on the threads; what waits for one goes on when another comes back")
+    func blockingBeyondTheBound() async {
+        await #expect(processExitsWith: .success) {
+            let engine = Engine(workerCount: 1, storage: NoStorage())
+            let patience = Patience()
+            var bindings = Bindings()
+            bindings.bind(0, operator: { Patient(patience) })
+            let rows = LinearJobTests.plan(count: 10_000, sourceParallelism: 1, parallelism: 100, partitioning: .rebalance)
+            let job = try engine.submit(rows, bindings: bindings)
+            for _ in 0..<1_500 where patience.waiting.value < 65 { usleep(10_000) }
+            usleep(200_000)
+            if patience.waiting.value != 65 { exit(1) }
+            patience.isOver.set(1)
+            var count = 0
+            while case .batch(let batch) = job.collected(node: 2)?.next(timeoutNanoseconds: 10_000_000_000) { count += batch.count }
+            if count != 10_000 || job.wait(timeoutNanoseconds: 10_000_000_000) != .finished { exit(2) }
+            if !engine.shutdown(timeoutNanoseconds: 1_000_000_000) { exit(3) }
+        }
+    }
+
     @Test("A thousand jobs leave nothing behind")
     func leavesNothing() async {
         await #expect(processExitsWith: .success) {
@@ -117,6 +172,14 @@ struct WorkerPoolTests {
         job.metrics().reduce(0) { sum, operation in sum + (operation.values.first { $0.name == name }?.value ?? 0) }
     }
 
+    static func threadCount() -> Int {
+        guard let directory = opendir("/proc/self/task") else { return 0 }
+        defer { closedir(directory) }
+        var count = 0
+        while let entry = readdir(directory) { if entry.pointee.d_name.0 != 46 { count += 1 } }
+        return count
+    }
+
     static func processorMicroseconds() -> Int {
         var usage = rusage()
         getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
@@ -127,6 +190,27 @@ struct WorkerPoolTests {
 final class Failing: Operator {
     func process(_ batch: Batch, input: Int, output: any Output) throws(MillstreamError) -> Progress {
         throw MillstreamError(.userFunction, "refused")
+    }
+}
+
+/// How many operators wait, and whether they may stop.
+final class Patience: Sendable {
+    let waiting = Counter()
+    let isOver = Counter()
+}
+
+/// Waits in its first batch, as a function that asks a slow server does.
+final class Patient: Operator {
+    private let patience: Patience
+    init(_ patience: Patience) { self.patience = patience }
+
+    func process(_ batch: Batch, input: Int, output: any Output) throws(MillstreamError) -> Progress {
+        if patience.isOver.value == 0 {
+            patience.waiting.add(1)
+            while patience.isOver.value == 0 { usleep(10_000) }
+        }
+        try output.emit(batch)
+        return .done
     }
 }
 

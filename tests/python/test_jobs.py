@@ -454,3 +454,87 @@ def test_repeated_jobs_leak_nothing(env: StreamExecutionEnvironment) -> None:
         job()
     settle(lambda: sys.getrefcount(value) == before)
     assert sys.getrefcount(value) == before
+
+
+def test_functions_that_block_hold_up_no_other_job(env: StreamExecutionEnvironment) -> None:
+    """Two workers, four jobs that wait for something outside: a fifth job takes no notice."""
+    over = threading.Event()
+    waiting = threading.Semaphore(0)
+
+    def wait(value: int) -> int:
+        waiting.release()
+        over.wait(60)
+        return value
+
+    def sleep(value: int) -> int:
+        waiting.release()
+        while not over.is_set():
+            time.sleep(0.3)
+        return value
+
+    clients = []
+    for number in range(4):
+        other = StreamExecutionEnvironment()
+        other.configure({"millstream.workers": 2})
+        other.from_collection([number]).map(wait if number % 2 else sleep).add_sink(lambda value: None)
+        clients.append(other.execute_async())
+    try:
+        assert all(waiting.acquire(timeout=10) for _ in clients)
+        env.configure({"millstream.workers": 2})
+        counts = env.from_collection(range(1_000)).key_by(lambda n: n % 10).map(lambda n: n + 1)
+        start = time.monotonic()
+        assert sum(counts.execute_and_collect()) == 500_500
+        assert time.monotonic() - start < 1
+        assert not any(client.status().is_terminal_state() for client in clients)
+    finally:
+        over.set()
+    for client in clients:
+        client.get_job_execution_result().result()
+
+
+def test_threads_that_end_leave_nothing_in_python(tmp_path: pathlib.Path) -> None:
+    """What a function keeps in threading.local goes with the thread, and the interpreter ends as it should."""
+    script = tmp_path / "job.py"
+    script.write_text(textwrap.dedent("""
+        import gc, threading, time
+        from millstream.datastream import StreamExecutionEnvironment
+
+        class Kept:
+            living = 0
+            def __init__(self):
+                Kept.living += 1
+            def __del__(self):
+                time.sleep(0.01)
+                Kept.living -= 1
+
+        local = threading.local()
+        over = threading.Event()
+
+        def work(value):
+            if not hasattr(local, "kept"):
+                local.kept = Kept()
+            over.wait(30)
+            return value
+
+        for turn in range(2):
+            over.clear()
+            clients = []
+            for number in range(6):
+                env = StreamExecutionEnvironment()
+                env.configure({"millstream.workers": 1})
+                env.from_collection([number]).map(work).add_sink(lambda value: None)
+                clients.append(env.execute_async())
+            deadline = time.monotonic() + 20
+            while Kept.living < 6 and time.monotonic() < deadline:
+                time.sleep(0.01)
+            assert Kept.living == 6, Kept.living
+            over.set()
+            for client in clients:
+                client.get_job_execution_result().result()
+            while Kept.living > 1 and time.monotonic() < deadline:
+                time.sleep(0.05)
+            assert Kept.living == 1, Kept.living
+        print("done")
+    """))
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=100, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")

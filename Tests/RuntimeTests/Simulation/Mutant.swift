@@ -224,7 +224,7 @@ private final class AlteredOperator: Operator {
     func onWatermark(_ watermark: EventTime, output: any Output) throws(MillstreamError) -> Progress {
         if mutant == .closesEarly, watermark == .max {
             isClosed = true
-            inner.close()
+            try inner.close()
         }
         if isClosed { return .done }
         // A comparison that should have been "at or before".
@@ -249,7 +249,7 @@ private final class AlteredOperator: Operator {
         return try inner.resume(output: altered.over(output))
     }
 
-    func close() { if !isClosed { inner.close() } }
+    func close() throws(MillstreamError) { if !isClosed { try inner.close() } }
 
     private func answer(_ progress: Progress) throws(MillstreamError) -> Progress {
         mutant == .forgetsResumption ? .done : progress
@@ -308,7 +308,7 @@ private final class AlteredPartitioner: Partitioner, RoutedRows {
 
     var spreadsRows: Bool { inner.spreadsRows }
     var channelCount: Int { channels?.channelCount ?? 0 }
-    func close() { inner.close() }
+    func close() throws(MillstreamError) { try inner.close() }
 
     func route(_ batch: Batch, to channels: any RoutedRows) throws(MillstreamError) {
         self.channels = channels

@@ -23,6 +23,24 @@ static PyObject *forked_error;
 /* How many callbacks of the engine this thread is in: more than one where a callback's Python calls the engine and that calls back. */
 static _Thread_local int depth;
 
+/* Runs a function when the calling thread ends, before the values of pthread keys go: Python finds its thread state by such a key. */
+extern int __cxa_thread_atexit_impl(void (*function)(void *), void *argument, void *library);
+extern void *__dso_handle;
+
+/* A thread of the engine ends: its thread state goes with it, and what is in its threading.local. Without this every such thread would leave one behind. */
+static void drop_state(void *unused)
+{
+    (void)unused;
+    atomic_fetch_add(&inside, 1);
+    if (!atomic_load(&is_closed)) {
+        PyGILState_STATE state = PyGILState_Ensure();
+        /* Once for this call, and once for the one in gate_enter, which had found the lock free. */
+        PyGILState_Release(state == PyGILState_UNLOCKED ? PyGILState_LOCKED : state);
+        PyGILState_Release(PyGILState_UNLOCKED);
+    }
+    atomic_fetch_sub(&inside, 1);
+}
+
 bool gate_enter(PyGILState_STATE *state)
 {
     atomic_fetch_add(&inside, 1);
@@ -34,6 +52,7 @@ bool gate_enter(PyGILState_STATE *state)
     if (PyGILState_GetThisThreadState() == NULL) {
         PyGILState_Ensure();
         PyEval_SaveThread();
+        __cxa_thread_atexit_impl(drop_state, NULL, &__dso_handle);
     }
     *state = PyGILState_Ensure();
     depth++;

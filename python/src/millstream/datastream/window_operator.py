@@ -567,7 +567,7 @@ def general_window(
             for function in functions:
                 function.open(runtime)
 
-        closers = [found for found in (closer(function, scope, task_name) for function in functions) if found is not None]
+        closers = [found for found in (closer(function) for function in functions) if found is not None]
 
         def close() -> None:
             for found in closers:
