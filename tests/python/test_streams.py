@@ -554,7 +554,8 @@ def test_a_sink_that_does_not_close_fails_the_job_while_others_are_closed(env: S
     client = env.execute_async()
     with pytest.raises(OSError, match="not flushed") as caught:
         client.get_job_execution_result().result()
-    assert "in operator 'store', while it was closed" in "".join(caught.value.__notes__)
+    notes = "".join(caught.value.__notes__)
+    assert "in operator 'store' (" in notes and "), while it was closed" in notes
     assert client.status().name == "FAILED"
     assert sorted(Life.log) == ["close 0/1", "open 0/1"]
     assert sum(entry["numCloseFailures"] for entry in client.get_metrics()["operators"]) == 1
