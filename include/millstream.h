@@ -234,9 +234,11 @@ typedef struct millstream_request {
     int32_t integer_count;
     /* What millstream_response_resume gave in the call before, or 0. */
     int64_t resumption;
-    /* PROCESS, TIMERS, WINDOW: keyed state and timers. */
+    /* PROCESS, TIMERS, WINDOW: keyed state and timers. PROCESS, TIMERS, OPEN: operator state. */
     millstream_state *state;
     millstream_response *response;
+    /* PROCESS of a node with two inputs: 0 or 1, the input that the rows, with their schema, are of. */
+    int32_t input;
 } millstream_request;
 
 /* Returns 0, or anything else after millstream_response_fail. Must not throw or jump through the engine. Called from the engine's threads; one
@@ -293,17 +295,22 @@ void millstream_response_integer(millstream_response *response, int64_t value);
 void millstream_response_fail(
     millstream_response *response, millstream_status status, const char *message, int64_t row, void *exception);
 
-/* ---- Keyed state and timers of a process function ---------------------------------------------------------------------------------------------- */
+/* ---- States and timers of a process function --------------------------------------------------------------------------------------------------- */
 
 /* `state` is the request's; `index` counts the node's states in the order of declaration; `row` is a row (timer, window) of the request, whose key is
- * the current key. A value lent by a getter lives until the next call with the same state. */
+ * the current key; for operator state it does not matter. A value lent by a getter lives until the next call with the same state. */
 
 typedef enum millstream_state_kind {
     MILLSTREAM_STATE_VALUE = 0,
     MILLSTREAM_STATE_LIST = 1,
     MILLSTREAM_STATE_MAP = 2,
     MILLSTREAM_STATE_REDUCING = 3,
-    MILLSTREAM_STATE_AGGREGATING = 4
+    MILLSTREAM_STATE_AGGREGATING = 4,
+    /* Operator state, one of each subtask, also for streams without keys: a map that all subtasks fill alike from a broadcast stream; a list whose
+     * elements are dealt out anew, and one of which each subtask gets all, when a job is restored with another parallelism. */
+    MILLSTREAM_STATE_BROADCAST = 5,
+    MILLSTREAM_STATE_OPERATOR_LIST = 6,
+    MILLSTREAM_STATE_UNION_LIST = 7
 } millstream_state_kind;
 
 typedef enum millstream_value_kind {
@@ -349,6 +356,13 @@ millstream_status millstream_state_map_remove(
 /* Entry `position` in the order of insertion. */
 millstream_status millstream_state_map_entry(
     millstream_state *state, int32_t index, int64_t row, int64_t position, millstream_value *key, millstream_value *value,
+    millstream_error **error);
+
+/* Makes all keys that have something in a keyed state rows of the request, `*count` of them from `*first_row` on, until the callback returns: so a
+ * broadcast record reaches the states of all keys of the subtask. `keys` and `key_schema` (both or neither NULL) get the keys, to be released by the
+ * caller; with a count of 0 they are left as released. */
+millstream_status millstream_state_select_keys(
+    millstream_state *state, int32_t index, int64_t *first_row, int64_t *count, struct ArrowArray *keys, struct ArrowSchema *key_schema,
     millstream_error **error);
 
 typedef enum millstream_time_domain { MILLSTREAM_EVENT_TIME_DOMAIN = 0, MILLSTREAM_PROCESSING_TIME_DOMAIN = 1 } millstream_time_domain;
@@ -481,7 +495,7 @@ millstream_status millstream_rolling(
 typedef struct millstream_state_declaration {
     const char *name;
     millstream_state_kind kind;
-    /* Types as in a schema; OBJECT for values of the host. `key_type` only for maps. */
+    /* Types as in a schema; OBJECT for values of the host. `key_type` only for maps and broadcast maps. */
     const char *value_type;
     const char *key_type;
 } millstream_state_declaration;
@@ -489,6 +503,13 @@ typedef struct millstream_state_declaration {
 /* A function for PROCESS and TIMERS. With an input partitioned by MILLSTREAM_HASH it is keyed. */
 millstream_status millstream_process(
     millstream_environment *environment, const millstream_input *input, millstream_function *function,
+    const millstream_state_declaration *states, int32_t state_count, millstream_node *node, millstream_error **error);
+
+/* A function for PROCESS and TIMERS over two connected streams, which may have different schemas: each request is of one of them, by its `input`.
+ * An input partitioned by MILLSTREAM_HASH is keyed, if the other one is as well, by keys of the same types, or is partitioned by
+ * MILLSTREAM_BROADCAST. Rows of both with one key share its states and timers. Event-time timers go by the lower watermark of the two. */
+millstream_status millstream_co_process(
+    millstream_environment *environment, const millstream_input *first, const millstream_input *second, millstream_function *function,
     const millstream_state_declaration *states, int32_t state_count, millstream_node *node, millstream_error **error);
 
 typedef enum millstream_window_kind {

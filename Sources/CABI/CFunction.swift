@@ -14,6 +14,8 @@ package final class CFunction: HostFunction, @unchecked Sendable {
     private let call: HostCall
     private var slot: Int?
     private let columns = ExportedColumns()
+    /// Those of the second input, so that its schema is exported once as well.
+    private let secondColumns = ExportedColumns()
     private let keys = ExportedColumns()
     private let accumulators = ExportedColumns()
 
@@ -88,12 +90,14 @@ package final class CFunction: HostFunction, @unchecked Sendable {
         raw.struct_size = UInt32(MemoryLayout<millstream_request>.size)
         raw.operation = request.operation.rawValue
         raw.count = Int64(request.count)
+        raw.input = Int32(truncatingIfNeeded: request.input)
         raw.resumption = request.resumption
         let isCompatible = definition.isCompatible
         if !request.columns.isEmpty || request.count > 0 && request.schema.fields.isEmpty {
             let visible = Array(request.columns.prefix(request.schema.fields.count))
-            raw.columns = try columns.export(visible, request.schema, count: visible.first?.count ?? request.count, isCompatible)
-            raw.schema = columns.schemaPointer
+            let target = request.input == 0 ? columns : secondColumns
+            raw.columns = try target.export(visible, request.schema, count: visible.first?.count ?? request.count, isCompatible)
+            raw.schema = target.schemaPointer
         }
         if !request.keys.isEmpty {
             raw.keys = try keys.export(request.keys, nil, count: request.keys[0].count, isCompatible)
@@ -115,6 +119,7 @@ package final class CFunction: HostFunction, @unchecked Sendable {
 
     private func releaseExports() {
         columns.release()
+        secondColumns.release()
         keys.release()
         accumulators.release()
     }

@@ -13,6 +13,8 @@ final class HostCall {
     private(set) var operation = HostOperation.open
     /// How many rows, keys, timers or windows parents may name.
     private(set) var parentCount = 0
+    /// How many rows have states: those of the request, and the keys that `millstream_state_select_keys` put behind them.
+    var stateRowCount = 0
     /// How many rows must come where they stand for the request's rows; nil where any number may.
     private(set) var rowCount: Int?
     private(set) var accumulatorCount = 0
@@ -61,6 +63,7 @@ final class HostCall {
         failure = nil
         isRefused = false
         parentCount = request.count
+        stateRowCount = request.count
         accumulatorCount = request.accumulators.first?.count ?? 0
         if givesKeysAlone { passedColumns = Array(request.columns.prefix(request.schema.fields.count)) }
         switch request.operation {

@@ -1,5 +1,6 @@
 import CMillstream
 import Columnar
+import Operators
 import Plan
 
 /// Adds an operator with one input; `describe` gives its name, operation, output and hidden key columns.
@@ -197,14 +198,52 @@ public func millstream_process(
         let output = try definition.requireOutput("millstream_process")
         let declarations = try readStates(states, state_count)
         try addOperator(environment, input, node) { editor, input throws(MillstreamError) in
-            if input.keys == nil, !declarations.isEmpty {
-                throw MillstreamError(
-                    .plan, "'\(definition.name)' declares keyed state, but its stream is not keyed", hint: "Partition its input by MILLSTREAM_HASH.")
-            }
+            if input.keys == nil { try requireNoKeyedState(declarations, definition) }
             let description = ProcessDescription(function: editor.bind(definition), keys: input.keys, states: declarations)
             return OperatorDescription(name: definition.name, operation: .process(description), output: output)
         }
     }
+}
+
+@c @implementation
+public func millstream_co_process(
+    _ environment: OpaquePointer?, _ first: UnsafePointer<millstream_input>?, _ second: UnsafePointer<millstream_input>?,
+    _ function: OpaquePointer?, _ states: UnsafePointer<millstream_state_declaration>?, _ state_count: Int32,
+    _ node: UnsafeMutablePointer<millstream_node>?, _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> millstream_status {
+    guarded(error) { () throws(MillstreamError) in
+        let definition = try functionDefinition(function)
+        let output = try definition.requireOutput("millstream_co_process")
+        let declarations = try readStates(states, state_count)
+        let box = try environmentBox(environment)
+        let result = try place(node, "node")
+        let requests = (try InputRequest(first), try InputRequest(second))
+        result.pointee = try box.edit { editor throws(MillstreamError) in
+            let inputs = (try editor.resolve(requests.0), try editor.resolve(requests.1))
+            let keys = try connectedKeys(inputs.0, inputs.1)
+            if keys.0 == nil, keys.1 == nil { try requireNoKeyedState(declarations, definition) }
+            let description = ProcessDescription(
+                function: editor.bind(definition), keys: keys.0, second: ProcessDescription.SecondInput(keys: keys.1), states: declarations)
+            return try editor.add(definition.name, [inputs.0.edge, inputs.1.edge], .process(description), output)
+        }
+    }
+}
+
+/// The key columns of two connected streams: both have keys, or the one beside a broadcast stream; otherwise neither.
+private func connectedKeys(_ first: ResolvedInput, _ second: ResolvedInput) throws(MillstreamError) -> ([Int]?, [Int]?) {
+    if let left = first.keys, let right = second.keys {
+        try requireEqualKeyTypes(left.map { first.columnTypes[$0] }, right.map { second.columnTypes[$0] })
+        return (left, right)
+    }
+    if first.keys != nil, case .broadcast = second.edge.partitioning { return (first.keys, nil) }
+    if second.keys != nil, case .broadcast = first.edge.partitioning { return (nil, second.keys) }
+    return (nil, nil)
+}
+
+private func requireNoKeyedState(_ states: [StateDeclaration], _ definition: FunctionDefinition) throws(MillstreamError) {
+    guard states.contains(where: { !$0.kind.isOperatorState }) else { return }
+    throw MillstreamError(
+        .plan, "'\(definition.name)' declares keyed state, but its stream is not keyed", hint: "Partition its input by MILLSTREAM_HASH.")
 }
 
 private func readStates(
@@ -216,11 +255,11 @@ private func readStates(
         guard let kind = StateDeclaration.Kind(rawValue: Int32(truncatingIfNeeded: declaration.kind.rawValue)) else {
             throw MillstreamError(.invalidArgument, "\(declaration.kind.rawValue) is no millstream_state_kind (state '\(name)')")
         }
-        guard !states.contains(where: { $0.name == name }) else { throw MillstreamError(.plan, "there are two states called '\(name)'") }
+        guard !states.contains(where: { $0.name == name && $0.kind.isOperatorState == kind.isOperatorState }) else { throw MillstreamError(.plan, "there are two states called '\(name)'") }
         let valueType = try DataType.parse(try readText(declaration.value_type, "the value_type of state '\(name)'"))
         var keyType: DataType?
         if let text = try readOptionalText(declaration.key_type, "the key_type of state '\(name)'") { keyType = try DataType.parse(text) }
-        guard (keyType != nil) == (kind == .map) else {
+        guard (keyType != nil) == kind.isMap else {
             throw MillstreamError(.plan, "state '\(name)': a map has a key_type, and nothing else has")
         }
         states.append(StateDeclaration(name: name, kind: kind, valueType: valueType, keyType: keyType))

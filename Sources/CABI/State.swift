@@ -28,13 +28,19 @@ extension HostCall {
     /// Throws `invalidArgument` for a row that the request has not.
     @inline(__always)
     fileprivate func row(_ row: Int64) throws(MillstreamError) -> Int {
-        guard UInt64(bitPattern: row) < UInt64(parentCount) else { throw rowOutside(row) }
+        guard UInt64(bitPattern: row) < UInt64(stateRowCount) else { throw rowOutside(row) }
         return Int(row)
+    }
+
+    /// The row of a state; operator state has none. Throws `invalidArgument` for a row that the request has not.
+    @inline(__always)
+    fileprivate func row(_ row: Int64, of index: Int32) throws(MillstreamError) -> Int {
+        try kind(index).isOperatorState ? 0 : self.row(row)
     }
 
     @inline(never)
     private func rowOutside(_ row: Int64) -> MillstreamError {
-        MillstreamError(.invalidArgument, "row \(row) is not one of the request's \(parentCount)")
+        MillstreamError(.invalidArgument, "row \(row) is not one of the request's \(stateRowCount)")
     }
 
     /// The kind of a declared state. Throws `invalidArgument` for one that was not declared.
@@ -49,17 +55,27 @@ extension HostCall {
         MillstreamError(.invalidArgument, "there is no state \(index); '\(definition.name)' declares \(site.states.count)")
     }
 
-    fileprivate func require(_ index: Int32, _ wanted: StateDeclaration.Kind) throws(MillstreamError) {
-        guard try kind(index) == wanted else {
-            throw MillstreamError(.invalidArgument, "state '\(site.states[Int(index)].name)' is no \(wanted) state but a \(site.states[Int(index)].kind) state")
+    fileprivate func requireList(_ index: Int32) throws(MillstreamError) {
+        switch try kind(index) {
+        case .list, .operatorList, .unionList: return
+        case .value, .map, .reducing, .aggregating, .broadcast: throw kindMismatch(index, "list")
         }
+    }
+
+    fileprivate func requireMap(_ index: Int32) throws(MillstreamError) {
+        guard try kind(index).isMap else { throw kindMismatch(index, "map") }
+    }
+
+    @inline(never)
+    private func kindMismatch(_ index: Int32, _ wanted: String) -> MillstreamError {
+        MillstreamError(.invalidArgument, "state '\(site.states[Int(index)].name)' is no \(wanted) state but a \(site.states[Int(index)].kind) state")
     }
 
     @inline(__always)
     fileprivate func requireValue(_ index: Int32) throws(MillstreamError) {
         switch try kind(index) {
         case .value, .reducing, .aggregating: return
-        case .list, .map: throw valueMissing(index)
+        case .list, .map, .broadcast, .operatorList, .unionList: throw valueMissing(index)
         }
     }
 
@@ -148,7 +164,7 @@ public func millstream_state_get(
 ) -> millstream_status {
     stateful(state, error) { call, access throws(MillstreamError) in
         try call.requireValue(index)
-        try write(try access.value(Int(index), row: try call.row(row)), value, call.lent)
+        try write(try access.value(Int(index), row: try call.row(row, of: index)), value, call.lent)
     }
 }
 
@@ -159,7 +175,7 @@ public func millstream_state_set(
 ) -> millstream_status {
     storing(state, value, nil, error) { call, access, isHandedOn throws(MillstreamError) in
         try call.requireValue(index)
-        let place = try call.row(row)
+        let place = try call.row(row, of: index)
         let new = try read(value, "value")
         isHandedOn = true
         try access.setValue(Int(index), row: place, new)
@@ -171,11 +187,11 @@ public func millstream_state_clear(
     _ state: OpaquePointer?, _ index: Int32, _ row: Int64, _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> millstream_status {
     stateful(state, error) { call, access throws(MillstreamError) in
-        let place = try call.row(row)
+        let place = try call.row(row, of: index)
         switch try call.kind(index) {
         case .value, .reducing, .aggregating: try access.setValue(Int(index), row: place, nil)
-        case .list: try access.listClear(Int(index), row: place)
-        case .map: try access.mapClear(Int(index), row: place)
+        case .list, .operatorList, .unionList: try access.listClear(Int(index), row: place)
+        case .map, .broadcast: try access.mapClear(Int(index), row: place)
         }
     }
 }
@@ -187,10 +203,10 @@ public func millstream_state_count(
 ) -> millstream_status {
     stateful(state, error) { call, access throws(MillstreamError) in
         let result = try place(count, "count")
-        let place = try call.row(row)
+        let place = try call.row(row, of: index)
         switch try call.kind(index) {
-        case .list: result.pointee = Int64(try access.listCount(Int(index), row: place))
-        case .map: result.pointee = Int64(try access.mapCount(Int(index), row: place))
+        case .list, .operatorList, .unionList: result.pointee = Int64(try access.listCount(Int(index), row: place))
+        case .map, .broadcast: result.pointee = Int64(try access.mapCount(Int(index), row: place))
         case .value, .reducing, .aggregating: result.pointee = try access.value(Int(index), row: place) == nil ? 0 : 1
         }
     }
@@ -202,8 +218,8 @@ public func millstream_state_list_get(
     _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> millstream_status {
     stateful(state, error) { call, access throws(MillstreamError) in
-        try call.require(index, .list)
-        let place = try call.row(row)
+        try call.requireList(index)
+        let place = try call.row(row, of: index)
         guard position >= 0, position < Int64(try access.listCount(Int(index), row: place)) else {
             throw MillstreamError(.invalidArgument, "the list has no element \(position)")
         }
@@ -217,8 +233,8 @@ public func millstream_state_list_add(
     _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> millstream_status {
     storing(state, value, nil, error) { call, access, isHandedOn throws(MillstreamError) in
-        try call.require(index, .list)
-        let place = try call.row(row)
+        try call.requireList(index)
+        let place = try call.row(row, of: index)
         guard let element = try read(value, "value") else { throw MillstreamError(.invalidArgument, "a list state has no NULL elements") }
         isHandedOn = true
         try access.listAppend(Int(index), row: place, element)
@@ -231,8 +247,8 @@ public func millstream_state_map_get(
     _ value: UnsafeMutablePointer<millstream_value>?, _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> millstream_status {
     stateful(state, error) { call, access throws(MillstreamError) in
-        try call.require(index, .map)
-        try write(try access.mapValue(Int(index), row: try call.row(row), key: try readKey(key)), value, call.lent)
+        try call.requireMap(index)
+        try write(try access.mapValue(Int(index), row: try call.row(row, of: index), key: try readKey(key)), value, call.lent)
     }
 }
 
@@ -242,8 +258,8 @@ public func millstream_state_map_put(
     _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> millstream_status {
     storing(state, key, value, error) { call, access, isHandedOn throws(MillstreamError) in
-        try call.require(index, .map)
-        let place = try call.row(row)
+        try call.requireMap(index)
+        let place = try call.row(row, of: index)
         let name = try readKey(key)
         guard let new = try read(value, "value") else { throw MillstreamError(.invalidArgument, "a map state has no NULL values; remove the key") }
         isHandedOn = true
@@ -257,8 +273,8 @@ public func millstream_state_map_remove(
     _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> millstream_status {
     stateful(state, error) { call, access throws(MillstreamError) in
-        try call.require(index, .map)
-        try access.mapRemove(Int(index), row: try call.row(row), key: try readKey(key))
+        try call.requireMap(index)
+        try access.mapRemove(Int(index), row: try call.row(row, of: index), key: try readKey(key))
     }
 }
 
@@ -268,13 +284,43 @@ public func millstream_state_map_entry(
     _ value: UnsafeMutablePointer<millstream_value>?, _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> millstream_status {
     stateful(state, error) { call, access throws(MillstreamError) in
-        try call.require(index, .map)
-        let place = try call.row(row)
+        try call.requireMap(index)
+        let place = try call.row(row, of: index)
         guard position >= 0, position < Int64(Int32.max), let entry = try access.mapEntry(Int(index), row: place, index: Int(position)) else {
             throw MillstreamError(.invalidArgument, "the map has no entry \(position)")
         }
         try write(entry.key, key, call.lentKey)
         try write(entry.value, value, call.lent)
+    }
+}
+
+@c @implementation
+public func millstream_state_select_keys(
+    _ state: OpaquePointer?, _ index: Int32, _ first_row: UnsafeMutablePointer<Int64>?, _ count: UnsafeMutablePointer<Int64>?,
+    _ keys: UnsafeMutablePointer<ArrowArray>?, _ key_schema: UnsafeMutablePointer<ArrowSchema>?,
+    _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> millstream_status {
+    stateful(state, error) { call, access throws(MillstreamError) in
+        let first = try place(first_row, "first_row")
+        let number = try place(count, "count")
+        guard (keys == nil) == (key_schema == nil) else { throw MillstreamError(.invalidArgument, "keys and key_schema are given together") }
+        guard try !call.kind(index).isOperatorState else {
+            throw MillstreamError(.invalidArgument, "state '\(call.site.states[Int(index)].name)' is no keyed state, so it has no keys")
+        }
+        let selected = try access.selectKeys(Int(index))
+        if let keys, let key_schema {
+            keys.initialize(to: ArrowArray())
+            key_schema.initialize(to: ArrowSchema())
+            if selected.count > 0 {
+                let schema = Schema(selected.keys.enumerated().map { Field("f\($0.offset)", $0.element.type) }, shape: .tuple)
+                let options = ArrowExportOptions(usesViews: !call.definition.isCompatible)
+                try exportArrowStruct(selected.keys, count: selected.count, into: keys, options: options)
+                schema.exportArrow(into: key_schema, options: options)
+            }
+        }
+        call.stateRowCount = selected.firstRow + selected.count
+        first.pointee = Int64(selected.firstRow)
+        number.pointee = Int64(selected.count)
     }
 }
 

@@ -75,6 +75,8 @@ public enum HostOperation: Int32, Sendable {
 /// One crossing into the host: columns are dense (no selection).
 public struct HostRequest {
     public var operation: HostOperation
+    /// Which of the node's logical inputs the rows are of.
+    public var input: Int
     public var count: Int
     public var columns: [Column]
     public var schema: Schema
@@ -93,6 +95,7 @@ public struct HostRequest {
 
     public init(_ operation: HostOperation, count: Int = 0, columns: [Column] = [], schema: Schema = Schema([])) {
         self.operation = operation
+        input = 0
         self.count = count
         self.columns = columns
         self.schema = schema
@@ -163,8 +166,9 @@ public struct HostResponse {
     }
 }
 
-/// The keyed state and the timers of a process function while a request runs. `row` is a row (or timer, or window) of the request: its key is the
-/// current key. Values are handles of the host, numbers or bytes, as the state was declared. Setters take over a reference to a handle; getters lend.
+/// The states and the timers of a process function while a request runs. `row` is a row (or timer, or window) of the request: its key is the
+/// current key. Operator states belong to the subtask: for them any row will do. Values are handles of the host, numbers or bytes, as the state was
+/// declared. Setters take over a reference to a handle; getters lend.
 public protocol HostStateAccess: AnyObject {
     /// A value state's value.
     func value(_ state: Int, row: Int) throws(MillstreamError) -> StateValue?
@@ -187,6 +191,15 @@ public protocol HostStateAccess: AnyObject {
     func deleteTimer(row: Int, domain: TimeDomain, at milliseconds: Int64) throws(MillstreamError)
     var currentWatermark: EventTime { get }
     var currentProcessingTime: ProcessingTime { get }
+
+    /// Makes all keys that have something in a state rows of the request, behind its own: the first of these rows, and the keys, which may be none.
+    func selectKeys(_ state: Int) throws(MillstreamError) -> (firstRow: Int, count: Int, keys: [Column])
+}
+
+extension HostStateAccess {
+    public func selectKeys(_ state: Int) throws(MillstreamError) -> (firstRow: Int, count: Int, keys: [Column]) {
+        throw MillstreamError(.unsupported, "the keys of this state cannot be listed")
+    }
 }
 
 public enum TimeDomain: Int32, Sendable { case eventTime = 0, processingTime = 1 }

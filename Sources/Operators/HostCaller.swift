@@ -5,15 +5,17 @@ import Dataflow
 struct HostCaller {
     let function: any HostFunction
     private var isOpen = false
-    /// Rows handed to the function before the current request.
+    /// Rows handed to the function before the current request, of the same logical input.
     var rowsBefore: Int64 = 0
 
     /// `definition` is the function of the plan; the subtask gets its own instance.
     init(_ definition: any HostFunction) throws(MillstreamError) { function = try definition.instance() }
 
-    mutating func open(_ context: OperatorContext) throws(MillstreamError) {
+    /// `state`: for functions that have operator states, which may be used before the first batch.
+    mutating func open(_ context: OperatorContext, state: (any HostStateAccess)? = nil) throws(MillstreamError) {
         isOpen = true
         var request = HostRequest(.open)
+        request.state = state
         request.integers = [Int64(context.subtask.value), Int64(context.parallelism), Int64(context.maxParallelism)]
         _ = try function.call(request)
     }

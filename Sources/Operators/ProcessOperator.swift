@@ -5,6 +5,9 @@ import State
 
 /// A host's process function, keyed or not: one crossing per batch of rows and per chunk of timers, with state, timers and side outputs.
 ///
+/// Over connected streams it has two inputs with schemas of their own: each request is of one of them. Keys of both are in one table, so that what the one
+/// input left in a key's state the other finds. An input without keys beside one with keys (a broadcast stream) has the operator state alone.
+///
 /// Timers fire in the order of their time, one per key and crossing, so that what a key's timer registers comes before the key's later ones. A response
 /// with a resumption, and timers that are left when the outputs are full, go on in `resume`.
 final class ProcessOperator: Operator {
@@ -23,6 +26,11 @@ final class ProcessOperator: Operator {
     private let schema: Schema
     private let sideOutputs: [SideOutputID: Schema]
     private var keyed: KeyedRows?
+    /// For each logical input whether its rows have keys.
+    private let isKeyed: [Bool]
+    /// Rows of each input before its current request.
+    private var rowsBefore: [Int64]
+    private var openInputCount: Int
     private let declarations: [StateDeclaration]
     private let hostObjects: HostObjects?
     private var state: KeyedState?
@@ -38,7 +46,10 @@ final class ProcessOperator: Operator {
         caller = try HostCaller(function)
         schema = output
         self.sideOutputs = Dictionary(sideOutputs.map { (SideOutputID($0.name), $0.schema) }) { first, _ in first }
-        keyed = description.keys.map { KeyedRows(keys: $0, hostObjects: hostObjects) }
+        isKeyed = description.inputKeys.map { $0 != nil }
+        rowsBefore = isKeyed.map { _ in 0 }
+        openInputCount = isKeyed.count
+        keyed = description.isKeyed ? KeyedRows(inputs: description.inputKeys.map { $0 ?? [] }, hostObjects: hostObjects) : nil
         declarations = description.states
         self.hostObjects = hostObjects
     }
@@ -46,24 +57,26 @@ final class ProcessOperator: Operator {
     func open(_ context: OperatorContext) throws(MillstreamError) {
         self.context = context
         state = KeyedState(declarations.map { ($0.name, $0.kind.stored) }, hostObjects: hostObjects, clock: context.clock)
-        try caller.open(context)
+        try caller.open(context, state: state)
     }
 
     func process(_ batch: Batch, input: Int, output: any Output) throws(MillstreamError) -> Progress {
         if batch.isEmpty { return .done }
         let batch = try batch.compacted()
         var request = HostRequest(.process, count: batch.count, columns: Array(batch.columns.prefix(batch.schema.fields.count)), schema: batch.schema)
+        request.input = input
         request.timestamps = batch.timestamps
         request.rowKinds = batch.rowKinds
         var slots: [Int32]?
-        if keyed != nil {
+        if isKeyed[input] {
             var rows = [Int32](repeating: 0, count: batch.count)
             request.keys = try rows.withUnsafeMutableBufferPointer { (rows) throws(MillstreamError) in
                 guard let base = rows.baseAddress else { return [Column]() }
-                return try keyed?.look(up: batch, into: base) ?? []
+                return try keyed?.look(up: batch, input: input, into: base) ?? []
             }
             slots = rows
         }
+        caller.rowsBefore = rowsBefore[input]
         return try begin(request, parent: batch, slots: slots, isTimer: false, output: output)
     }
 
@@ -81,7 +94,8 @@ final class ProcessOperator: Operator {
     }
 
     func onEndOfInput(_ input: Int, output: any Output) throws(MillstreamError) -> Progress {
-        if let state {
+        openInputCount -= 1
+        if openInputCount <= 0, let state {
             context?.metrics.timersDropped.add(state.processingTimers.count)
             state.processingTimers.removeAll()
         }
@@ -117,7 +131,8 @@ final class ProcessOperator: Operator {
 
     private func prepare(_ request: HostRequest, parent: Batch, slots: [Int32]?, isTimer: Bool) {
         var request = request
-        state?.begin(slots)
+        state?.table = keyed?.table
+        state?.begin(slots, rowCount: request.count)
         request.state = state
         phase = .request(request, parent: parent, isTimer: isTimer)
     }
@@ -136,7 +151,7 @@ final class ProcessOperator: Operator {
             }
             request.resumption = response.resumption
             if response.resumption == 0 {
-                if !isTimer { caller.rowsBefore += Int64(request.count) }
+                if !isTimer { rowsBefore[request.input] += Int64(request.count) }
                 state?.end(keyed?.table)
                 phase = .idle
                 if isTimer, let firing { phase = .timers(firing.0, firing.1) }
@@ -203,6 +218,9 @@ extension StateDeclaration.Kind {
         case .value, .reducing, .aggregating: .value
         case .list: .list
         case .map: .map
+        case .broadcast: .operatorState(.broadcast)
+        case .operatorList: .operatorState(.list)
+        case .unionList: .operatorState(.unionList)
         }
     }
 }

@@ -188,19 +188,33 @@ public struct WatermarkDescription: Sendable {
 
 /// A process function and the state that it declares.
 public struct ProcessDescription: Sendable {
+    /// The second of two connected streams.
+    public struct SecondInput: Sendable {
+        /// nil for a stream without keys, for example a broadcast one.
+        public var keys: [Int]?
+        public init(keys: [Int]?) { self.keys = keys }
+    }
+
     public var function: BindingID
-    /// nil for a process function on a stream without keys.
+    /// The key columns of the first input; nil for a stream without keys.
     public var keys: [Int]?
+    /// nil: there is one input. Otherwise the node has two edges, each of which is a logical input with a schema of its own.
+    public var second: SecondInput?
     public var states: [StateDeclaration]
 
-    public init(function: BindingID, keys: [Int]?, states: [StateDeclaration] = []) {
+    public init(function: BindingID, keys: [Int]?, second: SecondInput? = nil, states: [StateDeclaration] = []) {
         self.function = function
         self.keys = keys
+        self.second = second
         self.states = states
     }
+
+    /// The key columns of each logical input.
+    public var inputKeys: [[Int]?] { second.map { [keys, $0.keys] } ?? [keys] }
+    public var isKeyed: Bool { inputKeys.contains { $0 != nil } }
 }
 
-/// A keyed state of a process function. Its index in `ProcessDescription.states` is its number at the border.
+/// A state of a process function. Its index in `ProcessDescription.states` is its number at the border.
 public struct StateDeclaration: Hashable, Sendable {
     public enum Kind: Int32, Hashable, Sendable {
         case value = 0
@@ -209,6 +223,22 @@ public struct StateDeclaration: Hashable, Sendable {
         /// Held like a value; the host applies its function.
         case reducing = 3
         case aggregating = 4
+        /// Operator state: one map per subtask, which all subtasks fill alike from a broadcast stream.
+        case broadcast = 5
+        /// Operator state: one list per subtask, whose elements are dealt out anew when the parallelism changes.
+        case operatorList = 6
+        /// Operator state: one list per subtask; after a restore each subtask gets the elements of all.
+        case unionList = 7
+
+        /// Whether it belongs to the subtask, and not to a key.
+        public var isOperatorState: Bool {
+            switch self {
+            case .value, .list, .map, .reducing, .aggregating: false
+            case .broadcast, .operatorList, .unionList: true
+            }
+        }
+        /// Whether it has entries, with keys of their own.
+        public var isMap: Bool { self == .map || self == .broadcast }
     }
     public var name: String
     public var kind: Kind

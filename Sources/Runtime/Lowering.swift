@@ -111,6 +111,9 @@ struct Lowering {
                 throw MillstreamError(.plan, "an input of node \(index) is node \(edge.source.value), which does not come before it", operatorName: node.name)
             }
             if case .union = node.operation { try checkUnion(node) }
+            if case .process(let process) = node.operation, process.second != nil, node.inputs.count != 2 {
+                throw MillstreamError(.plan, "a process function over connected streams has 2 inputs, not \(node.inputs.count)", operatorName: node.name)
+            }
         }
     }
 
@@ -182,6 +185,11 @@ struct Lowering {
     private func inputEdges(of node: Node) throws(MillstreamError) -> [[Edge]] {
         if node.inputs.isEmpty { return [] }
         if case .union = node.operation { return [node.inputs] }
+        if case .process(let process) = node.operation, process.second != nil {
+            var inputs: [[Edge]] = []
+            for edge in node.inputs { inputs.append(try throughUnions([edge], node)) }
+            return inputs
+        }
         return [try throughUnions(node.inputs, node)]
     }
 
@@ -258,7 +266,7 @@ struct Lowering {
     private func isKeyed(_ index: Int) -> Bool {
         switch plan.nodes[index].operation {
         case .reduce, .rolling, .window: true
-        case .process(let process): process.keys != nil
+        case .process(let process): process.isKeyed
         default: false
         }
     }

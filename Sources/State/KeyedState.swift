@@ -1,34 +1,24 @@
 import Columnar
 import Dataflow
 
-/// The states and timers of a process function's keys, per slot of a `KeyTable`, and the door through which a host function reaches them.
+/// The states and timers of a process function's keys, per slot of a `KeyTable`, and the door through which a host function reaches them and the
+/// subtask's operator state.
 ///
 /// `begin` names the slots of a request's rows, `end` closes it: handles that were replaced meanwhile are then given back together, because getters lend
 /// them, and keys without state and timers are forgotten. One thread at a time.
 public final class KeyedState: HostStateAccess {
     /// How a state is kept.
-    public enum Kind: Sendable { case value, list, map }
-
-    /// One state of all slots; only the array of its kind is used. A class, so that values change in place.
-    private final class Cells {
-        let kind: Kind
-        var values: [StateValue?] = []
-        var lists: [[StateValue]] = []
-        var maps: [StateMap] = []
-
-        init(_ kind: Kind) { self.kind = kind }
-
-        func reserve(_ end: Int) {
-            switch kind {
-            case .value: if values.count < end { values.append(contentsOf: repeatElement(nil, count: end - values.count)) }
-            case .list: if lists.count < end { lists.append(contentsOf: repeatElement([], count: end - lists.count)) }
-            case .map: if maps.count < end { maps.append(contentsOf: repeatElement(StateMap(), count: end - maps.count)) }
-            }
-        }
+    public enum Kind: Sendable {
+        case value, list, map
+        /// In the operator state instead, one for the subtask.
+        case operatorState(OperatorState.Kind)
     }
 
-    private let stores: [Cells]
+    private let stores: [StateCells]
+    /// For each state whether it is per key; the others have one place.
+    private let isPerKey: [Bool]
     private let names: [String]
+    public let operatorState = OperatorState()
     private let hostObjects: HostObjects?
     public let eventTimers = TimerService()
     public let processingTimers = TimerService()
@@ -39,22 +29,31 @@ public final class KeyedState: HostStateAccess {
     private var uses = SlotArray<Int32>(fill: 0)
     private var slots: [Int32] = []
     private var isKeyed = false
+    /// The rows of the request that have no key come first; then those of `slots`.
+    private var unkeyedRowCount = 0
+    /// Where the keys of `selectKeys` are; nil before the first keyed batch.
+    public var table: KeyTable?
     /// Handles that nobody refers to any more once the request is over.
     private var garbage: [HostObjects.Handle?] = []
 
     public init(_ states: [(name: String, kind: Kind)], hostObjects: HostObjects?, clock: any Clock) {
         names = states.map(\.name)
-        stores = states.map { Cells($0.kind) }
+        let operatorState = operatorState
+        stores = states.map { state in
+            switch state.kind {
+            case .value: StateCells(.value)
+            case .list: StateCells(.list)
+            case .map: StateCells(.map)
+            case .operatorState(let kind): operatorState.add(state.name, kind)
+            }
+        }
+        isPerKey = states.map { if case .operatorState = $0.kind { false } else { true } }
         self.hostObjects = hostObjects
         self.clock = clock
     }
 
     deinit {
-        for cells in stores {
-            for value in cells.values { discard(value) }
-            for list in cells.lists { for value in list { discard(value) } }
-            for map in cells.maps { for value in map.contents { discard(value) } }
-        }
+        for cells in stores { for value in cells.contents { discard(value) } }
         releaseGarbage()
     }
 
@@ -62,21 +61,39 @@ public final class KeyedState: HostStateAccess {
 
     // MARK: Requests
 
-    /// Row i of the request has the key of `slots[i]`; nil for a function without keys, which may ask for the time alone.
-    public func begin(_ slots: [Int32]?) {
+    /// Row i of the request has the key of `slots[i]`; nil for rows without keys, `rowCount` of them, for which there are only the time and the
+    /// operator state.
+    public func begin(_ slots: [Int32]?, rowCount: Int = 0) {
         self.slots = slots ?? []
         isKeyed = slots != nil
+        unkeyedRowCount = isKeyed ? 0 : rowCount
         var end = 0
         for slot in self.slots { end = max(end, Int(slot) + 1) }
         uses.reserve(end)
-        for cells in stores { cells.reserve(end) }
+        for (index, cells) in stores.enumerated() where isPerKey[index] { cells.reserve(end) }
+    }
+
+    /// The keys come in the order of their slots. They are rows until the request ends.
+    public func selectKeys(_ state: Int) throws(MillstreamError) -> (firstRow: Int, count: Int, keys: [Column]) {
+        guard state >= 0, state < stores.count, isPerKey[state] else {
+            throw MillstreamError(.invalidArgument, "state \(state) is no keyed state, so it has no keys")
+        }
+        let first = unkeyedRowCount + slots.count
+        guard let table else { return (first, 0, []) }
+        let used = table.liveSlots().filter { stores[state].isUsed(Int($0)) }
+        let keys = try used.withUnsafeBufferPointer { (slots) throws(MillstreamError) in
+            guard let base = slots.baseAddress, !slots.isEmpty else { return [Column]() }
+            return try table.keys(slots: base, count: slots.count)
+        }
+        slots.append(contentsOf: used)
+        return (first, used.count, keys)
     }
 
     /// The request is over: gives back handles, and erases keys that nothing is kept for.
     public func end(_ table: KeyTable?) {
         releaseGarbage()
         defer { slots = [] }
-        guard let table, isKeyed else { return }
+        guard let table, !slots.isEmpty else { return }
         var unused: [Int32] = []
         for slot in slots where uses[Int(slot)] == 0 {
             // Marked, so that a slot of several rows is erased once.
@@ -99,13 +116,23 @@ public final class KeyedState: HostStateAccess {
     }
 
     private func slot(_ row: Int) throws(MillstreamError) -> Int {
-        guard isKeyed else {
-            throw MillstreamError(.invalidState, "state and timers need a keyed stream", hint: "Call key_by before process.")
+        let index = row &- unkeyedRowCount
+        guard index >= 0, index < slots.count else {
+            if isKeyed || index >= 0 && !slots.isEmpty {
+                throw MillstreamError(.invalidArgument, "row \(row) is not one of the request's \(unkeyedRowCount + slots.count)")
+            }
+            throw table == nil
+                ? MillstreamError(.invalidState, "state and timers need a keyed stream", hint: "Call key_by before process.")
+                : MillstreamError(
+                    .invalidState, "the records of this input have no key, so they have no keyed state and no timers",
+                    hint: "A broadcast record reaches the states of keys by apply_to_keyed_state.")
         }
-        guard row >= 0, row < slots.count else {
-            throw MillstreamError(.invalidArgument, "row \(row) is not one of the request's \(slots.count)")
-        }
-        return Int(slots[row])
+        return Int(slots[index])
+    }
+
+    /// The place of a state's value: the row's slot, or the one of operator state.
+    private func place(_ state: Int, _ row: Int) throws(MillstreamError) -> Int {
+        state >= 0 && state < isPerKey.count && !isPerKey[state] ? 0 : try slot(row)
     }
 
     private func mismatch(_ state: Int, _ wanted: String) -> MillstreamError {
@@ -116,25 +143,30 @@ public final class KeyedState: HostStateAccess {
     }
 
     /// The cells of a state. Throws `invalidArgument` for one that was not declared or is of another kind.
-    private func cells(_ state: Int, _ kind: Kind) throws(MillstreamError) -> Cells {
+    private func cells(_ state: Int, _ kind: StateCells.Kind) throws(MillstreamError) -> StateCells {
         guard state >= 0, state < stores.count, stores[state].kind == kind else { throw mismatch(state, "\(kind)") }
         return stores[state]
     }
 
-    private func count(_ slot: Int, wasThere: Bool, isThere: Bool) { uses[slot] += (isThere ? 1 : 0) - (wasThere ? 1 : 0) }
+    private func count(_ state: Int, _ slot: Int, wasThere: Bool, isThere: Bool) {
+        if isPerKey[state] { uses[slot] += (isThere ? 1 : 0) - (wasThere ? 1 : 0) }
+    }
 
     // MARK: Value state
 
-    public func value(_ state: Int, row: Int) throws(MillstreamError) -> StateValue? { try cells(state, .value).values[slot(row)] }
+    public func value(_ state: Int, row: Int) throws(MillstreamError) -> StateValue? {
+        let slot = try place(state, row)
+        return try cells(state, .value).values[slot]
+    }
 
     public func setValue(_ state: Int, row: Int, _ value: StateValue?) throws(MillstreamError) {
         do throws(MillstreamError) {
-            let slot = try slot(row)
+            let slot = try place(state, row)
             let cells = try cells(state, .value)
             let old = cells.values[slot]
             cells.values[slot] = value
             discard(old)
-            count(slot, wasThere: old != nil, isThere: value != nil)
+            count(state, slot, wasThere: old != nil, isThere: value != nil)
         } catch {
             discard(value)
             throw error
@@ -143,19 +175,22 @@ public final class KeyedState: HostStateAccess {
 
     // MARK: List state
 
-    public func listCount(_ state: Int, row: Int) throws(MillstreamError) -> Int { try cells(state, .list).lists[slot(row)].count }
+    public func listCount(_ state: Int, row: Int) throws(MillstreamError) -> Int {
+        let slot = try place(state, row)
+        return try cells(state, .list).lists[slot].count
+    }
 
     public func listElement(_ state: Int, row: Int, index: Int) throws(MillstreamError) -> StateValue? {
-        let slot = try slot(row)
+        let slot = try place(state, row)
         let cells = try cells(state, .list)
         return index >= 0 && index < cells.lists[slot].count ? cells.lists[slot][index] : nil
     }
 
     public func listAppend(_ state: Int, row: Int, _ value: StateValue) throws(MillstreamError) {
         do throws(MillstreamError) {
-            let slot = try slot(row)
+            let slot = try place(state, row)
             let cells = try cells(state, .list)
-            count(slot, wasThere: !cells.lists[slot].isEmpty, isThere: true)
+            count(state, slot, wasThere: !cells.lists[slot].isEmpty, isThere: true)
             cells.lists[slot].append(value)
         } catch {
             discard(value)
@@ -164,9 +199,9 @@ public final class KeyedState: HostStateAccess {
     }
 
     public func listClear(_ state: Int, row: Int) throws(MillstreamError) {
-        let slot = try slot(row)
+        let slot = try place(state, row)
         let cells = try cells(state, .list)
-        count(slot, wasThere: !cells.lists[slot].isEmpty, isThere: false)
+        count(state, slot, wasThere: !cells.lists[slot].isEmpty, isThere: false)
         for value in cells.lists[slot] { discard(value) }
         cells.lists[slot] = []
     }
@@ -176,12 +211,12 @@ public final class KeyedState: HostStateAccess {
     private func withMap<Result>(
         _ state: Int, _ row: Int, _ body: (inout StateMap) throws(MillstreamError) -> Result
     ) throws(MillstreamError) -> Result {
-        let slot = try slot(row)
+        let slot = try place(state, row)
         let cells = try cells(state, .map)
         let before = cells.maps[slot].count
         let result = try body(&cells.maps[slot])
         let after = cells.maps[slot].count
-        count(slot, wasThere: before > 0, isThere: after > 0)
+        count(state, slot, wasThere: before > 0, isThere: after > 0)
         // The memory of a map that has become empty goes.
         if before > 0, after == 0 { cells.maps[slot] = StateMap() }
         return result

@@ -32,10 +32,10 @@ final class OperatorHarness: Output {
     func emit(_ watermark: EventTime) throws(MillstreamError) { watermarks.append(watermark.milliseconds) }
     func emit(_ status: WatermarkStatus) throws(MillstreamError) {}
 
-    func process(_ batch: Batch) throws { try finish(try operation.process(batch, input: 0, output: self)) }
+    func process(_ batch: Batch, input: Int = 0) throws { try finish(try operation.process(batch, input: input, output: self)) }
     func watermark(_ time: Int64) throws { try finish(try operation.onWatermark(EventTime(milliseconds: time), output: self)) }
     func processingTime(_ time: Int64) throws { try finish(try operation.onProcessingTime(ProcessingTime(milliseconds: time), output: self)) }
-    func end() throws { try finish(try operation.onEndOfInput(0, output: self)) }
+    func end(input: Int = 0) throws { try finish(try operation.onEndOfInput(input, output: self)) }
 
     private func finish(_ progress: Progress) throws {
         var progress = progress

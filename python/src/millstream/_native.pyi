@@ -220,6 +220,24 @@ def process(
     as given to `Environment.add_side_output`. States are declared with `Environment.process` and reached by `ValueState(context, index)` and so on, which
     `make` or `open` creates. `context`: a subclass of Context to make the context of."""
 
+def co_process(
+    make: Callable[[Context], tuple[tuple[Any, ...], Callable[[int, int, int], None] | None, Callable[[], None] | None]],
+    schema1: str,
+    schema2: str,
+    output_schema: str,
+    name: str,
+    *,
+    key_schema: str | None = None,
+    side_outputs: Mapping[str, str] | None = None,
+    describe: Any = None,
+    context: type[Context] | None = None,
+) -> Function:
+    """A process function over two connected streams, for `Environment.co_process`. `make(context)` gives
+    `((process_element1, process_element2, on_timer, context1, context2, on_timer_context), open, close)`.
+
+    The methods and the other arguments are those of `process`. `on_timer` may be None; a context that is not None is what its method gets instead of the
+    engine's."""
+
 def window_process(
     make: Callable[[WindowContext], tuple[Callable[..., Any], Callable[[int, int, int], None] | None, Callable[[], None] | None]],
     schema: str,
@@ -269,6 +287,8 @@ class Context:
         """Gives results (None or an iterable of values and `(OutputTag, value)`) with a timestamp, None: that of the element or event-time timer.
 
         They are taken at once, before those that the call returns."""
+    def apply_to_keys(self, function: Callable[[Any, Any], Any], index: int, state: Any, /) -> None:
+        """Calls `function(key, state)` for each key that has something in the keyed state `index`; meanwhile states and timers are that key's."""
 
 class WindowElements(Sequence[Any]):
     """A window's elements, read-only: each value is made when it is asked for, so that a window of millions costs what its columns cost. May be kept."""
@@ -296,7 +316,7 @@ class ValueState:
     def clear(self) -> None: ...
 
 class ListState:
-    def __init__(self, context: Context, index: int, value_schema: str = "OBJECT") -> None: ...
+    def __init__(self, context: Context, index: int, value_schema: str = "OBJECT", is_operator_state: bool = False) -> None: ...
     def get(self) -> Iterator[Any]:
         """An iterator over a copy."""
     def add(self, value: Any) -> None: ...
@@ -305,7 +325,9 @@ class ListState:
     def clear(self) -> None: ...
 
 class MapState:
-    def __init__(self, context: Context, index: int, key_schema: str = "OBJECT", value_schema: str = "OBJECT") -> None: ...
+    def __init__(
+        self, context: Context, index: int, key_schema: str = "OBJECT", value_schema: str = "OBJECT", is_operator_state: bool = False
+    ) -> None: ...
     def get(self, key: Any) -> Any: ...
     def put(self, key: Any, value: Any) -> None: ...
     def put_all(self, entries: Mapping[Any, Any]) -> None: ...
@@ -421,7 +443,7 @@ class Window:
     ) -> Window:
         """As `millstream_window`; `aggregates`: (kind, column or -1, result's name)."""
 
-StateKind = Literal["VALUE", "LIST", "MAP", "REDUCING", "AGGREGATING"]
+StateKind = Literal["VALUE", "LIST", "MAP", "REDUCING", "AGGREGATING", "BROADCAST", "OPERATOR_LIST", "UNION_LIST"]
 
 @final
 class Environment:
@@ -462,6 +484,9 @@ class Environment:
     def rolling(self, input: Input, kind: Literal["SUM", "MIN", "MAX", "MIN_BY", "MAX_BY"], column: int) -> int: ...
     def process(self, input: Input, function: Function, states: Sequence[tuple[str, StateKind, str, str | None]] = ()) -> int:
         """`states`: (name, kind, value schema, key schema or None)."""
+    def co_process(
+        self, first: Input, second: Input, function: Function, states: Sequence[tuple[str, StateKind, str, str | None]] = ()
+    ) -> int: ...
     def window(self, input: Input, window: Window) -> int: ...
 
     def sink_print(self, input: Input, prefix: str | None = None, to_error: bool = False) -> int: ...

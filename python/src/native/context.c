@@ -13,8 +13,56 @@ millstream_state *context_state(ContextObject *context, int64_t *row)
         error_raise(MILLSTREAM_INVALID_STATE, NULL, "state and timers need a keyed stream: put key_by before process");
         return NULL;
     }
-    *row = context->host->rows->next - 1;
+    if (context->request->operation == MILLSTREAM_OPERATION_OPEN) {
+        error_raise(MILLSTREAM_INVALID_STATE, NULL, "state and timers belong to a key, and in open there is none");
+        return NULL;
+    }
+    *row = context->selected_row > 0 ? context->selected_row - 1 : context->host->rows->next - 1;
     return context->request->state;
+}
+
+millstream_state *context_operator_state(ContextObject *context)
+{
+    if (context->request != NULL && context->request->state != NULL) return context->request->state;
+    error_raise(MILLSTREAM_INVALID_STATE, NULL, "operator state can only be used while the function is opened or called");
+    return NULL;
+}
+
+PyObject *context_apply_to_keys(ContextObject *self, PyObject *arguments)
+{
+    PyObject *function, *state;
+    int index;
+    if (!PyArg_ParseTuple(arguments, "OiO:apply_to_keys", &function, &index, &state)) return NULL;
+    millstream_state *access = context_operator_state(self);
+    if (access == NULL) return NULL;
+    if (self->host->keys == NULL) return error_raise(MILLSTREAM_INVALID_STATE, NULL, "apply_to_keyed_state needs a keyed stream: put key_by before connect"), NULL;
+    int64_t first = 0, count = 0;
+    struct ArrowArray keys = {0};
+    struct ArrowSchema schema = {0};
+    millstream_error *error = NULL;
+    millstream_status status = millstream_state_select_keys(access, index, &first, &count, &keys, &schema, &error);
+    if (status != MILLSTREAM_OK) return error_raise_engine(status, error);
+    /* All keys are read first: the reader serves the rows of the request as well. */
+    PyObject *list = PyList_New((Py_ssize_t)count);
+    bool is_read = list != NULL && (count == 0 || row_reader_bind(&self->host->second_reader, &keys, &schema) == 0);
+    for (int64_t row = 0; is_read && row < count; row++) {
+        PyObject *key = row_reader_get(&self->host->second_reader, row, 0);
+        is_read = key != NULL;
+        if (is_read) PyList_SET_ITEM(list, (Py_ssize_t)row, key);
+    }
+    if (keys.release != NULL) keys.release(&keys);
+    if (schema.release != NULL) schema.release(&schema);
+    int64_t before = self->selected_row;
+    for (int64_t row = 0; is_read && row < count; row++) {
+        self->selected_row = first + row + 1;
+        PyObject *result = PyObject_CallFunctionObjArgs(function, PyList_GET_ITEM(list, (Py_ssize_t)row), state, NULL);
+        is_read = result != NULL;
+        Py_XDECREF(result);
+    }
+    self->selected_row = before;
+    Py_XDECREF(list);
+    if (!is_read) return NULL;
+    Py_RETURN_NONE;
 }
 
 static const millstream_request *running(ContextObject *context)
@@ -197,6 +245,7 @@ static PyMethodDef context_methods[] = {
     {"delete_event_time_timer", (PyCFunction)delete_event, METH_O, "Does nothing if there is no such timer."},
     {"delete_processing_time_timer", (PyCFunction)delete_processing, METH_O, "Does nothing if there is no such timer."},
     {"emit", (PyCFunction)(void (*)(void))context_emit, METH_FASTCALL, "Gives results with a timestamp of their own, at once."},
+    {"apply_to_keys", (PyCFunction)context_apply_to_keys, METH_VARARGS, "function(key, state) for each key that has something in a state."},
     {"time_domain", (PyCFunction)context_time_domain, METH_NOARGS, "In on_timer: 0 event time, 1 processing time."},
     {NULL, NULL, 0, NULL},
 };

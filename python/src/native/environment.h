@@ -46,6 +46,7 @@ METHOD(operator_union);
 METHOD(operator_reduce);
 METHOD(operator_rolling);
 METHOD(operator_process);
+METHOD(operator_co_process);
 METHOD(operator_window);
 METHOD(sink_print);
 METHOD(sink_files);

@@ -65,6 +65,8 @@ void host_free(Host *host)
     Py_XDECREF(host->second_extra);
     Py_XDECREF(host->third_extra);
     Py_XDECREF(host->timer_function);
+    Py_XDECREF(host->other_function);
+    row_reader_free(&host->other_reader);
     Py_XDECREF(host->name);
     Py_XDECREF(host->call_site);
     free(host->line_stages);
@@ -73,6 +75,7 @@ void host_free(Host *host)
     if (host->builder.columns != NULL) row_builder_free(&host->builder);
     if (host->second_builder.columns != NULL) row_builder_free(&host->second_builder);
     schema_release(host->input);
+    schema_release(host->second_input);
     schema_release(host->output);
     schema_release(host->keys);
     schema_release(host->accumulator);
@@ -132,6 +135,7 @@ static Host *host_copy(const Host *host)
     Py_XSETREF(copy->call_site, Py_XNewRef(host->call_site));
     for (int index = 0; index < host->stage_count; index++) copy_stage(&copy->stages[index], &host->stages[index]);
     copy->input = schema_retain(host->input);
+    copy->second_input = schema_retain(host->second_input);
     copy->output = schema_retain(host->output);
     copy->keys = schema_retain(host->keys);
     copy->accumulator = schema_retain(host->accumulator);
@@ -252,7 +256,12 @@ static int host_dispatch(Host *host, const millstream_request *request)
 {
     if (request->operation == MILLSTREAM_OPERATION_CLOSE) return host_close(host);
     if (host_prepare(host) < 0) return -1;
-    if (request->operation == MILLSTREAM_OPERATION_OPEN) return host_open(host, request);
+    if (request->operation == MILLSTREAM_OPERATION_OPEN) {
+        if (host->kind->set_request != NULL) host->kind->set_request(host, request);
+        int status = host_open(host, request);
+        if (host->kind->set_request != NULL) host->kind->set_request(host, NULL);
+        return status;
+    }
     host->failed_row = host->failed_stage = -1;
     int status = host->kind->call(host, request);
     if (status == 0 && request->operation != MILLSTREAM_OPERATION_TIMERS) host->record_count += request->count;

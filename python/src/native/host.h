@@ -54,6 +54,8 @@ typedef struct HostKind {
     int (*call)(Host *host, const millstream_request *request);
     /* Optional: clears `extra`. */
     void (*clear)(Host *host);
+    /* Optional: lets open use operator state; NULL at its end. */
+    void (*set_request)(Host *host, const millstream_request *request);
     /* Joins other functions of its kind. */
     bool is_fusable;
     /* Takes maps and filters behind it into its crossing. */
@@ -113,6 +115,13 @@ struct Host {
     /* Process functions: the loop of on_timer, and how rows are read when it does not run. */
     PyObject *timer_function;
     RowsStep timer_step;
+    /* Connected streams: what differs for the input that the current request is not of (`other_`). */
+    int input_index;
+    Schema *second_input;
+    RowReader other_reader;
+    PyObject *other_function;
+    RowsStep other_step;
+    int64_t other_record_count;
     struct SideOutput *sides;
     int side_count;
 };

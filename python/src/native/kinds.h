@@ -11,6 +11,7 @@ PyObject *make_partitioner(PyObject *module, PyObject *arguments, PyObject *keyw
 PyObject *make_reducer(PyObject *module, PyObject *arguments, PyObject *keywords);
 PyObject *make_aggregator(PyObject *module, PyObject *arguments, PyObject *keywords);
 PyObject *make_process(PyObject *module, PyObject *arguments, PyObject *keywords);
+PyObject *make_co_process(PyObject *module, PyObject *arguments, PyObject *keywords);
 PyObject *make_window_process(PyObject *module, PyObject *arguments, PyObject *keywords);
 PyObject *make_source(PyObject *module, PyObject *arguments, PyObject *keywords);
 PyObject *make_collection(PyObject *module, PyObject *arguments, PyObject *keywords);

@@ -4,10 +4,10 @@
 
 static int map_init(StateObject *self, PyObject *arguments, PyObject *keywords)
 {
-    static char *names[] = {"context", "index", "key_schema", "value_schema", NULL};
+    static char *names[] = {"context", "index", "key_schema", "value_schema", "is_operator_state", NULL};
     PyObject *context, *key = NULL, *value = NULL;
     int index;
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "Oi|UU:MapState", names, &context, &index, &key, &value)) return -1;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "Oi|UUp:MapState", names, &context, &index, &key, &value, &self->is_operator_state)) return -1;
     return state_init(self, context, index, value, key, NULL);
 }
 

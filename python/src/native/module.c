@@ -52,6 +52,7 @@ static PyMethodDef methods[] = {
     FACTORY("reducer", make_reducer, "reduce(accumulated, value) -> accumulated."),
     FACTORY("aggregator", make_aggregator, "(create, add, get_result, merge)."),
     FACTORY("process", make_process, "A process function."),
+    FACTORY("co_process", make_co_process, "A process function over connected streams."),
     FACTORY("window_process", make_window_process, "A window function."),
     FACTORY("source", make_source, "read(limit) -> values, seconds to wait, or None."),
     FACTORY("collection", make_collection, "A bounded source over a list."),

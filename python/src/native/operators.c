@@ -126,7 +126,7 @@ PyObject *operator_rolling(EnvironmentObject *self, PyObject *arguments, PyObjec
     return node_result(status, error, node);
 }
 
-static const char *const state_kinds[] = {"VALUE", "LIST", "MAP", "REDUCING", "AGGREGATING", NULL};
+static const char *const state_kinds[] = {"VALUE", "LIST", "MAP", "REDUCING", "AGGREGATING", "BROADCAST", "OPERATOR_LIST", "UNION_LIST", NULL};
 
 static int read_states(PyObject *list, millstream_state_declaration *states)
 {
@@ -142,11 +142,9 @@ static int read_states(PyObject *list, millstream_state_declaration *states)
     return 0;
 }
 
-PyObject *operator_process(EnvironmentObject *self, PyObject *arguments, PyObject *keywords)
+/* `second` NULL: one input. */
+static PyObject *add_process(EnvironmentObject *self, PyObject *input, PyObject *second, PyObject *function, PyObject *given)
 {
-    static char *names[] = {"input", "function", "states", NULL};
-    PyObject *input, *function, *given = NULL;
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O!O!|O:process", names, &Input_Type, &input, &Function_Type, &function, &given)) return NULL;
     if (!environment_check(self)) return NULL;
     PyObject *list = given == NULL ? PyList_New(0) : PySequence_Fast(given, "states is a sequence");
     if (list == NULL) return NULL;
@@ -157,13 +155,32 @@ PyObject *operator_process(EnvironmentObject *self, PyObject *arguments, PyObjec
     if (states != NULL && read_states(list, states) == 0) {
         millstream_node node = -1;
         millstream_error *error = NULL;
-        millstream_status status
-            = millstream_process(self->handle, input_of(input), function_handle(function), states, (int32_t)count, &node, &error);
+        millstream_function *handle = function_handle(function);
+        millstream_status status = second == NULL
+            ? millstream_process(self->handle, input_of(input), handle, states, (int32_t)count, &node, &error)
+            : millstream_co_process(self->handle, input_of(input), input_of(second), handle, states, (int32_t)count, &node, &error);
         result = node_result(status, error, node);
     }
     free(states);
     Py_DECREF(list);
     return result;
+}
+
+PyObject *operator_process(EnvironmentObject *self, PyObject *arguments, PyObject *keywords)
+{
+    static char *names[] = {"input", "function", "states", NULL};
+    PyObject *input, *function, *states = NULL;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O!O!|O:process", names, &Input_Type, &input, &Function_Type, &function, &states)) return NULL;
+    return add_process(self, input, NULL, function, states);
+}
+
+PyObject *operator_co_process(EnvironmentObject *self, PyObject *arguments, PyObject *keywords)
+{
+    static char *names[] = {"first", "second", "function", "states", NULL};
+    PyObject *first, *second, *function, *states = NULL;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O!O!O!|O:co_process", names, &Input_Type, &first, &Input_Type, &second, &Function_Type,
+            &function, &states)) return NULL;
+    return add_process(self, first, second, function, states);
 }
 
 PyObject *operator_window(EnvironmentObject *self, PyObject *arguments, PyObject *keywords)

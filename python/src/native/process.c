@@ -6,7 +6,7 @@
 #include "process.h"
 #include "sides.h"
 
-static PyObject *step_timer(Rows *rows, int64_t row) { return PyLong_FromLongLong(rows->request->timestamps[row]); }
+PyObject *process_step_timer(Rows *rows, int64_t row) { return PyLong_FromLongLong(rows->request->timestamps[row]); }
 
 /* (key, elements) */
 static PyObject *step_window(Rows *rows, int64_t row)
@@ -19,13 +19,13 @@ static PyObject *step_window(Rows *rows, int64_t row)
     return rows_pair(rows, is_keyed ? row_reader_get(rows->key_reader, row, 0) : Py_NewRef(Py_None), elements);
 }
 
-static int make_loop(Host *host, const char *names, const char *call, PyObject *callable)
+int process_make_loop(Host *host, const char *names, const char *call, PyObject *callable, PyObject *context)
 {
     Code code = {.lines = PyList_New(0), .indent = 1};
     PyObject *parameters = PyDict_New(), *emit = PyObject_GetAttrString((PyObject *)host->rows, "emit");
     int status = parameters == NULL || emit == NULL || PyDict_SetItemString(parameters, "emit", emit) < 0 ? -1 : 0;
     if (status == 0) status = PyDict_SetItemString(parameters, "f0", callable);
-    if (status == 0) status = PyDict_SetItemString(parameters, "context", host->context);
+    if (status == 0) status = PyDict_SetItemString(parameters, "context", context == NULL ? host->context : context);
     if (status == 0) {
         code_add(&code, -1, "for %s in rows:", names);
         code_add(&code, 0, " emit(%s)", call);
@@ -36,7 +36,7 @@ static int make_loop(Host *host, const char *names, const char *call, PyObject *
     return status;
 }
 
-static int prepare_common(Host *host, RowsStep step)
+int process_prepare_common(Host *host, RowsStep step)
 {
     if (host_make_rows(host, step) < 0 || row_builder_make(&host->builder, host->output, NULL) < 0 || sides_prepare(host) < 0) return -1;
     if (host->keys != NULL && row_reader_make(&host->second_reader, host->keys) < 0) return -1;
@@ -50,23 +50,23 @@ static int process_prepare(Host *host)
 {
     PyObject *on_element = stage_callable(&host->stages[0], 0), *on_timer = stage_callable(&host->stages[0], 1);
     if (on_element == NULL) return PyErr_SetString(PyExc_TypeError, "process_element is missing"), -1;
-    if (prepare_common(host, NULL) < 0) return -1;
+    if (process_prepare_common(host, NULL) < 0) return -1;
     host->timer_step = host->rows->step;
     if (on_timer != NULL) {
-        if (make_loop(host, "v0", "f0(v0, context)", on_timer) < 0) return -1;
+        if (process_make_loop(host, "v0", "f0(v0, context)", on_timer, NULL) < 0) return -1;
         host->timer_function = host->function;
         host->function = NULL;
     }
-    return make_loop(host, "v0", "f0(v0, context)", on_element);
+    return process_make_loop(host, "v0", "f0(v0, context)", on_element, NULL);
 }
 
 static int window_prepare(Host *host)
 {
     PyObject *callable = stage_callable(&host->stages[0], 0);
     if (callable == NULL) return PyErr_SetString(PyExc_TypeError, "process is missing"), -1;
-    if (prepare_common(host, step_window) < 0) return -1;
+    if (process_prepare_common(host, step_window) < 0) return -1;
     if (host->third_extra != NULL) Py_XSETREF(((ContextObject *)host->context)->make_window, Py_NewRef(host->third_extra));
-    return make_loop(host, "k, v0", "f0(k, context, v0)", callable);
+    return process_make_loop(host, "k, v0", "f0(k, context, v0)", callable, NULL);
 }
 
 /* on_timer has its own loop over timestamps; both have the same lines. */
@@ -77,7 +77,7 @@ static void swap_loops(Host *host)
     host->timer_function = function;
 }
 
-static int run(Host *host, const millstream_request *request)
+int process_run(Host *host, const millstream_request *request)
 {
     if (rows_begin(host->rows, request, request->count) < 0) return -1;
     return host_emit_run(host, request->response, host_run(host));
@@ -92,10 +92,10 @@ static int process_call(Host *host, const millstream_request *request)
     ContextObject *context = (ContextObject *)host->context;
     context->request = request;
     if (is_timer) {
-        host->rows->step = step_timer;
+        host->rows->step = process_step_timer;
         swap_loops(host);
     }
-    int status = run(host, request);
+    int status = process_run(host, request);
     if (is_timer) {
         host->rows->step = host->timer_step;
         /* After a failure the loop stays for the report, which reads its frame. */
@@ -106,7 +106,7 @@ static int process_call(Host *host, const millstream_request *request)
     return status;
 }
 
-static void process_clear(Host *host)
+void process_clear(Host *host)
 {
     if (host->context != NULL) {
         ((ContextObject *)host->context)->host = NULL;
@@ -122,7 +122,7 @@ static const HostKind window_kind = {.prepare = window_prepare, .call = process_
 
 static PyObject *or_null(PyObject *value) { return value == Py_None ? NULL : value; }
 
-static Host *make_host(const HostKind *kind, PyObject *make, PyObject *input, PyObject *output, PyObject *name, PyObject *keys, PyObject *sides,
+Host *process_make_host(const HostKind *kind, PyObject *make, PyObject *input, PyObject *output, PyObject *name, PyObject *keys, PyObject *sides,
     PyObject *describe, PyObject *context, PyTypeObject *base)
 {
     if (context != NULL && (!PyType_Check(context) || !PyType_IsSubtype((PyTypeObject *)context, base))) {
@@ -153,7 +153,7 @@ PyObject *make_process(PyObject *module, PyObject *arguments, PyObject *keywords
     PyObject *make, *input, *output, *name, *keys = Py_None, *sides = Py_None, *describe = Py_None, *context = Py_None;
     if (!PyArg_ParseTupleAndKeywords(
             arguments, keywords, "OUUU|$OOOO:process", names, &make, &input, &output, &name, &keys, &sides, &describe, &context)) return NULL;
-    return function_wrap(make_host(
+    return function_wrap(process_make_host(
         &process_kind, make, input, output, name, or_null(keys), or_null(sides), or_null(describe), or_null(context), &Context_Type));
 }
 
@@ -164,7 +164,7 @@ PyObject *make_window_process(PyObject *module, PyObject *arguments, PyObject *k
     PyObject *make, *input, *output, *name, *keys = Py_None, *sides = Py_None, *window = Py_None, *describe = Py_None, *context = Py_None;
     if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "OUUU|$OOOOO:window_process", names, &make, &input, &output, &name, &keys, &sides, &window,
             &describe, &context)) return NULL;
-    Host *host = make_host(
+    Host *host = process_make_host(
         &window_kind, make, input, output, name, or_null(keys), or_null(sides), or_null(describe), or_null(context), &WindowContext_Type);
     if (host != NULL) host->third_extra = Py_XNewRef(or_null(window));
     return function_wrap(host);

@@ -26,13 +26,17 @@ typedef struct StateObject {
     StateCodec key;
     /* The default of a value state; the function or functions of reducing and aggregating states. */
     PyObject *extra;
+    /* The subtask's, and not of a key. */
+    int is_operator_state;
 } StateObject;
 
 /* What each method begins with: the running request's state and row. */
 static inline millstream_state *state_begin(StateObject *self, int64_t *row)
 {
     if (self->context == NULL) return PyErr_SetString(PyExc_SystemError, "the state was not initialised"), NULL;
-    return context_state(self->context, row);
+    if (!self->is_operator_state) return context_state(self->context, row);
+    *row = 0;
+    return context_operator_state(self->context);
 }
 PyObject *state_done(millstream_status status, millstream_error *error);
 

@@ -56,10 +56,10 @@ static PyTypeObject ValueState_Type = STATE_TYPE("ValueState", value_init, value
 
 static int list_init(StateObject *self, PyObject *arguments, PyObject *keywords)
 {
-    static char *names[] = {"context", "index", "value_schema", NULL};
+    static char *names[] = {"context", "index", "value_schema", "is_operator_state", NULL};
     PyObject *context, *schema = NULL;
     int index;
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "Oi|U:ListState", names, &context, &index, &schema)) return -1;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "Oi|Up:ListState", names, &context, &index, &schema, &self->is_operator_state)) return -1;
     return state_init(self, context, index, schema, NULL, NULL);
 }
 

@@ -41,10 +41,12 @@ from millstream.exceptions import PlanError
 if TYPE_CHECKING:
     from millstream.datastream.all_windowed_stream import AllWindowedStream
     from millstream.datastream.cached_data_stream import CachedDataStream
+    from millstream.datastream.connected_streams import BroadcastStream
     from millstream.datastream.connectors.base import Sink
     from millstream.datastream.joined_streams import CoGroupedStreams, JoinedStreams
     from millstream.datastream.keyed_stream import KeyedStream
     from millstream.datastream.split_stream import SplitStream
+    from millstream.datastream.state import MapStateDescriptor
     from millstream.datastream.stream_execution_environment import StreamExecutionEnvironment
     from millstream.datastream.write_mode import WriteMode
     from millstream.table.expression import Expression
@@ -259,13 +261,38 @@ class DataStream(OperatorSettings):
         """Sends each value to a subtask of the next operator at random."""
         return self._partitioned("SHUFFLE")
 
-    def broadcast(self, *broadcast_state_descriptors: Any) -> DataStream:
-        """Sends each value to every subtask of the next operator. Broadcast state is not there yet."""
-        if broadcast_state_descriptors and broadcast_state_descriptors[0] is not None:
-            from millstream.exceptions import UnsupportedError
+    def broadcast(
+        self, broadcast_state_descriptor: MapStateDescriptor | None = None, *other_broadcast_state_descriptors: MapStateDescriptor
+    ) -> Any:
+        """Sends each value to every subtask of the next operator.
 
-            raise UnsupportedError("broadcast state is not there yet")
-        return self._partitioned("BROADCAST")
+        With descriptors it gives a :class:`BroadcastStream` with one broadcast state for each, to which another stream can be connected.
+        """
+        stream = self._partitioned("BROADCAST")
+        if broadcast_state_descriptor is None:
+            return stream
+        from millstream.datastream.connected_streams import BroadcastStream
+        from millstream.datastream.state import MapStateDescriptor
+
+        descriptors = [broadcast_state_descriptor, *other_broadcast_state_descriptors]
+        for descriptor in descriptors:
+            if not isinstance(descriptor, MapStateDescriptor):
+                raise TypeError(f"broadcast takes MapStateDescriptors, not {descriptor!r}")
+        return BroadcastStream(stream, descriptors)
+
+    def connect(self, ds: DataStream | BroadcastStream) -> Any:
+        """Lets one function read this stream and another, which may be of another type: gives :class:`ConnectedStreams`.
+
+        With a :class:`BroadcastStream` it gives a :class:`BroadcastConnectedStream`. Raises ``PlanError`` for a stream of another environment.
+        """
+        from millstream.datastream.connected_streams import BroadcastConnectedStream, BroadcastStream, ConnectedStreams
+
+        self._env._check_open()
+        if isinstance(ds, BroadcastStream):
+            return BroadcastConnectedStream(self, ds, ds.broadcast_state_descriptors)
+        if not isinstance(ds, DataStream):
+            raise TypeError(f"connect takes a DataStream or a BroadcastStream, not {ds!r}")
+        return ConnectedStreams(self, ds)
 
     def forward(self) -> DataStream:
         """Sends each value to the same subtask of the next operator; parallelisms must be the same."""
@@ -539,6 +566,10 @@ def __getattr__(name: str) -> Any:
         from millstream.datastream.all_windowed_stream import AllWindowedStream
 
         return AllWindowedStream
+    if name in ("BroadcastConnectedStream", "BroadcastStream", "ConnectedStreams"):
+        from millstream.datastream import connected_streams
+
+        return getattr(connected_streams, name)
     if name == "KeyedStream":
         from millstream.datastream.keyed_stream import KeyedStream
 

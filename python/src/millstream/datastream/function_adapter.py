@@ -8,7 +8,15 @@ from typing import Any
 
 from millstream import _native
 from millstream.datastream.functions import AllWindowFunction, Function, ProcessAllWindowFunction
-from millstream.datastream.runtime_context import CleanedContext, DeclaredStates, KeyedContext, KeyedSubtaskContext, SubtaskContext, cleaned_timers
+from millstream.datastream.runtime_context import (
+    CleanedContext,
+    Declaration,
+    DeclaredStates,
+    KeyedContext,
+    KeyedSubtaskContext,
+    SubtaskContext,
+    cleaned_timers,
+)
 from millstream.datastream.transformation import JobBuilder, JobScope, Transformation
 from millstream.exceptions import InvalidStateError
 
@@ -94,38 +102,13 @@ def keyed_process(
     builder: JobBuilder, transformation: Transformation, stream: _native.Input, function: Any, elements: Elements, schema: str, key_schema: str
 ) -> int:
     """Adds a function on a keyed stream, with its states. ``elements`` picks ``process_element`` and ``on_timer`` from a copy."""
-    scope, task_name = builder.scope, transformation.name
-    copies = SubtaskCopies(function)
-    declared = DeclaredStates()
-    parallelism, max_parallelism = builder.parallelism(transformation), builder.max_parallelism(transformation)
-    opened: list[tuple[Any, KeyedSubtaskContext]] = []
-    if overrides(function, "open") and not builder.for_plan:
-        first = copies.next()
-        context = KeyedSubtaskContext(declared, scope, task_name, 0, parallelism, max_parallelism)
-        try:
-            first.open(context)
-        except BaseException as failure:
-            failure.add_note(f"in operator {task_name!r} ({transformation.call_site}), while it was opened")
-            raise
-        opened.append((first, context))
+    task_name = transformation.name
+    copies = KeyedCopies(builder, transformation, function)
 
     def make(native: _native.Context) -> tuple[Any, Open, Close]:
-        # With one subtask it is the first; else only `open` tells which one this is.
-        instance = opened[0][0] if opened and parallelism == 1 else copies.next()
-
-        def open(index: int, parallelism: int, max_parallelism: int) -> None:
-            if index == 0 and opened:
-                first, context = opened.pop()
-                context.bind(native)
-                adopt(instance, first)
-            else:
-                context = KeyedSubtaskContext(declared, scope, task_name, index, parallelism, max_parallelism)
-                context.bind(native)
-                instance.open(context)
-
+        instance, open = copies.next(native)
         process, on_timer = elements(instance)
-        pair = process, cleaned_timers(on_timer) if declared.expire() else on_timer
-        return pair, open if overrides(instance, "open") else None, closer(instance)
+        return (process, copies.timers(on_timer)), open, closer(instance)
 
     process = _native.process(
         make,
@@ -135,9 +118,70 @@ def keyed_process(
         key_schema=key_schema,
         side_outputs=side_schemas(transformation),
         describe=function,
-        context=CleanedContext if declared.expire() else KeyedContext,
+        context=copies.context_class(),
     )
-    return declare_side_outputs(builder, transformation, builder.native.process(stream, process, declared.seal()))
+    return declare_side_outputs(builder, transformation, builder.native.process(stream, process, copies.states()))
+
+
+class KeyedCopies:
+    """The copies of a function that may have states, one per subtask.
+
+    The first one is made and opened while the job is built, which tells the states (see :mod:`millstream.datastream.runtime_context`).
+    ``operator_states`` are those that the operator has besides; they come first in the engine's count.
+    """
+
+    def __init__(
+        self, builder: JobBuilder, transformation: Transformation, function: Any, operator_states: Sequence[Declaration] = ()
+    ) -> None:
+        # What the engine keeps must not lead back to the builder: it holds the engine's environment, and neither would ever go.
+        self._scope, self._task_name, self._copies = builder.scope, transformation.name, SubtaskCopies(function)
+        self._operator_states = list(operator_states)
+        self._declared = DeclaredStates(len(self._operator_states))
+        self._parallelism = builder.parallelism(transformation)
+        self._opened: list[tuple[Any, KeyedSubtaskContext]] = []
+        if overrides(function, "open") and not builder.for_plan:
+            first = self._copies.next()
+            context = self._context(0, self._parallelism, builder.max_parallelism(transformation))
+            try:
+                first.open(context)
+            except BaseException as failure:
+                failure.add_note(f"in operator {transformation.name!r} ({transformation.call_site}), while it was opened")
+                raise
+            self._opened.append((first, context))
+
+    def states(self) -> list[Declaration]:
+        """All of them, for the engine; none is added later."""
+        return [*self._operator_states, *self._declared.seal()]
+
+    def context_class(self) -> type[KeyedContext]:
+        """Of what the engine makes the contexts."""
+        return CleanedContext if self._declared.expire() else KeyedContext
+
+    def timers(self, on_timer: Callable[..., Any] | None) -> Callable[..., Any] | None:
+        """The function's ``on_timer`` as the engine shall call it: states that expire have timers of their own."""
+        return cleaned_timers(on_timer) if self._declared.expire() else on_timer
+
+    def next(self, native: _native.Context, opened: Callable[[KeyedSubtaskContext], None] | None = None) -> tuple[Any, Open]:
+        """A copy, and what opens it: None where there is nothing to do. ``opened`` is told the copy's runtime context."""
+        # With one subtask it is the first; else only `open` tells which one this is.
+        instance = self._opened[0][0] if self._opened and self._parallelism == 1 else self._copies.next()
+
+        def open(index: int, parallelism: int, max_parallelism: int) -> None:
+            if index == 0 and self._opened:
+                first, context = self._opened.pop()
+                context.bind(native)
+                adopt(instance, first)
+            else:
+                context = self._context(index, parallelism, max_parallelism)
+                context.bind(native)
+                instance.open(context)
+            if opened is not None:
+                opened(context)
+
+        return instance, open if overrides(instance, "open") else None
+
+    def _context(self, index: int, parallelism: int, max_parallelism: int) -> KeyedSubtaskContext:
+        return KeyedSubtaskContext(self._declared, self._scope, self._task_name, index, parallelism, max_parallelism)
 
 
 def adopt(instance: Any, first: Any) -> None:

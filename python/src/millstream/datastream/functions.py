@@ -443,6 +443,19 @@ class SinkFunction(Function, Generic[IN]):
 _ELSEWHERE = {
     **dict.fromkeys(
         (
+            "BaseBroadcastProcessFunction",
+            "BroadcastProcessFunction",
+            "CoFlatMapFunction",
+            "CoMapFunction",
+            "CoProcessFunction",
+            "KeyedBroadcastProcessFunction",
+            "KeyedCoProcessFunction",
+            "ProcessJoinFunction",
+        ),
+        "millstream.datastream.co_functions",
+    ),
+    **dict.fromkeys(
+        (
             "FunctionWrapper",
             "JavaFunctionWrapper",
             "NullByteKeySelector",

@@ -25,6 +25,7 @@ from millstream.datastream.transformation import JobBuilder, StreamInput, Transf
 from millstream.exceptions import InvalidStateError, PlanError
 
 if TYPE_CHECKING:
+    from millstream.datastream.interval_join import IntervalJoin
     from millstream.datastream.windowed_stream import WindowedStream
 
 __all__ = ["KeyedStream"]
@@ -196,6 +197,14 @@ class KeyedStream(DataStream):
     def max_by(self, position_to_max_by: int | str = 0) -> DataStream:
         """For each value, the value of its key with the largest field so far; of equal ones the first."""
         return self._rolling("MAX_BY", "MaxBy", position_to_max_by)
+
+    # ---- Joins ----
+
+    def interval_join(self, other_stream: KeyedStream) -> IntervalJoin[Any, Any]:
+        """Joins values with those of another keyed stream by key and time. Flink's; PyFlink lacks it. See :class:`IntervalJoin` for an example."""
+        from millstream.datastream.interval_join import IntervalJoin
+
+        return IntervalJoin(self, other_stream)
 
     # ---- Windows ----
 

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 _PLANNED = "time-to-live/planned"
 
 A = TypeVar("A", bound=Accumulator[Any, Any])
+#: A state as ``_native.Environment.process`` takes it.
+Declaration = tuple[str, Any, str, str | None]
 
 
 class SubtaskContext(RuntimeContext):
@@ -157,6 +159,15 @@ class KeyedSubtaskContext(SubtaskContext):
         self._ttl_configs: dict[str, StateTtlConfig] = {}
         self._cleanup: BackgroundCleanup | None = None
         self._native: _native.Context | None = None
+
+    def found(self, descriptor: StateDescriptor) -> tuple[int, State] | None:
+        """The number and the state of a descriptor; None if the function has not made it. Raises ``InvalidStateError`` if it was made otherwise."""
+        state = self._states.get(descriptor.name)
+        if state is None:
+            return None
+        self._declared.check_same(descriptor, self._task_name)
+        expiring: Any = self._expiring.get(descriptor.name)
+        return self._declared.index(descriptor.name), state if expiring is None else expiring
 
     def bind(self, native: _native.Context) -> None:
         """Connects the states asked for so far, and those asked for later, to the engine."""
@@ -285,24 +296,28 @@ def cleaned_timers(on_timer: Callable[..., Any] | None) -> Callable[[int, Any], 
 
 
 class DeclaredStates:
-    """The states of one operator, in the order in which its function asked for them. Once sealed, none is added."""
+    """The keyed states of one operator, in the order in which its function asked for them. Once sealed, none is added.
 
-    def __init__(self) -> None:
-        self._declarations: dict[str, tuple[str, _native.StateKind, str, str | None]] = {}
+    The engine counts them from ``first`` on: operator states come before them.
+    """
+
+    def __init__(self, first: int = 0) -> None:
+        self._declarations: dict[str, Declaration] = {}
+        self._first = first
         self._sealed = False
 
     def expire(self) -> bool:
         """Whether there are states that expire in the background."""
         return _PLANNED in self._declarations
 
-    def seal(self) -> list[tuple[str, _native.StateKind, str, str | None]]:
+    def seal(self) -> list[Declaration]:
         """All of them, for the engine."""
         self._sealed = True
         return list(self._declarations.values())
 
     def index(self, name: str) -> int:
         """A state's number at the border."""
-        return list(self._declarations).index(name)
+        return self._first + list(self._declarations).index(name)
 
     def add(self, descriptor: StateDescriptor, task_name: str) -> int:
         """Declares a state, or finds it. Raises ``InvalidStateError`` if it comes too late or is declared otherwise."""

@@ -18,15 +18,18 @@ if TYPE_CHECKING:
     from millstream.datastream.functions import AggregateFunction, ReduceFunction
     from millstream.datastream.state_ttl import StateTtlConfig
 
-__all__ = [
+__all__ = [  # noqa: F822 - operator state comes lazily
     "AggregatingState",
     "AggregatingStateDescriptor",
     "AppendingState",
+    "BroadcastState",
     "ListState",
     "ListStateDescriptor",
     "MapState",
     "MapStateDescriptor",
     "MergingState",
+    "OperatorStateStore",
+    "ReadOnlyBroadcastState",
     "ReducingState",
     "ReducingStateDescriptor",
     "State",
@@ -367,7 +370,11 @@ def _value_schema(type_info: TypeInformation) -> str:
 
 
 def __getattr__(name: str) -> Any:
-    # The module of time-to-live imports this one.
+    # These modules import this one.
+    if name in ("BroadcastState", "OperatorStateStore", "ReadOnlyBroadcastState"):
+        from millstream.datastream import operator_state
+
+        return getattr(operator_state, name)
     if name == "StateTtlConfig":
         from millstream.datastream.state_ttl import StateTtlConfig
 

@@ -1,0 +1,36 @@
+import Dataflow
+
+/// One state's values, in places of the same kind: for keyed state one per slot of the key table, for operator state one for the subtask.
+///
+/// A class, so that values change in place. Only the array of its kind is used. Who owns it gives handles back: the cells themselves know no host.
+final class StateCells {
+    enum Kind { case value, list, map }
+
+    let kind: Kind
+    var values: [StateValue?] = []
+    var lists: [[StateValue]] = []
+    var maps: [StateMap] = []
+
+    init(_ kind: Kind) { self.kind = kind }
+
+    /// Makes places below `end`.
+    func reserve(_ end: Int) {
+        switch kind {
+        case .value: if values.count < end { values.append(contentsOf: repeatElement(nil, count: end - values.count)) }
+        case .list: if lists.count < end { lists.append(contentsOf: repeatElement([], count: end - lists.count)) }
+        case .map: if maps.count < end { maps.append(contentsOf: repeatElement(StateMap(), count: end - maps.count)) }
+        }
+    }
+
+    /// Whether there is something in a place.
+    func isUsed(_ place: Int) -> Bool {
+        switch kind {
+        case .value: place < values.count && values[place] != nil
+        case .list: place < lists.count && !lists[place].isEmpty
+        case .map: place < maps.count && maps[place].count > 0
+        }
+    }
+
+    /// All that is kept, to be given back.
+    var contents: [StateValue] { values.compactMap { $0 } + lists.flatMap { $0 } + maps.flatMap(\.contents) }
+}
