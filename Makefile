@@ -74,7 +74,7 @@ record-golden: setup
 
 lint: setup
 	@.venv/bin/ruff check -q python examples benchmarks tests scripts Tests/conformance/*.py
-	@.venv/bin/mypy --no-error-summary python/src/millstream
+	@.venv/bin/mypy --config-file python/pyproject.toml --no-error-summary python/src/millstream
 
 format: setup
 	@swift format -i -r Sources Tests Package.swift

@@ -40,6 +40,11 @@ class Run:
     """Seconds since the start, and resident bytes of the process and its descendants."""
 
 
+def _environment() -> dict[str, str]:
+    """The caller's, in which every engine finds its modules compiled, as installed packages are."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def run_program(command: list[str], *, sampled: bool = False, timeout_seconds: float = TIMEOUT_SECONDS, environment: dict[str, str] | None = None) -> Run:
     """Runs a command to its end. Raises `ProgramFailed` with the end of its output if it fails or takes too long.
 
@@ -48,7 +53,7 @@ def run_program(command: list[str], *, sampled: bool = False, timeout_seconds: f
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         started = time.perf_counter()
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, start_new_session=True, env={**os.environ, **(environment or {})}
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, start_new_session=True, env={**_environment(), **(environment or {})}
         )
         samples: list[tuple[float, int]] = []
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 
 __all__ = ["forget_notices", "say_once"]
 
-_log = logging.getLogger("millstream")
 _lock = threading.Lock()
 _said: set[str] = set()
 
@@ -18,7 +16,10 @@ def say_once(what: str, why: str) -> None:
         if what in _said:
             return
         _said.add(what)
-    _log.warning("%s: %s", what, why)
+    # Most programs say nothing, and the import costs every one of them some milliseconds.
+    import logging
+
+    logging.getLogger("millstream").warning("%s: %s", what, why)
 
 
 def without_jvm(what: str) -> None:

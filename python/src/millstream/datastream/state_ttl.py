@@ -629,7 +629,7 @@ def expiring_state(descriptor: StateDescriptor, config: StateTtlConfig, plain: S
         (AggregatingStateDescriptor, ExpiringAggregatingState),
     ):
         if isinstance(descriptor, kind):
-            return made(descriptor, Expiry(config), plain, access)  # type: ignore[abstract]
+            return made(descriptor, Expiry(config), plain, access)
     raise ConfigurationError(f"state {descriptor.name!r} cannot have a time-to-live")
 
 

@@ -659,7 +659,7 @@ def make_time_window(start: int | None, end: int | None) -> Window:
     return CountWindow(0) if start is None or end is None else TimeWindow(start, end)
 
 
-def _positive(length: Length, what: str, assigner: WindowAssigner | Function) -> int:
+def _positive(length: Length, what: str, assigner: WindowAssigner[Any, Any] | Function) -> int:
     found = milliseconds_of(length, f"{type(assigner).__name__}'s {what}")
     if found <= 0:
         raise ValueError(f"{type(assigner).__name__}: the {what} must be positive, but is {found} ms")

@@ -49,7 +49,7 @@ _NO_TIMERS: frozenset[int] = frozenset()
 class WindowParts(NamedTuple):
     """What a windowed stream was told."""
 
-    assigner: WindowAssigner
+    assigner: WindowAssigner[Any, Any]
     trigger: Trigger[Any, Any]
     evictor: Evictor[Any, Any] | None
     allowed_lateness: int

@@ -57,7 +57,7 @@ class WindowedStream:
     #: The classes of window functions, and what messages call them.
     _function_classes: tuple[type[Function], ...] = (WindowFunction, ProcessWindowFunction)
 
-    def __init__(self, keyed_stream: KeyedStream, window_assigner: WindowAssigner) -> None:
+    def __init__(self, keyed_stream: KeyedStream, window_assigner: WindowAssigner[Any, Any]) -> None:
         if not isinstance(window_assigner, WindowAssigner):
             hint = f"; write {window_assigner.__name__}.of(...)" if isinstance(window_assigner, type) else ""
             raise TypeError(f"window takes an assigner such as TumblingEventTimeWindows.of(Time.seconds(10)), not {window_assigner!r}{hint}")
