@@ -157,6 +157,7 @@ class PerSubtask:
     `describe`: the user's function or object, for "file:line" in messages.
     """
 
+    make: Callable[[], tuple[Any, Callable[[int, int, int], None] | None, Callable[[], None] | None]]
     def __new__(cls, make: Callable[[], tuple[Any, Callable[[int, int, int], None] | None, Callable[[], None] | None]], describe: Any = None) -> PerSubtask: ...
 
 def set_call_site(place: str | None) -> None:
@@ -167,6 +168,8 @@ class Function:
     """A host function, ready to be given to nodes. Nodes keep it alive."""
 
     name: str
+    recipe: tuple[str, tuple[Any, ...], dict[str, Any]] | None
+    """What it was made of: the factory's name, its arguments and keywords; None for factories that the test kit's twin does not run."""
 
 StageKind = Literal["map", "flat_map", "filter", "key", "map_arrow"]
 Stage = tuple[StageKind, Callable[..., Any] | PerSubtask, str, str | None]
@@ -423,6 +426,8 @@ class Watermarks:
         future_output: str | None = None,
     ) -> Watermarks:
         """As `millstream_watermarks`; milliseconds."""
+    settings: dict[str, Any]
+    """The keywords it was made with."""
 
 @final
 class Window:

@@ -359,12 +359,14 @@ typedef struct FunctionObject {
     PyObject_HEAD
     millstream_function *handle;
     PyObject *name;
+    PyObject *recipe;
 } FunctionObject;
 
 static void function_dealloc(FunctionObject *self)
 {
     if (self->handle != NULL && gate_is_usable()) millstream_function_free(self->handle);
     Py_XDECREF(self->name);
+    Py_XDECREF(self->recipe);
     objects_drain();
     PyObject_Free(self);
 }
@@ -375,7 +377,14 @@ static PyObject *function_get_name(FunctionObject *self, void *unused)
     return Py_NewRef(self->name);
 }
 
-static PyGetSetDef function_attributes[] = {{"name", (getter)function_get_name, NULL, "The operator's name.", NULL}, {NULL, NULL, NULL, NULL, NULL}};
+static PyObject *function_get_recipe(FunctionObject *self, void *unused)
+{
+    (void)unused;
+    return Py_NewRef(self->recipe == NULL ? Py_None : self->recipe);
+}
+
+static PyGetSetDef function_attributes[] = {{"name", (getter)function_get_name, NULL, "The operator's name.", NULL},
+    {"recipe", (getter)function_get_recipe, NULL, "What it was made of: the factory's name, its arguments and keywords.", NULL}, {NULL, NULL, NULL, NULL, NULL}};
 
 PyTypeObject Function_Type = {
     PyVarObject_HEAD_INIT(NULL, 0)
@@ -397,6 +406,7 @@ PyObject *function_wrap(Host *host)
     }
     self->handle = NULL;
     self->name = Py_NewRef(host->name);
+    self->recipe = NULL;
     millstream_function_options options;
     fill_options(host, &options);
     millstream_error *error = NULL;
@@ -406,6 +416,15 @@ PyObject *function_wrap(Host *host)
     Py_DECREF(self);
     host_free(host);
     return error_raise_engine(status, error);
+}
+
+PyObject *function_remember(PyObject *function, const char *factory, PyObject *arguments, PyObject *keywords)
+{
+    if (function == NULL || Py_TYPE(function) != &Function_Type) return function;
+    PyObject *recipe = keywords == NULL ? Py_BuildValue("(sO{})", factory, arguments) : Py_BuildValue("(sOO)", factory, arguments, keywords);
+    if (recipe == NULL) return Py_DECREF(function), NULL;
+    Py_XSETREF(((FunctionObject *)function)->recipe, recipe);
+    return function;
 }
 
 millstream_function *function_handle(PyObject *function) { return ((FunctionObject *)function)->handle; }

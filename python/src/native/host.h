@@ -128,6 +128,8 @@ struct Host {
 
 /* A Function object for Python, which owns the prototype's engine handle. Takes `host` over. */
 PyObject *function_wrap(Host *host);
+/* Keeps with a new Function what it was made of: the factory's name and arguments. Takes the function, which may be NULL, and gives it back. */
+PyObject *function_remember(PyObject *function, const char *factory, PyObject *arguments, PyObject *keywords);
 extern PyTypeObject Function_Type;
 extern PyTypeObject PerSubtask_Type;
 millstream_function *function_handle(PyObject *function);

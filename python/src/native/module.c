@@ -31,6 +31,20 @@ static PyObject *check_value(PyObject *module, PyObject *arguments, PyObject *ke
     return result;
 }
 
+/* A factory of Functions, which remember what they were made of: the test kit's twin of the engine runs them from that. */
+#define REMEMBERED(name, make)                                                               \
+    static PyObject *make##_remembered(PyObject *module, PyObject *arguments, PyObject *keywords) \
+    {                                                                                        \
+        return function_remember(make(module, arguments, keywords), name, arguments, keywords);  \
+    }
+
+REMEMBERED("transform", make_transform)
+REMEMBERED("extract_timestamps", make_extract_timestamps)
+REMEMBERED("watermark_generator", make_watermark_generator)
+REMEMBERED("reducer", make_reducer)
+REMEMBERED("process", make_process)
+REMEMBERED("co_process", make_co_process)
+
 #define FACTORY(name, function, doc) {name, (PyCFunction)(void (*)(void))(function), METH_VARARGS | METH_KEYWORDS, doc}
 
 static PyMethodDef methods[] = {
@@ -45,14 +59,14 @@ static PyMethodDef methods[] = {
     {"set_call_site", set_call_site, METH_O, "Where the functions made next are told to be that have no place of their own."},
     {"shutdown", gate_shutdown, METH_VARARGS, "Cancels all jobs and stops the engine's threads."},
     FACTORY("check_value", check_value, "Converts a value to a schema and back."),
-    FACTORY("transform", make_transform, "map, flat_map, filter and key selectors, in one crossing."),
-    FACTORY("extract_timestamps", make_extract_timestamps, "extract(value, record_timestamp) -> milliseconds."),
-    FACTORY("watermark_generator", make_watermark_generator, "(on_event, on_periodic_emit)."),
+    FACTORY("transform", make_transform_remembered, "map, flat_map, filter and key selectors, in one crossing."),
+    FACTORY("extract_timestamps", make_extract_timestamps_remembered, "extract(value, record_timestamp) -> milliseconds."),
+    FACTORY("watermark_generator", make_watermark_generator_remembered, "(on_event, on_periodic_emit)."),
     FACTORY("partitioner", make_partitioner, "partition(key, number_of_partitions) -> channel."),
-    FACTORY("reducer", make_reducer, "reduce(accumulated, value) -> accumulated."),
+    FACTORY("reducer", make_reducer_remembered, "reduce(accumulated, value) -> accumulated."),
     FACTORY("aggregator", make_aggregator, "(create, add, get_result, merge)."),
-    FACTORY("process", make_process, "A process function."),
-    FACTORY("co_process", make_co_process, "A process function over connected streams."),
+    FACTORY("process", make_process_remembered, "A process function."),
+    FACTORY("co_process", make_co_process_remembered, "A process function over connected streams."),
     FACTORY("window_process", make_window_process, "A window function."),
     FACTORY("source", make_source, "read(limit) -> values, seconds to wait, or None."),
     FACTORY("collection", make_collection, "A bounded source over a list."),

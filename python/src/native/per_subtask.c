@@ -1,6 +1,8 @@
 /* PerSubtask: how a function object of the user becomes one copy per subtask. */
 #include "host.h"
 
+#include <structmember.h>
+
 typedef struct PerSubtask {
     PyObject_HEAD
     PyObject *make;
@@ -44,6 +46,9 @@ static void per_subtask_dealloc(PerSubtask *self)
     Py_TYPE(self)->tp_free((PyObject *)self);
 }
 
+static PyMemberDef per_subtask_members[] = {
+    {"make", T_OBJECT, offsetof(PerSubtask, make), READONLY, "Gives (callables, open, close) for one subtask."}, {NULL, 0, 0, 0, NULL}};
+
 PyTypeObject PerSubtask_Type = {
     PyVarObject_HEAD_INIT(NULL, 0)
     .tp_name = "millstream._native.PerSubtask",
@@ -51,6 +56,7 @@ PyTypeObject PerSubtask_Type = {
     .tp_basicsize = sizeof(PerSubtask),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
     .tp_new = per_subtask_new,
+    .tp_members = per_subtask_members,
     .tp_traverse = (traverseproc)per_subtask_traverse,
     .tp_clear = (inquiry)per_subtask_clear,
     .tp_dealloc = (destructor)per_subtask_dealloc,

@@ -2,6 +2,7 @@
 #include "plan.h"
 
 #include <stdlib.h>
+#include <structmember.h>
 #include <string.h>
 
 #include "errors.h"
@@ -110,8 +111,9 @@ static PyObject *watermarks_new(PyTypeObject *type, PyObject *arguments, PyObjec
     self->functions[0] = Py_NewRef(timestamps);
     self->functions[1] = Py_NewRef(generator);
     self->future_output = Py_NewRef(tag);
+    self->settings = keywords == NULL ? PyDict_New() : Py_NewRef(keywords);
     bool is_read = tag == Py_None || (self->watermarks.future_output = PyUnicode_AsUTF8(tag)) != NULL;
-    if (is_read && read_function(timestamps, "timestamps", &self->watermarks.timestamps) && read_function(generator, "generator", &self->watermarks.generator)) {
+    if (self->settings != NULL && is_read && read_function(timestamps, "timestamps", &self->watermarks.timestamps) && read_function(generator, "generator", &self->watermarks.generator)) {
         return (PyObject *)self;
     }
     Py_DECREF(self);
@@ -123,8 +125,12 @@ static void watermarks_dealloc(WatermarksObject *self)
     Py_XDECREF(self->functions[0]);
     Py_XDECREF(self->functions[1]);
     Py_XDECREF(self->future_output);
+    Py_XDECREF(self->settings);
     Py_TYPE(self)->tp_free((PyObject *)self);
 }
+
+static PyMemberDef watermarks_members[] = {
+    {"settings", T_OBJECT, offsetof(WatermarksObject, settings), READONLY, "The keywords it was made with."}, {NULL, 0, 0, 0, NULL}};
 
 PyTypeObject Watermarks_Type = {
     PyVarObject_HEAD_INIT(NULL, 0)
@@ -133,6 +139,7 @@ PyTypeObject Watermarks_Type = {
     .tp_basicsize = sizeof(WatermarksObject),
     .tp_flags = Py_TPFLAGS_DEFAULT,
     .tp_new = watermarks_new,
+    .tp_members = watermarks_members,
     .tp_dealloc = (destructor)watermarks_dealloc,
 };
 

@@ -25,6 +25,8 @@ typedef struct WatermarksObject {
     millstream_watermarks watermarks;
     PyObject *functions[2];
     PyObject *future_output;
+    /* The keywords it was made with. */
+    PyObject *settings;
 } WatermarksObject;
 
 typedef struct WindowObject {

@@ -8,7 +8,7 @@ from typing import Any, Generic, NoReturn, TypeVar
 
 from millstream import _native
 from millstream._tracebacks import guard
-from millstream.datastream.state import MapStateDescriptor, State, _value_schema
+from millstream.datastream.state import MapStateDescriptor, State, _value_schema, states_of
 from millstream.exceptions import InvalidStateError
 
 __all__ = ["BroadcastState", "OperatorStateStore", "ReadOnlyBroadcastState"]
@@ -79,10 +79,10 @@ class ReadOnlyBroadcastState(State, Generic[K, V]):
     def _bind(self, context: _native.Context, index: int) -> None:
         self._take(self._native_state(context, index), "get", "contains", "items", "keys", "values", "is_empty")
 
-    def _native_state(self, context: _native.Context, index: int) -> _native.MapState:
+    def _native_state(self, context: _native.Context, index: int) -> Any:
         descriptor = self._descriptor
         assert isinstance(descriptor, MapStateDescriptor)
-        return _native.MapState(context, index, _value_schema(descriptor.key_type_info), _value_schema(descriptor.type_info), True)
+        return states_of(context).MapState(context, index, _value_schema(descriptor.key_type_info), _value_schema(descriptor.type_info), True)
 
 
 class BroadcastState(ReadOnlyBroadcastState[K, V]):

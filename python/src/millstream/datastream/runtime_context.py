@@ -188,8 +188,9 @@ class KeyedSubtaskContext(SubtaskContext):
             planned, asked = self._plain_state(state_ttl.PLANNED), self._plain_state(state_ttl.ASKED)
             assert isinstance(planned, ValueState)
             assert isinstance(asked, MapState)
+            timers = super(CleanedContext, self._native) if isinstance(self._native, CleanedContext) else self._native
             clock = state_ttl.clock_of(self._native)
-            self._cleanup = state_ttl.BackgroundCleanup(self._expiring.values(), planned, asked, self._native, clock)
+            self._cleanup = state_ttl.BackgroundCleanup(self._expiring.values(), planned, asked, timers, clock)
         return self._cleanup
 
     def _state(self, descriptor: StateDescriptor, expected: type[StateDescriptor]) -> State:

@@ -233,7 +233,7 @@ class ValueState(State, Generic[T]):
         self._unbound()
 
     def _bind(self, context: _native.Context, index: int) -> None:
-        native = _native.ValueState(context, index, _value_schema(self._descriptor.type_info))
+        native = states_of(context).ValueState(context, index, _value_schema(self._descriptor.type_info))
         self._take(native, "value", "update", "clear")
 
 
@@ -261,7 +261,7 @@ class ReducingState(MergingState[T, T]):
         assert isinstance(descriptor, ReducingStateDescriptor)
         function = descriptor.reduce_function
         reduce: Callable[[Any, Any], Any] = getattr(function, "reduce", None) or function  # type: ignore[assignment]
-        self._take(_native.ReducingState(context, index, reduce, _value_schema(descriptor.type_info)), "get", "add", "clear")
+        self._take(states_of(context).ReducingState(context, index, reduce, _value_schema(descriptor.type_info)), "get", "add", "clear")
 
 
 class AggregatingState(MergingState[IN, OUT]):
@@ -272,7 +272,7 @@ class AggregatingState(MergingState[IN, OUT]):
         assert isinstance(descriptor, AggregatingStateDescriptor)
         function = descriptor.agg_function
         callables = (function.create_accumulator, function.add, function.get_result)
-        self._take(_native.AggregatingState(context, index, callables, _value_schema(descriptor.type_info)), "get", "add", "clear")
+        self._take(states_of(context).AggregatingState(context, index, callables, _value_schema(descriptor.type_info)), "get", "add", "clear")
 
 
 class ListState(MergingState[T, Iterable[T]]):
@@ -290,7 +290,7 @@ class ListState(MergingState[T, Iterable[T]]):
         return iter(self.get() or ())
 
     def _bind(self, context: _native.Context, index: int) -> None:
-        native = _native.ListState(context, index, _value_schema(self._descriptor.type_info))
+        native = states_of(context).ListState(context, index, _value_schema(self._descriptor.type_info))
         self._take(native, "get", "add", "update", "add_all", "clear")
 
 
@@ -359,9 +359,14 @@ class MapState(State, Generic[K, V]):
     def _bind(self, context: _native.Context, index: int) -> None:
         descriptor = self._descriptor
         assert isinstance(descriptor, MapStateDescriptor)
-        native = _native.MapState(context, index, _value_schema(descriptor.key_type_info), _value_schema(descriptor.type_info))
+        native = states_of(context).MapState(context, index, _value_schema(descriptor.key_type_info), _value_schema(descriptor.type_info))
         self.__dict__["_engine"] = native
         self._take(native, "get", "put", "put_all", "remove", "contains", "items", "keys", "values", "is_empty", "clear")
+
+
+def states_of(context: _native.Context) -> Any:
+    """Where the states of a context are made: in the engine, or in its twin of :mod:`millstream.testing`."""
+    return getattr(context, "states", _native)
 
 
 def _value_schema(type_info: TypeInformation) -> str:

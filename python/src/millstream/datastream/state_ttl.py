@@ -653,13 +653,14 @@ class BackgroundCleanup:
     _pause_divisor = 4
 
     def __init__(
-        self, states: Iterable[ExpiringState], planned: ValueState[int], asked: MapState[int, bool], native: _native.Context, now: Callable[[], int]
+        self, states: Iterable[ExpiringState], planned: ValueState[int], asked: MapState[int, bool], timers: Any, now: Callable[[], int]
     ) -> None:
         self._states = [state for state in states if state._expiry.in_background]
         self._planned = planned
         self._asked = asked
         self._pause = max(1, min(state._expiry.length for state in self._states) // self._pause_divisor)
-        self._native = native
+        #: The engine's own timers, below those of a :class:`CleanedContext`.
+        self._timers = timers
         self._now = now
 
     def plan(self, time: int) -> None:
@@ -668,9 +669,9 @@ class BackgroundCleanup:
         if time > _MAX_TIME or (planned is not None and planned <= time):
             return
         if planned is not None and not self._asked.contains(planned):
-            _native.Context.delete_processing_time_timer(self._native, planned)
+            self._timers.delete_processing_time_timer(planned)
         self._planned.update(time)
-        _native.Context.register_processing_time_timer(self._native, time)
+        self._timers.register_processing_time_timer(time)
 
     def fire(self, timestamp: int) -> bool:
         """A processing-time timer fires. Tells whether the function has asked for it."""
@@ -687,14 +688,14 @@ class BackgroundCleanup:
 
     def ask(self, timestamp: int) -> None:
         """The function registers a processing-time timer."""
-        _native.Context.register_processing_time_timer(self._native, timestamp)
+        self._timers.register_processing_time_timer(timestamp)
         self._asked.put(int(timestamp), True)
 
     def forget(self, timestamp: int) -> None:
         """The function deletes a processing-time timer."""
         self._asked.remove(int(timestamp))
         if self._planned.value() != timestamp:
-            _native.Context.delete_processing_time_timer(self._native, timestamp)
+            self._timers.delete_processing_time_timer(timestamp)
 
 
 def clock_of(native: _native.Context) -> Callable[[], int]:

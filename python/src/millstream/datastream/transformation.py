@@ -89,6 +89,9 @@ class JobScope(NamedTuple):
 class JobBuilder:
     """Lowers transformations to the engine's environment, for one job."""
 
+    #: True where ``native`` is the engine's twin of :mod:`millstream.testing`, which runs Python functions only.
+    is_twin = False
+
     def __init__(self, env: StreamExecutionEnvironment, for_plan: bool = False) -> None:
         self.env = env
         self.native = _native.Environment()

@@ -14,7 +14,7 @@ Invariants:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Set
-from functools import reduce
+from functools import partial, reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from millstream import _native
@@ -31,7 +31,7 @@ from millstream.datastream.function_adapter import (
 from millstream.datastream.functions import AggregateFunction, Function, ProcessAllWindowFunction, ProcessWindowFunction
 from millstream.datastream.output_tag import OutputTag
 from millstream.datastream.runtime_context import KeyedContext, SubtaskContext
-from millstream.datastream.state import StateDescriptor
+from millstream.datastream.state import StateDescriptor, states_of
 from millstream.datastream.stored_states import ForbiddenStore, Store, Values
 from millstream.datastream.triggers import Trigger, TriggerResult
 from millstream.datastream.window import MergingWindowAssigner, TimeWindow, WindowAssigner
@@ -259,8 +259,10 @@ class WindowOperator:
     def __init__(self, native: _native.Context, parts: WindowParts) -> None:
         self._native = native
         self._emit = native.emit
+        # The engine's own number: a TimeDomain costs a call of Python.
+        self._domain_number: Callable[[], int] = getattr(native, "domain_number", None) or partial(_native.Context.time_domain, native)
         assigner, trigger, evictor = parts.assigner, parts.trigger, parts.evictor
-        self._state = _native.ValueState(native, 0)
+        self._state = states_of(native).ValueState(native, 0)
         self._load = self._state.value
         self._save = self._state.update
         self._assigner = assigner
@@ -384,7 +386,7 @@ class WindowOperator:
         known = self._load()
         if known is None:
             return
-        is_event = _native.Context.time_domain(native) == 0
+        is_event = self._domain_number() == 0
         windows = (known.event_timers if is_event else known.processing_timers).pop(timestamp, None)
         if windows is None:
             return

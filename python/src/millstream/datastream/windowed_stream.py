@@ -38,6 +38,7 @@ __all__ = ["WindowedStream"]
 AggregateCall = tuple[Literal["COUNT_ALL", "COUNT", "SUM", "MIN", "MAX", "AVERAGE"], int, str]
 #: Makes the parts of an engine's window that hold functions, when the job is built.
 Parts = Callable[[JobBuilder, Transformation], dict[str, _native.Function]]
+AddWindow = Callable[[JobBuilder, Transformation, list[_native.Input]], int]
 
 
 class WindowedStream:
@@ -275,7 +276,7 @@ class WindowedStream:
             raise TypeError(f"{_a(*self._function_classes)} is needed, not {window_function!r}")
         shape = self._native_shape(window_function)
         if shape is None:
-            return self._general_window(accumulate, window_function, result)
+            return self._add(result, self._general_window(accumulate, window_function))
         key_schema = self._keyed_stream.get_key_type().schema()
         late = None if self._late_data_output_tag is None else self._late_data_output_tag.tag_id
 
@@ -285,19 +286,24 @@ class WindowedStream:
                 found["process"] = window_process(builder, transformation, window_function, schema, key_schema, late)
             return found
 
-        return self._window_stream(shape, result, all_parts, [])
+        return self._window_stream(shape, result, all_parts, [], self._general_window(accumulate, window_function))
 
-    def _window_stream(self, shape: WindowShape, result: TypeInformation, parts: Parts, aggregates: list[AggregateCall]) -> DataStream:
+    def _window_stream(
+        self, shape: WindowShape, result: TypeInformation, parts: Parts, aggregates: list[AggregateCall], general: AddWindow | None = None
+    ) -> DataStream:
         lateness, tag = self._allowed_lateness, self._late_data_output_tag
         late = None if tag is None else tag.tag_id
 
         def add(builder: JobBuilder, transformation: Transformation, inputs: list[_native.Input]) -> int:
+            if builder.is_twin and general is not None:
+                return general(builder, transformation, inputs)
             window = native_window(shape, lateness, late, aggregates, parts(builder, transformation))
             return declare_side_outputs(builder, transformation, builder.native.window(inputs[0], window), late)
 
         return self._add(result, add)
 
-    def _general_window(self, accumulate: Any, window_function: Any, result: TypeInformation) -> DataStream:
+    def _general_window(self, accumulate: Any, window_function: Any) -> AddWindow:
+        """How the general operator does it."""
         from millstream.datastream.window_operator import WindowParts, general_window
 
         assigner = self._window_assigner
@@ -311,11 +317,9 @@ class WindowedStream:
             raise TypeError(f"windows of {assigner!r} merge, and {trigger!r} cannot: its can_merge() is False")
         parts = WindowParts(assigner, trigger, self._window_evictor, self._allowed_lateness, self._late_data_output_tag, accumulate, window_function)
         schema, key_schema = self.get_input_type().schema(), self._keyed_stream.get_key_type().schema()
-        return self._add(
-            result, lambda builder, transformation, inputs: general_window(builder, transformation, inputs[0], parts, schema, key_schema)
-        )
+        return lambda builder, transformation, inputs: general_window(builder, transformation, inputs[0], parts, schema, key_schema)
 
-    def _add(self, result: TypeInformation, add: Callable[[JobBuilder, Transformation, list[_native.Input]], int]) -> DataStream:
+    def _add(self, result: TypeInformation, add: AddWindow) -> DataStream:
         stream = self._keyed_stream._add(f"Window({self._window_assigner!r})", result, add)
         tag = self._late_data_output_tag
         if tag is not None:
