@@ -599,7 +599,8 @@ def _milliseconds(time: Any) -> int:
     import datetime
 
     epoch = datetime.datetime(1970, 1, 1, tzinfo=time.tzinfo and datetime.UTC)
-    return (time - epoch) // datetime.timedelta(milliseconds=1)
+    elapsed: int = (time - epoch) // datetime.timedelta(milliseconds=1)
+    return elapsed
 
 
 # ---- The environment ---------------------------------------------------------------------------------------------------------------------------
