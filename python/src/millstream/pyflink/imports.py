@@ -84,12 +84,13 @@ class _Finder(MetaPathFinder):
         if name != THEIRS and not name.startswith(THEIRS + "."):
             return None
         ours = our_name(name)
+        reason = without_jvm(name)
         try:
-            spec = None if any(part.startswith("_") for part in name.split(".")) else importlib.util.find_spec(ours)
+            # Where both have a module of a name that means something else (testing), PyFlink's counts.
+            spec = None if reason or any(part.startswith("_") for part in name.split(".")) else importlib.util.find_spec(ours)
         except ModuleNotFoundError:
             spec = None
         if spec is None:
-            reason = without_jvm(name)
             text = f"{name}: {reason}" if reason else f"module {name}; `millstream check` lists what a script needs and is missing"
             raise ModuleNotFoundError(f"Millstream has no {text}", name=name)
         return ModuleSpec(name, _Loader(ours), origin=spec.origin, is_package=spec.submodule_search_locations is not None)
