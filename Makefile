@@ -1,4 +1,4 @@
-# make demo | make test | make build | make bench | make wheel | make install PREFIX=/usr/local | make simulate SEEDS=1000
+# make demo | make test | make build | make bench | make reference | make wheel | make install PREFIX=/usr/local | make simulate SEEDS=1000
 # Every target sets up what it needs; nothing is done twice.
 
 SHELL := /bin/bash
@@ -15,7 +15,7 @@ LIBRARY := python/src/millstream/libmillstream.so
 SWIFT_SOURCES := $(shell find Sources include -type f 2>/dev/null) Package.swift
 NATIVE_SOURCES := $(shell find python/src/native -type f 2>/dev/null) include/millstream.h
 
-.PHONY: build demo test test-fast test-swift test-python test-c bench wheel install simulate record-golden format lint clean setup
+.PHONY: build demo test test-fast test-swift test-python test-c bench reference wheel install simulate record-golden format lint clean setup
 
 build: setup $(LIBRARY) .venv/.millstream-package
 
@@ -58,6 +58,10 @@ test-c: build
 
 bench: build
 	@.venv/bin/python benchmarks/run.py
+
+# The API reference, from docstrings and signatures: build/reference/index.md
+reference: build
+	@.venv/bin/python scripts/reference.py build/reference
 
 wheel: build
 	@scripts/wheel.sh

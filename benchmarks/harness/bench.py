@@ -56,7 +56,7 @@ class Bench:
 
     def python(self, engine: str) -> str | None:
         """The interpreter that runs an engine's programs; None if the engine is not there."""
-        if engine in ("millstream", "plain", "pyarrow"):
+        if engine in ("millstream", "plain", "pyarrow", "harness"):
             return sys.executable
         if engine not in self._pythons:
             self._pythons[engine] = peer_python(engine)
