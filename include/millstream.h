@@ -198,12 +198,16 @@ typedef enum millstream_operation {
     MILLSTREAM_OPERATION_READ = 12,
     MILLSTREAM_OPERATION_WRITE = 13,
     MILLSTREAM_OPERATION_FLUSH = 14,
-    MILLSTREAM_OPERATION_WATERMARK = 15
+    MILLSTREAM_OPERATION_WATERMARK = 15,
+    MILLSTREAM_OPERATION_ASYNC_START = 16,
+    MILLSTREAM_OPERATION_ASYNC_POLL = 17
 } millstream_operation;
 
 /* Handles of a request: good until the callback returns, and only on the callback's own thread. */
 typedef struct millstream_response millstream_response;
 typedef struct millstream_state millstream_state;
+/* Says that results can be asked for. Good on any thread, and for ever: after the node's end it does nothing. */
+typedef struct millstream_notifier millstream_notifier;
 
 /* One crossing. Everything in it is only valid until the function returns. Pointers that an operation does not use are NULL. To keep an array's memory
  * for longer, move the array out, as Arrow allows: copy the structure, set `release` of the original to NULL, and release the copy some day. */
@@ -222,6 +226,7 @@ typedef struct millstream_request {
     /* +I 0, -U 1, +U 2, -D 3. NULL: all inserts. */
     const int8_t *row_kinds;
     /* REDUCE, ACCUMULATE: for each row an index into `accumulators`. */
+    /* ASYNC_START: for each row the slot that it is in until ASYNC_POLL is done with it. */
     const int32_t *slots;
     struct ArrowArray *accumulators;
     struct ArrowSchema *accumulator_schema;
@@ -239,6 +244,8 @@ typedef struct millstream_request {
     millstream_response *response;
     /* PROCESS of a node with two inputs: 0 or 1, the input that the rows, with their schema, are of. */
     int32_t input;
+    /* OPEN, ASYNC_START and ASYNC_POLL of a millstream_async node: always the same one. */
+    millstream_notifier *notifier;
 } millstream_request;
 
 /* Returns 0, or anything else after millstream_response_fail. Must not throw or jump through the engine. Called from the engine's threads; one
@@ -290,8 +297,9 @@ void millstream_response_end(millstream_response *response);
 /* READ: nothing at hand; ask again in so many milliseconds. */
 void millstream_response_wait(millstream_response *response, int64_t milliseconds);
 void millstream_response_integer(millstream_response *response, int64_t value);
-/* The function failed at a row of the request (-1: no row). Rows emitted in the same call are those of the rows before: TRANSFORM, REDUCE, PROCESS, TIMERS and
- * WINDOW pass them on before the job fails. `exception` (or NULL) is taken over and comes out of millstream_error_exception. */
+/* The function failed at a row of the request (-1: no row). Rows emitted in the same call are those of the rows before: TRANSFORM, REDUCE, PROCESS, TIMERS, WINDOW and
+ * ASYNC_POLL (of which `row` is a slot) pass them on before the job fails. `exception` (or NULL) is taken over and comes out of
+ * millstream_error_exception. */
 void millstream_response_fail(
     millstream_response *response, millstream_status status, const char *message, int64_t row, void *exception);
 
@@ -511,6 +519,14 @@ millstream_status millstream_process(
 millstream_status millstream_co_process(
     millstream_environment *environment, const millstream_input *first, const millstream_input *second, millstream_function *function,
     const millstream_state_declaration *states, int32_t state_count, millstream_node *node, millstream_error **error);
+
+/* A function for ASYNC_START and ASYNC_POLL: it is done with a row some time after it was given it, and calls millstream_notify then. At most `capacity`
+ * rows of a subtask are with the function. No result passes a watermark. */
+millstream_status millstream_async(
+    millstream_environment *environment, const millstream_input *input, millstream_function *function, int32_t capacity, millstream_node *node,
+    millstream_error **error);
+/* From any thread, also inside a callback: the node asks for results soon (ASYNC_POLL). Never waits, and does nothing when the node has ended. */
+void millstream_notify(millstream_notifier *notifier);
 
 typedef enum millstream_window_kind {
     MILLSTREAM_TUMBLING = 0, MILLSTREAM_SLIDING = 1, MILLSTREAM_SESSION = 2, MILLSTREAM_COUNT_WINDOW = 3, MILLSTREAM_SLIDING_COUNT = 4

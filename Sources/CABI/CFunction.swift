@@ -13,6 +13,8 @@ package final class CFunction: HostFunction, @unchecked Sendable {
     private let context: FunctionContext
     private let call: HostCall
     private var slot: Int?
+    /// The handle by which the program notifies; good until the end of CLOSE.
+    private var notifier: OpaquePointer?
     private let columns = ExportedColumns()
     /// Those of the second input, so that its schema is exported once as well.
     private let secondColumns = ExportedColumns()
@@ -37,6 +39,7 @@ package final class CFunction: HostFunction, @unchecked Sendable {
 
     deinit {
         if let slot { CallTable.shared.remove(slot) }
+        removeNotifier()
     }
 
     package func instance() throws(MillstreamError) -> any HostFunction {
@@ -55,7 +58,10 @@ package final class CFunction: HostFunction, @unchecked Sendable {
         defer { call.end() }
         var raw = millstream_request()
         try export(request, into: &raw)
-        defer { releaseExports() }
+        defer {
+            releaseExports()
+            if request.operation == .close { removeNotifier() }
+        }
         let status = request.integers.withUnsafeBufferPointer { integers in
             raw.integers = integers.baseAddress
             raw.integer_count = Int32(clamping: integers.count)
@@ -79,6 +85,11 @@ package final class CFunction: HostFunction, @unchecked Sendable {
         return call.response
     }
 
+    private func removeNotifier() {
+        _ = HandleTable.shared.remove(notifier, .notifier)
+        notifier = nil
+    }
+
     private func ownSlot() throws(MillstreamError) -> Int {
         if let slot { return slot }
         let added = try CallTable.shared.add()
@@ -92,6 +103,8 @@ package final class CFunction: HostFunction, @unchecked Sendable {
         raw.count = Int64(request.count)
         raw.input = Int32(truncatingIfNeeded: request.input)
         raw.resumption = request.resumption
+        if let notified = request.notifier, notifier == nil { notifier = try HandleTable.shared.insert(notified, .notifier) }
+        raw.notifier = notifier
         let isCompatible = definition.isCompatible
         if !request.columns.isEmpty || request.count > 0 && request.schema.fields.isEmpty {
             let visible = Array(request.columns.prefix(request.schema.fields.count))

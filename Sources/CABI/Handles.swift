@@ -7,6 +7,7 @@ enum HandleKind: UInt8 {
     case function = 3
     case expression = 4
     case job = 5
+    case notifier = 6
 
     var name: String {
         switch self {
@@ -15,6 +16,7 @@ enum HandleKind: UInt8 {
         case .function: "function"
         case .expression: "expression"
         case .job: "job"
+        case .notifier: "notifier"
         }
     }
 }
@@ -111,7 +113,7 @@ final class HandleTable: @unchecked Sendable {
     private func article(_ kind: HandleKind) -> String {
         switch kind {
         case .error, .environment, .expression: "an \(kind.name)"
-        case .function, .job: "a \(kind.name)"
+        case .function, .job, .notifier: "a \(kind.name)"
         }
     }
 }

@@ -69,6 +69,8 @@ final class HostCall {
         switch request.operation {
         case .read: rowCount = nil
         case .result: rowCount = accumulatorCount
+        // Its rows always have parents: they come in no order.
+        case .asyncPoll: rowCount = 0
         default: rowCount = request.count
         }
     }
@@ -97,7 +99,7 @@ final class HostCall {
     var keepsRowsOfFailure: Bool {
         guard !isRefused, !response.outputs.isEmpty else { return false }
         switch operation {
-        case .transform, .reduce, .process, .timers, .window: return true
+        case .transform, .reduce, .process, .timers, .window, .asyncPoll: return true
         default: return false
         }
     }

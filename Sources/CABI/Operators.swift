@@ -1,5 +1,6 @@
 import CMillstream
 import Columnar
+import Dataflow
 import Operators
 import Plan
 
@@ -244,6 +245,29 @@ private func requireNoKeyedState(_ states: [StateDeclaration], _ definition: Fun
     guard states.contains(where: { !$0.kind.isOperatorState }) else { return }
     throw MillstreamError(
         .plan, "'\(definition.name)' declares keyed state, but its stream is not keyed", hint: "Partition its input by MILLSTREAM_HASH.")
+}
+
+@c @implementation
+public func millstream_async(
+    _ environment: OpaquePointer?, _ input: UnsafePointer<millstream_input>?, _ function: OpaquePointer?, _ capacity: Int32,
+    _ node: UnsafeMutablePointer<millstream_node>?, _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> millstream_status {
+    guarded(error) { () throws(MillstreamError) in
+        let definition = try functionDefinition(function)
+        let output = try definition.requireOutput("millstream_async")
+        guard capacity > 0 else { throw MillstreamError(.invalidArgument, "a capacity of \(capacity) rows", hint: "It is at least 1.") }
+        try addOperator(environment, input, node) { editor, _ throws(MillstreamError) in
+            let description = AsyncDescription(function: editor.bind(definition), capacity: Int(capacity))
+            return OperatorDescription(name: definition.name, operation: .asynchronous(description), output: output)
+        }
+    }
+}
+
+@c @implementation
+public func millstream_notify(_ notifier: OpaquePointer?) {
+    // Outside of the table's lock: the scheduler has a lock of its own.
+    guard let found = try? HandleTable.shared.find(notifier, .notifier, as: HostNotifier.self) else { return }
+    found.notify()
 }
 
 private func readStates(

@@ -97,8 +97,8 @@ extension HostCall {
     /// Where one answer stands for the whole request, a second one is a mistake.
     private func requireOnce() throws(MillstreamError) {
         switch operation {
-        case .transform, .process, .timers, .window: return
-        case .open, .close, .merge, .write, .flush, .watermark:
+        case .transform, .process, .timers, .window, .asyncPoll: return
+        case .open, .close, .merge, .write, .flush, .watermark, .asyncStart:
             throw MillstreamError(.invalidState, "the operation \(operation) takes no rows")
         case .extractTimestamps, .partition, .reduce, .accumulate, .result, .read:
             guard response.outputs.isEmpty else { throw MillstreamError(.invalidState, "the operation \(operation) takes rows only once") }

@@ -70,6 +70,17 @@ public enum HostOperation: Int32, Sendable {
     case flush = 14
     /// A periodic call of a host's watermark generator: timestamps in, integers out: [watermark].
     case watermark = 15
+    /// Rows to begin with, in `slots` that are free; integers[0] is their epoch. Nothing out: `notifier` says when to ask for results.
+    case asyncStart = 16
+    /// Results of rows of epoch integers[0] that are done, or of none. `parents` are slots; `integers` of the response the slots that are free again.
+    case asyncPoll = 17
+}
+
+/// How a host says, from any thread and at any time, that it has done something that was begun by an earlier request.
+public final class HostNotifier: Sendable {
+    private let body: @Sendable () -> Void
+    public init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+    public func notify() { body() }
 }
 
 /// One crossing into the host: columns are dense (no selection).
@@ -90,6 +101,8 @@ public struct HostRequest {
     public var elementOffsets: Column?
     public var integers: [Int64]
     public var state: (any HostStateAccess)?
+    /// `open`, `asyncStart` and `asyncPoll` of an asynchronous function.
+    public var notifier: HostNotifier?
     /// Where to go on after a response with `more`: the host finds its own place by it; 0 in a first call.
     public var resumption: Int64
 

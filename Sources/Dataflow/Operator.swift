@@ -50,6 +50,20 @@ extension Operator {
     public func close() throws(MillstreamError) {}
 }
 
+/// An operator that waits for something other than room in a channel (a sink whose target is full, a host that is busy with as many rows as it may).
+public protocol WaitingOperator: AnyObject {
+    /// True while `resume` could do nothing.
+    var isWaiting: Bool { get }
+}
+
+/// An operator some of whose work is done elsewhere meanwhile, as by the coroutines of a host. Whoever does it calls `OperatorContext.notify`.
+public protocol AsynchronousOperator: Operator, WaitingOperator {
+    /// Whether something has been done that the operator has not looked at.
+    var isNotified: Bool { get }
+    /// Comes when `isNotified` is true and nothing is outstanding; what is outstanding goes on by `resume`.
+    func onNotification(output: any Output) throws(MillstreamError) -> Progress
+}
+
 /// Where an operator puts its results: the next operator of its chain, or the exchange behind the chain.
 public protocol Output: AnyObject {
     func emit(_ batch: Batch) throws(MillstreamError)
@@ -74,12 +88,16 @@ public final class OperatorContext {
     public let clock: any Clock
     public let random: any RandomSource
     public let metrics: OperatorMetrics
+    /// From any thread, also after the operator's end: the operator's subtask looks at it soon. Never waits.
+    public let notify: @Sendable () -> Void
     private let requestWakeUp: (ProcessingTime) -> Void
 
     public init(
         operatorID: OperatorID, operatorName: String, subtask: SubtaskIndex, parallelism: Int, maxParallelism: Int, jobName: String,
-        clock: any Clock, random: any RandomSource, metrics: OperatorMetrics, requestWakeUp: @escaping (ProcessingTime) -> Void
+        clock: any Clock, random: any RandomSource, metrics: OperatorMetrics,
+        notify: @escaping @Sendable () -> Void = {}, requestWakeUp: @escaping (ProcessingTime) -> Void
     ) {
+        self.notify = notify
         self.operatorID = operatorID
         self.operatorName = operatorName
         self.subtask = subtask

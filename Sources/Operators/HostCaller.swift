@@ -11,11 +11,14 @@ struct HostCaller {
     /// `definition` is the function of the plan; the subtask gets its own instance.
     init(_ definition: any HostFunction) throws(MillstreamError) { function = try definition.instance() }
 
-    /// `state`: for functions that have operator states, which may be used before the first batch.
-    mutating func open(_ context: OperatorContext, state: (any HostStateAccess)? = nil) throws(MillstreamError) {
+    /// `state`: for functions that have operator states, which may be used before the first batch. `notifier`: for asynchronous ones.
+    mutating func open(
+        _ context: OperatorContext, state: (any HostStateAccess)? = nil, notifier: HostNotifier? = nil
+    ) throws(MillstreamError) {
         isOpen = true
         var request = HostRequest(.open)
         request.state = state
+        request.notifier = notifier
         request.integers = [Int64(context.subtask.value), Int64(context.parallelism), Int64(context.maxParallelism)]
         _ = try function.call(request)
     }

@@ -34,6 +34,8 @@ public enum OperatorFactory {
             return try ProcessOperator(
                 try bindings.function(description.function.value), description, output: node.output, sideOutputs: node.sideOutputs,
                 hostObjects: bindings.hostObjects)
+        case .asynchronous(let description):
+            return try AsyncOperator(try bindings.function(description.function.value), capacity: description.capacity, output: node.output)
         default: throw MillstreamError(.unsupported, "\(node.name) is not built yet")
         }
     }

@@ -132,6 +132,8 @@ public enum Operation: Sendable {
     case rolling(RollingAggregate, column: Int, keys: [Int])
     /// A process function, keyed or not.
     case process(ProcessDescription)
+    /// A function that is done with a row some time after it was given it.
+    case asynchronous(AsyncDescription)
     case window(WindowDescription)
     case sink(SinkDescription)
     /// An operator that the program binds (written in Swift).
@@ -183,6 +185,17 @@ public struct WatermarkDescription: Sendable {
         self.timestamps = timestamps
         self.generator = generator
         self.idleTimeoutMilliseconds = idleTimeoutMilliseconds
+    }
+}
+
+public struct AsyncDescription: Sendable {
+    public var function: BindingID
+    /// How many rows a subtask has in flight at most; at least 1.
+    public var capacity: Int
+
+    public init(function: BindingID, capacity: Int) {
+        self.function = function
+        self.capacity = capacity
     }
 }
 

@@ -10,11 +10,8 @@ enum ChainEvent {
     case barrier(CheckpointBarrier)
     case processingTime(ProcessingTime)
     case endOfInput(Int)
-}
-
-/// An operator that waits for something other than room in a channel (a sink whose target is full).
-protocol WaitingOperator: AnyObject {
-    var isWaiting: Bool { get }
+    /// Work that the operator has left to others has come on.
+    case notification
 }
 
 /// One operator in its chain: runs it, and is the output that it emits to.
@@ -27,6 +24,7 @@ final class ChainLink: Output {
     let context: OperatorContext
     private let operation: any Operator
     private let waiting: (any WaitingOperator)?
+    private let asynchronous: (any AsynchronousOperator)?
     private var children: [ChainLink] = []
     private var writers: [ExchangeWriter] = []
     private var sideOutputs: [(tag: SideOutputID, children: [ChainLink], writers: [ExchangeWriter])] = []
@@ -47,6 +45,7 @@ final class ChainLink: Output {
         context = makeContext { time in request.time = request.time.map { Swift.min($0, time) } ?? time }
         self.operation = operation
         waiting = operation as? any WaitingOperator
+        asynchronous = operation as? any AsynchronousOperator
         name = context.operatorName
         metrics = context.metrics
         openInputs = max(1, inputCount)
@@ -108,14 +107,16 @@ final class ChainLink: Output {
 
     /// Whether `step` has something to do now.
     var canStep: Bool {
-        guard outstanding != nil || queueStart < queue.count else { return false }
+        guard hasWork || isNotified else { return false }
         return !(waiting?.isWaiting ?? false) && !isOutputFull
     }
 
     /// Whether something is outstanding or waits.
     var hasWork: Bool { outstanding != nil || queueStart < queue.count }
 
-    /// Goes on with what is outstanding, then with the next event that waits.
+    private var isNotified: Bool { asynchronous?.isNotified ?? false }
+
+    /// Goes on with what is outstanding, then with the next event that waits, then with what others have done.
     func step() throws(MillstreamError) {
         if let event = outstanding {
             let progress: Progress
@@ -127,7 +128,7 @@ final class ChainLink: Output {
             noteNextEventTime()
             return
         }
-        guard queueStart < queue.count else { return }
+        guard queueStart < queue.count else { return isNotified ? try handle(.notification) : () }
         let event = queue[queueStart]
         queueStart += 1
         if queueStart == queue.count {
@@ -168,13 +169,15 @@ final class ChainLink: Output {
             return try operation.onEndOfInput(input, output: self)
         case .barrier:
             return .done
+        case .notification:
+            return try asynchronous?.onNotification(output: self) ?? .done
         }
     }
 
     /// Passes on what the operator has dealt with.
     private func complete(_ event: ChainEvent) throws(MillstreamError) {
         switch event {
-        case .batch, .processingTime: break
+        case .batch, .processingTime, .notification: break
         case .watermark(let watermark): if operation.forwardsWatermarks { try forward(watermark) }
         case .status(let status): if operation.forwardsWatermarks { try forward(status) }
         case .barrier(let barrier): try forward(event, message: .barrier(barrier))

@@ -90,7 +90,7 @@ struct JobBuilder {
                                 operatorID: step.id, operatorName: step.node.name, subtask: SubtaskIndex(index), parallelism: task.parallelism,
                                 maxParallelism: task.maxParallelism, jobName: plan.jobName, clock: clock,
                                 random: SeededRandom(seed: seed &+ UInt64(result.subtasks.count) &* 1_000_003 &+ UInt64(links.count)), metrics: metrics,
-                                requestWakeUp: requestWakeUp)
+                                notify: wake, requestWakeUp: requestWakeUp)
                         })
                     result.statistics.append(
                         OperatorStatistics(

@@ -389,7 +389,7 @@ struct Lowering {
 
     private func callsHost(_ node: Node) -> Bool {
         switch node.operation {
-        case .transform, .keySelector, .reduce, .process: return true
+        case .transform, .keySelector, .reduce, .process, .asynchronous: return true
         case .source(let source): if case .host = source.kind { return true } else { return false }
         case .sink(let sink): if case .host = sink.kind { return true } else { return false }
         case .assignTimestamps(let description): if case .host = description.timestamps { return true } else { return false }

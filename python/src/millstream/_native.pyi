@@ -258,6 +258,22 @@ def window_process(
     `schema`: of the elements, or of the one result beside `reduce` or `aggregate`. `make_window(start, end)` makes `context.window()`; (None, None) for count
     windows; default: the tuple."""
 
+class Notifier:
+    """Tells a subtask of an asynchronous function that results can be asked for. From any thread; does nothing when the subtask has ended."""
+
+    def __call__(self) -> None: ...
+
+AsyncRecord = tuple[int, Any]
+"""A record's number in the subtask's input, and its value."""
+AsyncResults = tuple[list[Any], list[int], list[AsyncRecord], list[int], bool, tuple[BaseException, int, AsyncRecord] | None]
+"""Values, the slot and the record that each came of; slots that are free again; whether there is more at once; what failed, with slot and record."""
+
+def asynchronous(make: PerSubtask, schema: str, output_schema: str, name: str) -> Function:
+    """Rows that others are done with some time later. `make()` gives `((start, poll), open, close)`, all called by one thread at a time.
+
+    `start(notify, slots, values, epoch, record)` begins with values and returns at once; `record` is the number of the first in the input. When any is
+    done, or has failed, `notify()` is called from any thread, and `poll(epoch)` gives results (`AsyncResults`) of values of that epoch alone."""
+
 def source(read: Callable[[int], Sequence[Any] | float | None] | PerSubtask, schema: str, name: str) -> Function:
     """`read(limit)` -> at most so many values; a number: nothing at hand, ask again in so many seconds; None: the source has ended. An exception fails the job."""
 
@@ -492,6 +508,8 @@ class Environment:
     def co_process(
         self, first: Input, second: Input, function: Function, states: Sequence[tuple[str, StateKind, str, str | None]] = ()
     ) -> int: ...
+    def asynchronous(self, input: Input, function: Function, capacity: int) -> int:
+        """At most `capacity` values of a subtask are begun and not done."""
     def window(self, input: Input, window: Window) -> int: ...
 
     def sink_print(self, input: Input, prefix: str | None = None, to_error: bool = False) -> int: ...

@@ -223,6 +223,7 @@ static PyMethodDef environment_methods[] = {
     NODE("rolling", operator_rolling, "Sum, minimum or maximum so far, per key."),
     NODE("process", operator_process, "A process function."),
     NODE("co_process", operator_co_process, "A process function over connected streams."),
+    NODE("asynchronous", operator_asynchronous, "A function that is done with a row some time later."),
     NODE("window", operator_window, "A window operator."),
     NODE("sink_print", sink_print, "Prints rows."),
     NODE("sink_files", sink_files, "Writes files."),

@@ -47,6 +47,7 @@ METHOD(operator_reduce);
 METHOD(operator_rolling);
 METHOD(operator_process);
 METHOD(operator_co_process);
+METHOD(operator_asynchronous);
 METHOD(operator_window);
 METHOD(sink_print);
 METHOD(sink_files);

@@ -264,7 +264,8 @@ static int host_dispatch(Host *host, const millstream_request *request)
     }
     host->failed_row = host->failed_stage = -1;
     int status = host->kind->call(host, request);
-    if (status == 0 && request->operation != MILLSTREAM_OPERATION_TIMERS) host->record_count += request->count;
+    bool has_rows = request->operation != MILLSTREAM_OPERATION_TIMERS && request->operation != MILLSTREAM_OPERATION_ASYNC_POLL;
+    if (status == 0 && has_rows) host->record_count += request->count;
     return status < 0 ? -1 : 0;
 }
 

@@ -13,9 +13,11 @@ PyObject *make_aggregator(PyObject *module, PyObject *arguments, PyObject *keywo
 PyObject *make_process(PyObject *module, PyObject *arguments, PyObject *keywords);
 PyObject *make_co_process(PyObject *module, PyObject *arguments, PyObject *keywords);
 PyObject *make_window_process(PyObject *module, PyObject *arguments, PyObject *keywords);
+PyObject *make_asynchronous(PyObject *module, PyObject *arguments, PyObject *keywords);
 PyObject *make_source(PyObject *module, PyObject *arguments, PyObject *keywords);
 PyObject *make_collection(PyObject *module, PyObject *arguments, PyObject *keywords);
 PyObject *make_sink(PyObject *module, PyObject *arguments, PyObject *keywords);
+extern PyTypeObject Notifier_Type;
 int transform_add_types(void);
 
 #endif

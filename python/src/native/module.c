@@ -68,6 +68,7 @@ static PyMethodDef methods[] = {
     FACTORY("process", make_process_remembered, "A process function."),
     FACTORY("co_process", make_co_process_remembered, "A process function over connected streams."),
     FACTORY("window_process", make_window_process, "A window function."),
+    FACTORY("asynchronous", make_asynchronous, "Rows that others are done with some time later."),
     FACTORY("source", make_source, "read(limit) -> values, seconds to wait, or None."),
     FACTORY("collection", make_collection, "A bounded source over a list."),
     FACTORY("sink", make_sink, "write(values), flush(end_of_input)."),
@@ -85,7 +86,7 @@ static int add_types(PyObject *module)
         PyTypeObject *type;
     } types[] = {{"RowBase", &RowBase_Type}, {"PerSubtask", &PerSubtask_Type}, {"Function", &Function_Type}, {"Environment", &Environment_Type},
         {"Job", &Job_Type}, {"CollectIterator", &CollectIterator_Type}, {"ArrowStream", &ArrowStream_Type}, {"Border", &Border_Type},
-        {"BorderIterator", &BorderIterator_Type}, {"WindowElements", &WindowElements_Type}};
+        {"BorderIterator", &BorderIterator_Type}, {"WindowElements", &WindowElements_Type}, {"Notifier", &Notifier_Type}};
     for (size_t index = 0; index < sizeof types / sizeof *types; index++) {
         if (PyType_Ready(types[index].type) < 0 || PyModule_AddObject(module, types[index].name, Py_NewRef(types[index].type)) < 0) return -1;
     }

@@ -183,6 +183,19 @@ PyObject *operator_co_process(EnvironmentObject *self, PyObject *arguments, PyOb
     return add_process(self, first, second, function, states);
 }
 
+PyObject *operator_asynchronous(EnvironmentObject *self, PyObject *arguments, PyObject *keywords)
+{
+    static char *names[] = {"input", "function", "capacity", NULL};
+    PyObject *input, *function;
+    int capacity;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O!O!i:asynchronous", names, &Input_Type, &input, &Function_Type, &function, &capacity)) return NULL;
+    if (!environment_check(self)) return NULL;
+    millstream_node node = -1;
+    millstream_error *error = NULL;
+    millstream_status status = millstream_async(self->handle, input_of(input), function_handle(function), capacity, &node, &error);
+    return node_result(status, error, node);
+}
+
 PyObject *operator_window(EnvironmentObject *self, PyObject *arguments, PyObject *keywords)
 {
     static char *names[] = {"input", "window", NULL};

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from millstream._lazy import lazily
 
 if TYPE_CHECKING:
+    from millstream.datastream.async_data_stream import AsyncDataStream
+    from millstream.datastream.async_functions import AsyncFunction, AsyncRetryPredicate, AsyncRetryStrategy
     from millstream.datastream.checkpoint_config import CheckpointConfig
     from millstream.datastream.checkpoint_storage import (
         CheckpointStorage,
@@ -73,6 +75,8 @@ else:
     __getattr__, __dir__ = lazily(
         __name__,
         {
+            "millstream.datastream.async_data_stream": "AsyncDataStream",
+            "millstream.datastream.async_functions": "AsyncFunction AsyncRetryPredicate AsyncRetryStrategy",
             "millstream.datastream.checkpoint_config": "CheckpointConfig",
             "millstream.datastream.checkpoint_storage": (
                 "CheckpointStorage CustomCheckpointStorage FileSystemCheckpointStorage JobManagerCheckpointStorage"
@@ -110,6 +114,10 @@ else:
 
 __all__ = [
     "AggregateFunction",
+    "AsyncDataStream",
+    "AsyncFunction",
+    "AsyncRetryPredicate",
+    "AsyncRetryStrategy",
     "BroadcastConnectedStream",
     "BroadcastProcessFunction",
     "BroadcastStream",

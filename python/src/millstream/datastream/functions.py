@@ -442,6 +442,9 @@ class SinkFunction(Function, Generic[IN]):
 
 _ELSEWHERE = {
     **dict.fromkeys(
+        ("AsyncFunction", "AsyncFunctionDescriptor", "AsyncRetryPredicate", "AsyncRetryStrategy"), "millstream.datastream.async_functions"
+    ),
+    **dict.fromkeys(
         (
             "BaseBroadcastProcessFunction",
             "BroadcastProcessFunction",
