@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from millstream import _native
-from millstream.common import Duration, Types, WatermarkStrategy
+from millstream.common import Duration, Row, Types, WatermarkStrategy
+from millstream.common.watermark_strategy import WatermarkGenerator
 from millstream.datastream import (
     AggregateFunction,
+    CoProcessFunction,
     DataStream,
     KeyedBroadcastProcessFunction,
     KeyedCoProcessFunction,
@@ -24,6 +26,7 @@ from millstream.datastream import (
     StreamExecutionEnvironment,
     TimeDomain,
 )
+from millstream.datastream.connectors.python import PythonSource
 from millstream.datastream.state import (
     AggregatingStateDescriptor,
     ListStateDescriptor,
@@ -43,7 +46,7 @@ from millstream.datastream.window import (
     TumblingProcessingTimeWindows,
 )
 from millstream.exceptions import EventTimeError, InvalidStateError, KeyValueError, TypeMismatchError, UnsupportedError
-from millstream.testing import KeyedProcessHarness, ManualClock, ProcessHarness, StreamHarness, StreamRecord, TestStream, run_job
+from millstream.testing import CoProcessHarness, KeyedProcessHarness, ManualClock, ProcessHarness, StreamHarness, StreamRecord, TestStream, run_job
 
 PAIR = Types.TUPLE([Types.STRING(), Types.LONG()])
 SIDE = OutputTag("side", Types.LONG())
@@ -162,6 +165,41 @@ def of_watermarks(stream: DataStream) -> list[DataStream]:
     return [timed.process(Late()), sums, sums.get_side_output(LATE)]
 
 
+class EveryThird(WatermarkGenerator):
+    """A watermark after every third element."""
+
+    def __init__(self) -> None:
+        self.count, self.highest = 0, 0
+
+    def on_event(self, timestamp: int) -> None:
+        self.count += 1
+        self.highest = max(self.highest, timestamp)
+
+    def on_periodic_emit(self) -> int | None:
+        return self.highest - 30 if self.count % 3 == 0 else None
+
+
+def of_more_watermarks(stream: DataStream) -> list[DataStream]:
+    rows = stream.map(lambda value: Row(key=value[0], time=value[1] * 17), Types.ROW_NAMED(["key", "time"], [Types.STRING(), Types.LONG()]))
+    column = rows.assign_timestamps_and_watermarks(WatermarkStrategy.for_monotonous_timestamps().with_timestamp_column("time"))
+    tumbling = TumblingEventTimeWindows.of(Time.milliseconds(300))
+    by_column = column.key_by("key").window(tumbling).reduce(lambda a, b: Row(key=a.key, time=a.time + b.time), output_type=rows.get_type())
+    return [by_column, column.map(lambda row: row.time)]
+
+
+def of_several_streams(stream: DataStream) -> list[DataStream]:
+    even, odd = (stream.filter(lambda value, rest=rest: value[1] % 2 == rest) for rest in (0, 1))
+    tumbling = TumblingEventTimeWindows.of(Time.milliseconds(40))
+    joined = even.join(odd).where(lambda value: value[0]).equal_to(lambda value: value[0]).window(tumbling)
+    names = stream.split(lambda value: ["low"] if value[1] < 30 else ["low", "high"])
+    return [
+        stream.window_all(tumbling).reduce(lambda a, b: (a[0], a[1] + b[1])).map(lambda value: value[1]),
+        joined.apply(lambda one, other: (one[0], one[1], other[1])).map(str),
+        names.select("high").union(names.select("low")).map(lambda value: value[1]),
+        stream.rebalance().map(lambda value: value[1]).broadcast().filter(lambda number: number > 7),
+    ]
+
+
 class Mean2(Mean):
     def add(self, value: Any, accumulator: Any) -> Any:
         return super().add(value[1], accumulator)
@@ -171,6 +209,7 @@ PIPELINES = {
     "keyed process": of_everything,
     "chain": of_chain,
     "watermarks": of_watermarks,
+    "more watermarks": of_more_watermarks,
     "tumbling": of_windows(TumblingEventTimeWindows.of(Time.milliseconds(50))),
     "tumbling, lateness": of_windows(TumblingEventTimeWindows.of(Time.milliseconds(50), Time.milliseconds(7)), 60),
     "sliding": of_windows(SlidingEventTimeWindows.of(Time.milliseconds(60), Time.milliseconds(20)), 25),
@@ -222,6 +261,55 @@ def test_a_harness_gives_what_the_engine_gives(name: str, found: list[Any]) -> N
         harness.run(stream)
         for index, values in enumerate(engine):
             assert by_key(harness.extract_output_values(index)) == by_key(values)
+
+
+@settings(max_examples=40, deadline=None)
+@given(found=events)
+def test_several_streams_give_what_the_engine_gives(found: list[Any]) -> None:
+    # Nothing is late, so that the order of a union does not matter.
+    stream = stream_of([event if isinstance(event, int) else (*event[:2], abs(event[2]) + 1) for event in found])
+    env = StreamExecutionEnvironment.get_execution_environment()
+    engine = run_job(*of_several_streams(env.from_source(stream)))
+    with StreamHarness(of_several_streams, PAIR) as harness:
+        harness.run(stream)
+        assert [sorted(harness.extract_output_values(index)) for index in range(4)] == [sorted(values) for values in engine]
+
+
+@settings(max_examples=40, deadline=None)
+@given(found=st.lists(st.integers(0, 200), max_size=20))
+def test_a_generator_is_asked_after_each_element(found: list[int]) -> None:
+    strategy = WatermarkStrategy.for_generator(EveryThird).with_timestamp_assigner(lambda value, _: value)
+
+    def build(stream: DataStream) -> DataStream:
+        windows = stream.assign_timestamps_and_watermarks(strategy).key_by(lambda value: "all").window(TumblingEventTimeWindows.of(10))
+        return windows.reduce(lambda a, b: a + b)
+
+    class OneByOne(PythonSource):
+        def read(self, limit: int) -> list[int] | None:
+            # Where a generator is asked is a matter of batches: here each has one element.
+            self.place = getattr(self, "place", -1) + 1
+            return None if self.place == len(found) else [found[self.place]]
+
+    env = StreamExecutionEnvironment.get_execution_environment()
+    engine = run_job(build(env.from_source(OneByOne())))[0]
+    with StreamHarness(build) as harness:
+        harness.process_elements(found)
+        harness.end_input()
+        assert harness.extract_output_values() == engine
+
+
+def test_elements_far_in_the_future_leave_the_stream() -> None:
+    ahead = OutputTag("ahead")
+    strategy = WatermarkStrategy.for_monotonous_timestamps().with_timestamp_assigner(lambda value, _: value)
+
+    def build(stream: DataStream) -> DataStream:
+        return stream.assign_timestamps_and_watermarks(strategy.with_max_future_drift(Duration.of_seconds(1), ahead))
+
+    with StreamHarness(build, clock=ManualClock(5_000)) as harness:
+        harness.process_elements([6_000, 6_001, 4_000])
+        assert harness.get_output() == [StreamRecord(6_000, 6_000), StreamRecord(4_000, 4_000)]
+        assert harness.get_side_output(ahead) == [6_001]
+        assert harness.get_watermarks() == [5_999]
 
 
 @settings(max_examples=40, deadline=None)
@@ -362,6 +450,28 @@ def test_two_inputs_take_turns(build: Any, expected: list[Any]) -> None:
             assert harness.get_states("seen") == {"a": [0, 2, 6], "b": [4]}
 
 
+def test_a_function_of_two_streams() -> None:
+    with CoProcessHarness(Both(), lambda value: value[0], lambda value: value[0], Types.STRING(), PAIR, PAIR) as harness:
+        harness.process_element1(("a", 3), 5)
+        harness.process_element2(("a", 1), 6)
+        harness.process_watermark1(20)
+        assert (harness.extract_output_values(), harness.get_side_output(SIDE)) == ([("a", 3)], [1])
+        harness.process_watermark2(15)
+        assert harness.take_output()[1:] == [("a", 15, 6, 15)]
+
+    class Plain(CoProcessFunction):
+        def process_element1(self, value: Any, ctx: Any) -> Iterator[Any]:
+            yield 1, value
+
+        def process_element2(self, value: Any, ctx: Any) -> Iterator[Any]:
+            yield 2, value
+
+    with CoProcessHarness(Plain()) as plain:
+        plain.process_element2("x")
+        plain.process_element1("y")
+        assert plain.extract_output_values() == [(2, "x"), (1, "y")]
+
+
 class Buckets(KeyedCoProcessFunction):
     """Counts by 50 ms, and tells each when its time is over: what a job gives does not depend on the order of its two inputs."""
 
@@ -483,10 +593,17 @@ def test_idleness_and_watermarks_of_two_inputs() -> None:
         harness.process_element("x", input=1)
         harness.process_watermark(15, input=1)
         harness.process_watermark(30, input=0)
-        harness.process_watermark(31, input=1)
+        assert harness.get_watermarks() == [5, 10, 20, 30]
+        harness.process_watermark(29, input=1)
+        harness.process_watermark(35, input=0)
+        assert harness.get_watermarks() == [5, 10, 20, 30, 35]
+        # Caught up: from here on it counts.
+        harness.process_watermark(36, input=1)
+        harness.process_watermark(50, input=0)
+        assert harness.get_watermarks() == [5, 10, 20, 30, 35, 36]
         harness.process_watermark(40, input=1)
         harness.end_input()
-        assert harness.get_watermarks() == [5, 10, 20, 30, 40, 2**63 - 1]
+        assert harness.get_watermarks() == [5, 10, 20, 30, 35, 36, 40, 2**63 - 1]
 
 
 def test_a_quiet_stream_gives_its_watermark_and_becomes_idle() -> None:

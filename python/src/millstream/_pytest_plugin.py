@@ -44,11 +44,13 @@ def millstream_harness() -> Iterator[Callable[..., StreamHarness]]:
     made: list[StreamHarness] = []
 
     def make(subject: Any, *arguments: Any, **settings: Any) -> StreamHarness:
-        from millstream.datastream import KeyedProcessFunction, ProcessFunction
-        from millstream.testing import KeyedProcessHarness, ProcessHarness, StreamHarness
+        from millstream.datastream import CoProcessFunction, KeyedCoProcessFunction, KeyedProcessFunction, ProcessFunction
+        from millstream.testing import CoProcessHarness, KeyedProcessHarness, ProcessHarness, StreamHarness
 
         if isinstance(subject, KeyedProcessFunction):
             harness: StreamHarness = KeyedProcessHarness(subject, *arguments, **settings)
+        elif isinstance(subject, (CoProcessFunction, KeyedCoProcessFunction)):
+            harness = CoProcessHarness(subject, *arguments, **settings)
         elif isinstance(subject, ProcessFunction):
             harness = ProcessHarness(subject, *arguments, **settings)
         else:

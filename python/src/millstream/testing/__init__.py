@@ -13,10 +13,11 @@ decides.
 
 from millstream.testing.assertions import assert_stream, collect, run_job
 from millstream.testing.clock import ManualClock
-from millstream.testing.harness import KeyedProcessHarness, ProcessHarness, StreamHarness, StreamRecord
+from millstream.testing.harness import CoProcessHarness, KeyedProcessHarness, ProcessHarness, StreamHarness, StreamRecord
 from millstream.testing.test_stream import TestStream
 
 __all__ = [
+    "CoProcessHarness",
     "KeyedProcessHarness",
     "ManualClock",
     "ProcessHarness",

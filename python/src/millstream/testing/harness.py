@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from millstream._tracebacks import guard
 from millstream.common.typeinfo import TypeInformation, type_of
+from millstream.datastream.co_functions import CoProcessFunction, KeyedCoProcessFunction
 from millstream.datastream.data_stream import DataStream
 from millstream.datastream.functions import KeyedProcessFunction, ProcessFunction
 from millstream.datastream.output_tag import OutputTag
@@ -19,7 +20,7 @@ from millstream.testing.keyed_state import MAX_TIME, MIN_TIME
 from millstream.testing.test_stream import TestStream
 from millstream.testing.twin import ProcessNode, StreamRecord, lower
 
-__all__ = ["KeyedProcessHarness", "ProcessHarness", "StreamHarness", "StreamRecord"]
+__all__ = ["CoProcessHarness", "KeyedProcessHarness", "ProcessHarness", "StreamHarness", "StreamRecord"]
 
 Type = TypeInformation | list[Any] | str | None
 
@@ -316,6 +317,63 @@ class KeyedProcessHarness(StreamHarness):
         clock: ManualClock | None = None,
     ) -> None:
         super().__init__(lambda stream: stream.key_by(key_selector, key_type).process(function, output_type), input_type, clock=clock)
+
+
+class CoProcessHarness(StreamHarness):
+    """A :class:`CoProcessFunction` under test, or with key selectors a :class:`KeyedCoProcessFunction`, on two connected streams.
+
+    >>> from millstream.datastream import KeyedCoProcessFunction
+    >>> from millstream.datastream.state import ValueStateDescriptor
+    >>> class Priced(KeyedCoProcessFunction):
+    ...     def open(self, runtime_context):
+    ...         self.price = runtime_context.get_state(ValueStateDescriptor("price"))
+    ...     def process_element1(self, order, ctx):
+    ...         yield ctx.get_current_key(), order["count"] * (self.price.value() or 0)
+    ...     def process_element2(self, price, ctx):
+    ...         self.price.update(price["euros"])
+    >>> with CoProcessHarness(Priced(), lambda order: order["item"], lambda price: price["item"]) as harness:
+    ...     harness.process_element2({"item": "tea", "euros": 3})
+    ...     harness.process_element1({"item": "tea", "count": 4})
+    ...     harness.extract_output_values()
+    [('tea', 12)]
+    """
+
+    def __init__(
+        self,
+        function: CoProcessFunction[Any, Any, Any] | KeyedCoProcessFunction[Any, Any, Any, Any],
+        key_selector1: Any = None,
+        key_selector2: Any = None,
+        key_type: TypeInformation | None = None,
+        input_type1: Type = None,
+        input_type2: Type = None,
+        output_type: Type = None,
+        *,
+        clock: ManualClock | None = None,
+    ) -> None:
+        def build(stream1: DataStream, stream2: DataStream) -> DataStream:
+            connected = stream1.connect(stream2)
+            if key_selector1 is not None or key_selector2 is not None:
+                connected = connected.key_by(key_selector1, key_selector2, key_type)
+            results: DataStream = connected.process(function, output_type)
+            return results
+
+        super().__init__(build, input_type1, input_type2, clock=clock)
+
+    def process_element1(self, value: Any, timestamp: int | None = None) -> None:
+        """Gives an element to the first stream, with a timestamp in milliseconds or none."""
+        self.process_element(value, timestamp, 0)
+
+    def process_element2(self, value: Any, timestamp: int | None = None) -> None:
+        """Gives an element to the second stream."""
+        self.process_element(value, timestamp, 1)
+
+    def process_watermark1(self, timestamp: int) -> None:
+        """Gives a watermark to the first stream. :meth:`process_watermark` gives one to both."""
+        self.process_watermark(timestamp, 0)
+
+    def process_watermark2(self, timestamp: int) -> None:
+        """Gives a watermark to the second stream."""
+        self.process_watermark(timestamp, 1)
 
 
 def _add_source(builder: Any, transformation: Transformation, inputs: Any) -> int:
