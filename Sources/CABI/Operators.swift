@@ -161,7 +161,8 @@ extension FunctionDefinition {
     /// What a reduce function gives: values of its input's type. Throws `plan` where it says otherwise.
     func reduced(_ input: Schema) throws(MillstreamError) -> Schema {
         guard let output else { return input }
-        guard output.types == input.types else {
+        // A host's declaration says nothing about nulls.
+        guard output.types.map(\.nullable) == input.types.map(\.nullable) else {
             throw MillstreamError(.plan, "the reduce function '\(name)' gives \(output), but its input is \(input)")
         }
         return output

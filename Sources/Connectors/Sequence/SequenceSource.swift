@@ -31,6 +31,8 @@ public final class SequenceSource: Source {
 
     /// At most `parallelism` ranges of nearly equal length. Unsigned, because the whole of Int64 has 2^64 numbers.
     private func ranges(_ parallelism: Int) -> [ClosedRange<Int64>] {
+        // The numbers of a single range may be one more than a UInt64 counts.
+        if parallelism <= 1 { return [first...last] }
         let span = UInt64(bitPattern: last &- first)
         let parts = UInt64(max(1, parallelism))
         let (quotient, remainder) = (span / parts, span % parts)

@@ -117,8 +117,8 @@ int direct_prepare(Host *host)
         const Stage *stage = &host->stages[index];
         DirectStage *direct = &host->direct[index];
         *direct = (DirectStage){.kind = stage->kind, .callable = stage->callables, .schema = stage->schema};
-        /* What the last map gives is checked where it goes into a column. */
-        bool is_between = index + 1 < host->stage_count && host->stages[index + 1].kind != STAGE_KEY;
+        /* What the last map gives is checked where it goes into a column, unless a key selector looks at it before. */
+        bool is_between = index + 1 < host->stage_count;
         bool makes_values = stage->kind == STAGE_MAP || stage->kind == STAGE_OTHER;
         if (!makes_values || !is_between || stage->schema->type->kind == TYPE_OBJECT) continue;
         direct->check = stage_check_new(stage->schema);

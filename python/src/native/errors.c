@@ -287,6 +287,15 @@ PyObject *error_representation(PyObject *value)
         PyErr_Clear();
         text = PyUnicode_FromFormat("<%.100s whose repr failed>", Py_TYPE(value)->tp_name);
     }
+    /* A message has a line for it: what is shown over several lines (an array) comes on one. */
+    if (text != NULL && PyUnicode_FindChar(text, '\n', 0, PyUnicode_GET_LENGTH(text), 1) >= 0) {
+        PyObject *words = PyUnicode_Split(text, NULL, -1), *blank = PyUnicode_FromString(" ");
+        PyObject *line = words == NULL || blank == NULL ? NULL : PyUnicode_Join(blank, words);
+        Py_XDECREF(words);
+        Py_XDECREF(blank);
+        if (line == NULL) PyErr_Clear();
+        else Py_SETREF(text, line);
+    }
     if (text != NULL && PyUnicode_GET_LENGTH(text) > REPRESENTATION_LIMIT) {
         PyObject *cut = PyUnicode_Substring(text, 0, REPRESENTATION_LIMIT - 1);
         Py_SETREF(text, cut == NULL ? NULL : PyUnicode_FromFormat("%U...", cut));

@@ -175,6 +175,21 @@ static PyObject *make_message(PyObject *exception)
     return message;
 }
 
+/* A StopIteration that leaves a function would end the loop over the job's results, as if there were no more: it becomes a RuntimeError, as it does in a
+ * generator. Takes the exception over. */
+static PyObject *unstopped(PyObject *exception, PyObject *name)
+{
+    if (!PyErr_GivenExceptionMatches(exception, PyExc_StopIteration)) return exception;
+    PyObject *text = PyUnicode_FromFormat("'%U' raised %s", name, Py_TYPE(exception)->tp_name);
+    PyObject *wrapped = text == NULL ? NULL : PyObject_CallOneArg(PyExc_RuntimeError, text);
+    Py_XDECREF(text);
+    PyErr_Clear();
+    if (wrapped == NULL) return exception;
+    PyException_SetContext(wrapped, Py_NewRef(exception));
+    PyException_SetCause(wrapped, exception);
+    return wrapped;
+}
+
 /* The raised exception goes to the engine, which ends the job with it. */
 void host_report(Host *host, const millstream_request *request)
 {
@@ -190,6 +205,7 @@ void host_report(Host *host, const millstream_request *request)
     int stage = host->failed_stage >= 0 && host->failed_stage < host->stage_count ? host->failed_stage : host->stage_count == 1 ? 0 : -1;
     PyObject *name = stage >= 0 ? host->stages[stage].name : host->name;
     error_strip_frames(exception);
+    exception = unstopped(exception, name);
     bool is_ours = error_is_ours(exception);
     if (is_ours) {
         error_set_attribute(exception, "operator", name);
