@@ -106,9 +106,11 @@ millstream_status millstream_environment_create(millstream_environment **environ
 void millstream_environment_free(millstream_environment *environment);
 
 /* Options by Flink's keys: "parallelism.default", "pipeline.max-parallelism", "execution.buffer-timeout.interval" ("100 ms"),
- * "execution.runtime-mode" (STREAMING, BATCH, AUTOMATIC), "pipeline.operator-chaining.enabled", "pipeline.auto-watermark-interval" (of event time: by
- * how much a watermark advances before it goes out anew), and Millstream's own: "millstream.workers",
- * "pipeline.auto-watermark-interval" ("200 ms", of event time), "millstream.batch.rows", "millstream.exchange.memory" ("4 mb"), "millstream.seed". An unknown key or a value of the wrong form is refused. */
+ * "execution.runtime-mode" (STREAMING, BATCH, AUTOMATIC), "pipeline.operator-chaining.enabled", "pipeline.auto-watermark-interval" ("200 ms",
+ * of event time: by how much a watermark advances before it goes out anew; "0 ms": after every row that advances it), and Millstream's own:
+ * "millstream.workers", "millstream.batch.rows", "millstream.exchange.memory" ("4 mb"), "millstream.seed", "millstream.event-time.stall-warning" ("60 s":
+ * how long event time may stand still while rows come, until a line on standard error says so; "0 ms": never). An unknown key or a value of the wrong
+ * form is refused. */
 millstream_status millstream_environment_configure(
     millstream_environment *environment, const char *key, const char *value, millstream_error **error);
 

@@ -17,3 +17,11 @@ install -m 755 "$library" "$root/lib/libmillstream.so"
 sed -e "s|@PREFIX@|$prefix|" -e "s|@VERSION@|$version|" scripts/millstream.pc.in >"$root/lib/pkgconfig/millstream.pc"
 chmod 644 "$root/lib/pkgconfig/millstream.pc"
 echo "install: $root/include/millstream.h, $root/lib/libmillstream.so, $root/lib/pkgconfig/millstream.pc"
+if [[ -z ${DESTDIR:-} ]]; then
+    cat <<EOF
+install: a program is compiled with
+  export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
+  cc program.c \$(pkg-config --cflags --libs millstream) -o program
+and finds the library when it runs. Linked without pkg-config it needs -Wl,-rpath,$prefix/lib, or LD_LIBRARY_PATH=$prefix/lib.
+EOF
+fi

@@ -3,6 +3,8 @@
  *
  * One window operator uses the engine's own aggregates, the other a reduce function in C that keeps each window's highest reading.
  *
+ * After `make install PREFIX=...`, with PKG_CONFIG_PATH=PREFIX/lib/pkgconfig:
+ *
  *   cc -std=c11 windowed_sum.c $(pkg-config --cflags --libs millstream) -o windowed_sum && ./windowed_sum
  */
 #include <inttypes.h>

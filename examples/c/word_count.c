@@ -1,6 +1,8 @@
 /*
  * Counts words: lines from a file (or a built-in text) -> words -> (word, running count) -> standard output.
  *
+ * After `make install PREFIX=...`, with PKG_CONFIG_PATH=PREFIX/lib/pkgconfig:
+ *
  *   cc -std=c11 word_count.c $(pkg-config --cflags --libs millstream) -o word_count && ./word_count [file]
  */
 #include <ctype.h>

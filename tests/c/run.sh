@@ -42,14 +42,14 @@ for source in "$root"/tests/c/test_*.c; do
     [[ -x "$build/$name" ]] && check "$name" timeout 120 "$build/$name"
 done
 
-# The installed files are found by pkg-config, and each example prints what its expected file says.
+# The installed files are found by pkg-config, whose flags alone build programs that find the library; each example prints what its expected file says.
 check "install" "$root/scripts/install.sh" "$build/prefix" "$library"
 export PKG_CONFIG_PATH="$build/prefix/lib/pkgconfig"
 for source in "$root"/examples/c/*.c; do
     program="$(basename "$source" .c)"
     read -ra packaged <<<"$(pkg-config --cflags --libs millstream)"
     check "example $program builds" \
-        "$compiler" -std=c11 -Wall -Wextra -Werror "$source" -o "$build/$program" "${packaged[@]}" -Wl,-rpath,"$build/prefix/lib"
+        "$compiler" -std=c11 -Wall -Wextra -Werror "$source" -o "$build/$program" "${packaged[@]}"
     example() { timeout 120 "$build/$program" >"$build/example" && diff "$root/tests/c/expected/$program.txt" "$build/example"; }
     [[ -x "$build/$program" ]] && check "example $program" example
 done

@@ -41,3 +41,9 @@ def test_links_between_pages_lead_somewhere() -> None:
             if not (page.parent / target).exists():
                 broken.append(f"{page.relative_to(ROOT)} -> {target}")
     assert not broken
+
+
+def test_the_list_of_pages_has_all_of_them() -> None:
+    listed = set(re.findall(r"\]\(([^)#:]+)\)", (ROOT / "docs" / "README.md").read_text()))
+    assert {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")} == listed | {"README.md"}
+    assert "docs/README.md" in (ROOT / "README.md").read_text()

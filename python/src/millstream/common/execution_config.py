@@ -64,7 +64,8 @@ class ExecutionConfig:
     def set_auto_watermark_interval(self, interval: int) -> ExecutionConfig:
         """Sets by how much of event time a watermark advances before the next one is made, in milliseconds.
 
-        In Flink this is time by the clock; here results do not depend on how fast a job runs. 0: every batch may make a watermark.
+        In Flink this is time by the clock; here results do not depend on how fast a job runs. 0: after every row that advances it; in Flink 0 turns
+        periodic watermarks off. Raises ``ConfigurationError`` if the interval is negative or no whole number.
         """
         if isinstance(interval, bool) or not isinstance(interval, int) or interval < 0:
             raise ConfigurationError(f"the watermark interval is a number of milliseconds, not {interval!r}")
