@@ -34,19 +34,10 @@ def measure(bench: Bench) -> list[Row]:
             compare(name, median_of(runs[engine], rate), wanted)
     # The target is about PyFlink's default, process mode.
     for mode, wanted in (("process", 100.0), ("thread", 0.0)):
-        seconds = _pyflink_seconds_per_record(bench, mode)
+        more = QUICK_PYFLINK_RECORDS if bench.quick else PYFLINK_RECORDS
+        seconds = bench.seconds_per_record(FOLDER, "pyflink", PYFLINK_START_RECORDS, more, mode)
         if seconds:
             compare(f"PyFlink, {mode} mode,", 1 / seconds, wanted)
     with_start = median_of(runs["millstream"], lambda run: run.wall_seconds - run.result["seconds"])
     row.note = f"start and end of the process {with_start * 1000:.0f} ms more"
     return [row]
-
-
-def _pyflink_seconds_per_record(bench: Bench, mode: str) -> float | None:
-    """The slope between a job of few and one of more records: PyFlink's seconds of starting do not count."""
-    more = QUICK_PYFLINK_RECORDS if bench.quick else PYFLINK_RECORDS
-    few_run = bench.once(FOLDER, "pyflink", PYFLINK_START_RECORDS, mode)
-    more_run = bench.once(FOLDER, "pyflink", more, mode) if few_run else None
-    if few_run is None or more_run is None:
-        return None
-    return float(more_run.result["seconds"] - few_run.result["seconds"]) / (more - PYFLINK_START_RECORDS)

@@ -86,6 +86,14 @@ class Bench:
             print(f"bench: {failure}", file=sys.stderr)
             return None
 
+    def seconds_per_record(self, folder: Path, engine: str, few: int, more: int, *arguments: object) -> float | None:
+        """The slope between a run of few and one of more records: a peer's seconds of starting do not count. None if it cannot be had."""
+        few_run = self.once(folder, engine, few, *arguments)
+        more_run = self.once(folder, engine, more, *arguments) if few_run else None
+        if few_run is None or more_run is None:
+            return None
+        return float(more_run.result["seconds"] - few_run.result["seconds"]) / (more - few)
+
     def alternate(self, folder: Path, engines: dict[str, tuple[object, ...]]) -> dict[str, list[Run]]:
         """Runs each engine's program (with its arguments) once to warm up, then in turn: A B C A B C ...
 

@@ -1,0 +1,5 @@
+"""The job of job.py on Millstream: python with_millstream.py RECORDS."""
+
+from job import run
+
+run("millstream")
