@@ -68,6 +68,7 @@ def run_program(command: list[str], *, sampled: bool = False, timeout_seconds: f
         text = _read(output)
         if process.returncode != 0:
             raise ProgramFailed(f"{' '.join(command)} ended with {process.returncode}:\n{(text + _read(errors))[-TAIL_CHARACTERS:]}")
+        # Linux counts what the forking process had into its child's peak: this one must be small, and run.py is.
         peak = max([usage.ru_maxrss * 1024] + [size for _, size in samples])
         return Run(ended - started, usage.ru_utime + usage.ru_stime, peak, _last_object(text), samples)
 
