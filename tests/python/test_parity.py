@@ -19,8 +19,6 @@ from millstream.util.api_stability_decorators import Deprecated, Experimental, P
 
 #: What is not here, by the beginning of a full name, with the line of docs/pyflink-differences.md that says why. Who adds one of them, deletes its line.
 NOT_HERE = {
-    "datastream.async_": "async I/O",
-    "datastream.functions.Async": "async I/O",
     "datastream.connectors.cassandra": "connectors for other systems",
     "datastream.connectors.dynamic_kafka": "connectors for other systems",
     "datastream.connectors.elasticsearch": "connectors for other systems",
