@@ -9,7 +9,7 @@ import pytest
 from millstream.common import Duration, Time, Types, WatermarkStrategy
 from millstream.common.watermark_strategy import TimestampAssigner
 from millstream.datastream import OutputTag, ProcessJoinFunction, StreamExecutionEnvironment
-from millstream.datastream.interval_join import _IntervalJoinFunction
+from millstream.datastream.interval_join import _Bounds, _IntervalJoinFunction
 from millstream.datastream.state import ValueStateDescriptor
 from millstream.exceptions import EventTimeError, PlanError, UnsupportedError
 
@@ -107,7 +107,7 @@ def test_as_flinks_operator(seed: int) -> None:
     lower = draw.randint(-12, 12)
     upper = lower + draw.choice([0, 1, 5, 20])
     flink = FlinkOperator(lower, upper)
-    join = _IntervalJoinFunction(Pair(), lower, upper, LEFT, RIGHT)
+    join = _IntervalJoinFunction(Pair(), _Bounds(lower, upper, LEFT, RIGHT))
     join._left, join._right = FakeMap(), FakeMap()  # type: ignore[assignment]
     context = FakeContext()
     time = 0
@@ -235,6 +235,15 @@ def test_many_results_of_one_value(env: StreamExecutionEnvironment) -> None:
     assert sorted({value[2] for value in found}) == [1, 2, 3, 4, 5]
 
 
+def test_a_condition(env: StreamExecutionEnvironment) -> None:
+    draw = random.Random(7)
+    env.set_parallelism(2)
+    left, right = events(draw, 300, 100), events(draw, 300, 100)
+    join = keyed(env, left, 100).interval_join(keyed(env, right, 100)).between(-200, 300).condition(lambda one, two: (one[2] + two[2]) % 3 == 0)
+    expected = [pair for pair in all_pairs(left, right, -200, 300) if (pair[0][2] + pair[1][2]) % 3 == 0]
+    assert sorted(join.process(Pair()).execute_and_collect()) == sorted(expected)
+
+
 def test_refusals(env: StreamExecutionEnvironment) -> None:
     left, right = keyed(env, [("a", 1, 1)], 0), keyed(env, [("a", 1, 1)], 0)
     plain = env.from_collection([("a", 1, 1)], EVENT)
@@ -252,6 +261,8 @@ def test_refusals(env: StreamExecutionEnvironment) -> None:
         left.interval_join(right).between(0, 1).process(lambda one, two, ctx: None)
     with pytest.raises(PlanError, match="late values"):
         left.interval_join(right).between(0, 1).side_output_left_late_data(OutputTag("late", Types.LONG()))
+    with pytest.raises(TypeError, match="condition takes a function"):
+        left.interval_join(right).between(0, 1).condition(True)  # type: ignore[arg-type]
     with pytest.raises(PlanError, match="different types"):
         left.interval_join(plain.key_by(lambda v: v[0])).between(0, 1).process(Pair())
     with pytest.raises(EventTimeError, match="has none"):

@@ -259,17 +259,17 @@ class ProcessJoinFunction(Function, Generic[IN1, IN2, OUT]):
         """What is known besides the two values. Only valid during the call."""
 
         @abstractmethod
-        def get_left_timestamp(self) -> int:
-            """The timestamp of the left value in milliseconds."""
+        def get_left_timestamp(self) -> int | None:
+            """The timestamp of the left value in milliseconds; ``None`` where an outer join has no left value."""
 
         @abstractmethod
-        def get_right_timestamp(self) -> int:
-            """The timestamp of the right value in milliseconds."""
+        def get_right_timestamp(self) -> int | None:
+            """The timestamp of the right value in milliseconds; ``None`` where an outer join has no right value."""
 
         @abstractmethod
         def get_timestamp(self) -> int:
-            """The timestamp of the results: the later one of the two."""
+            """The timestamp of the results: the later one of the two; for a value that met nobody the time at which that was certain."""
 
     @abstractmethod
     def process_element(self, left: IN1, right: IN2, ctx: ProcessJoinFunction.Context) -> Iterable[Any] | None:
-        """Yields results, and ``tag, value`` for side outputs."""
+        """Yields results, and ``tag, value`` for side outputs. In an outer join the value that a side has not is ``None``."""
