@@ -4,17 +4,19 @@
 
 #include <stdlib.h>
 
+#include "values.h"
+
 /* A value of the declared type, at little cost; false: ask the stage's check, which knows the conversions and the errors. */
 static bool is_exact(const Type *type, PyObject *value)
 {
-    long long number;
-    int overflow;
+    int64_t number;
+    int overflow = 0;
     switch (type->kind) {
     case TYPE_OBJECT: return true;
     case TYPE_BIGINT:
     case TYPE_INT:
         if (!PyLong_CheckExact(value)) return false;
-        number = PyLong_AsLongLongAndOverflow(value, &overflow);
+        if (!integer_of_plain(value, &number)) number = PyLong_AsLongLongAndOverflow(value, &overflow);
         return overflow == 0 && (type->kind == TYPE_BIGINT || (number >= INT32_MIN && number <= INT32_MAX));
     case TYPE_DOUBLE: return PyFloat_CheckExact(value);
     case TYPE_BOOLEAN: return PyBool_Check(value);
@@ -23,7 +25,9 @@ static bool is_exact(const Type *type, PyObject *value)
     case TYPE_TUPLE:
         if (!PyTuple_CheckExact(value) || PyTuple_GET_SIZE(value) != type->child_count) return false;
         for (int index = 0; index < type->child_count; index++) {
-            if (!is_exact(type->children[index], PyTuple_GET_ITEM(value, index))) return false;
+            PyObject *field = PyTuple_GET_ITEM(value, index);
+            if (type->children[index]->kind == TYPE_BIGINT && integer_of_plain(field, &number)) continue;
+            if (!is_exact(type->children[index], field)) return false;
         }
         return true;
     default: return false;
@@ -63,6 +67,15 @@ static int take_key(Host *host, const DirectStage *stage, PyObject *value)
     return status;
 }
 
+/* The value in the type that its stage declares; takes it over, unless it fails and gives NULL. */
+static inline PyObject *checked(const DirectStage *stage, PyObject *value)
+{
+    /* The commonest type without a call. */
+    int64_t number;
+    if (stage->check == NULL || (stage->schema->type->kind == TYPE_BIGINT && integer_of_plain(value, &number))) return value;
+    return direct_check(stage, value);
+}
+
 PyObject *direct_check(const DirectStage *stage, PyObject *value)
 {
     if (stage->check == NULL || is_exact(stage->schema->type, value)) return value;
@@ -79,7 +92,7 @@ int direct_value(Host *host, int64_t row, int first_stage, PyObject *value)
             PyObject *result = call_one(stage, value);
             if (result == NULL) return fail(host, row, index, value);
             Py_DECREF(value);
-            value = direct_check(stage, result);
+            value = checked(stage, result);
             if (value == NULL) return fail(host, row, index, result);
         } else if (stage->kind == STAGE_FILTER) {
             int passes = truth(call_one(stage, value));

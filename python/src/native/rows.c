@@ -62,11 +62,13 @@ void rows_end(Rows *rows)
 
 void rows_parents(const Rows *rows, int32_t *parents, int64_t output_count)
 {
-    int64_t row_count = rows->next - rows->first;
-    for (int64_t index = 0; index < row_count; index++) {
-        int64_t end = index + 1 < row_count && rows->starts[index + 1] < output_count ? rows->starts[index + 1] : output_count;
-        for (int64_t place = rows->starts[index]; place < end; place++) parents[place] = (int32_t)(rows->first + index);
+    const int32_t *starts = rows->starts, *last = starts + (rows->next - rows->first) - 1;
+    int32_t parent = (int32_t)rows->first, place = 0, count = (int32_t)output_count;
+    for (; starts < last && place < count; starts++, parent++) {
+        int32_t end = starts[1] < count ? starts[1] : count;
+        while (place < end) parents[place++] = parent;
     }
+    while (place < count) parents[place++] = parent;
 }
 
 static PyObject *rows_next(Rows *rows)

@@ -46,6 +46,27 @@ const char *decimal_set(PyObject *value, int precision, int scale, uint8_t *byte
 /* For keys: the unscaled value and the scale of a normalised decimal; false if it has no such form. */
 bool values_is_decimal(PyObject *value);
 
+/* The number of an exact int, if it can be told without a call: those of at most 60 bits, which is almost every int; false: ask Python. */
+static inline bool integer_of_plain(PyObject *value, int64_t *number)
+{
+    if (!PyLong_CheckExact(value)) return false;
+#if PY_VERSION_HEX < 0x030C0000
+    const digit *digits = ((const PyLongObject *)value)->ob_digit;
+    switch (Py_SIZE(value)) {
+    case 0: *number = 0; return true;
+    case 1: *number = digits[0]; return true;
+    case -1: *number = -(int64_t)digits[0]; return true;
+    case 2: *number = (int64_t)digits[1] << PyLong_SHIFT | digits[0]; return true;
+    case -2: *number = -((int64_t)digits[1] << PyLong_SHIFT | digits[0]); return true;
+    default: return false;
+    }
+#else
+    if (!PyUnstable_Long_IsCompact((const PyLongObject *)value)) return false;
+    *number = PyUnstable_Long_CompactValue((const PyLongObject *)value);
+    return true;
+#endif
+}
+
 /* Sixteen little-endian bytes of an int; false if it does not fit (no exception). */
 bool integer_to_bytes(PyObject *value, uint8_t *bytes, size_t byte_count);
 PyObject *integer_from_bytes(const uint8_t *bytes, size_t byte_count);

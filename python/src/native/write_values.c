@@ -14,6 +14,7 @@
 static bool read_integer(Builder *builder, PyObject *value, int64_t *number)
 {
     int overflow = 0;
+    if (integer_of_plain(value, number)) return true;
     if (PyLong_CheckExact(value)) {
         *number = PyLong_AsLongLongAndOverflow(value, &overflow);
     } else if (PyBool_Check(value) || PyFloat_Check(value) || !PyIndex_Check(value)) {
@@ -316,7 +317,13 @@ static PyObject *fields_of(const Builder *builder, PyObject *value, const Type *
 static int append_tuple(Builder *columns, const Type *type, PyObject *value)
 {
     for (int index = 0; index < type->child_count; index++) {
-        if (builder_append(&columns[index], PyTuple_GET_ITEM(value, index)) == 0) continue;
+        Builder *column = &columns[index];
+        if (type->children[index]->kind == TYPE_BIGINT && column->validity == NULL && column->count < column->capacity
+            && integer_of_plain(PyTuple_GET_ITEM(value, index), (int64_t *)(void *)column->values + column->count)) {
+            column->count++;
+            continue;
+        }
+        if (builder_append(column, PyTuple_GET_ITEM(value, index)) == 0) continue;
         if (!PyErr_Occurred()) conversion_add_path(".%.100s", PyUnicode_AsUTF8(PyTuple_GET_ITEM(type->names, index)));
         return -1;
     }
@@ -360,6 +367,7 @@ static Py_ssize_t append_plain_integers(Builder *builder, PyObject *const *value
     Py_ssize_t index = 0;
     for (; index < count; index++) {
         int overflow;
+        if (integer_of_plain(values[index], &target[index])) continue;
         if (!PyLong_CheckExact(values[index])) break;
         int64_t number = PyLong_AsLongLongAndOverflow(values[index], &overflow);
         if (overflow != 0) break;
