@@ -579,8 +579,9 @@ millstream_status millstream_window_operator(
 millstream_status millstream_sink_print(
     millstream_environment *environment, const millstream_input *input, const char *prefix, int32_t to_error, millstream_node *node,
     millstream_error **error);
-/* Where printing goes instead: `write` is called with whole lines from any thread, stream 1 or 2. NULL: the process's own. */
-typedef int32_t (*millstream_text_output)(void *context, int32_t stream, const char *text, intptr_t length);
+/* Where printing goes instead: `write` is called with whole lines from any thread, stream 1 or 2, and by several threads at once. It returns 0, or anything
+ * else after millstream_response_fail (with the row -1), which fails the job; nothing else is done with the response. NULL: the process's own. */
+typedef int32_t (*millstream_text_output)(void *context, int32_t stream, const char *text, intptr_t length, millstream_response *response);
 millstream_status millstream_environment_set_text_output(
     millstream_environment *environment, millstream_text_output write, void *context, millstream_error **error);
 
@@ -642,7 +643,7 @@ millstream_status millstream_job_collect_stream(
     millstream_job *job, millstream_node sink, int32_t compatible, struct ArrowArrayStream *out, millstream_error **error);
 
 /* Cancels all jobs, waits at most so many milliseconds, and stops the engine's threads. Afterwards only `_free` functions may be called; others give
- * MILLSTREAM_INVALID_STATE. Returns MILLSTREAM_INVALID_STATE if a job did not stop in time. */
+ * MILLSTREAM_INVALID_STATE. Returns MILLSTREAM_INVALID_STATE if a job did not stop in time; it may then be called again, to wait for longer. */
 millstream_status millstream_shutdown(int64_t milliseconds, millstream_error **error);
 
 #ifdef __cplusplus

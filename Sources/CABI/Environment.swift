@@ -133,7 +133,8 @@ public func millstream_environment_set_text_output(
     _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> millstream_status {
     guarded(error) { () throws(MillstreamError) in
-        let output = write.map { CallbackTextOutput(write: $0, context: context) }
+        var output: CallbackTextOutput?
+        if let write { output = try CallbackTextOutput(write: write, context: context) }
         try environmentBox(environment).edit { editor throws(MillstreamError) in editor.textOutput = output }
     }
 }

@@ -172,5 +172,10 @@ public func millstream_job_collect_stream(
 
 @c @implementation
 public func millstream_shutdown(_ milliseconds: Int64, _ error: UnsafeMutablePointer<OpaquePointer?>?) -> millstream_status {
-    guarded(error) { () throws(MillstreamError) in try Library.shared.shutDown(milliseconds: try readWait(milliseconds)) }
+    do throws(MillstreamError) {
+        try Library.shared.shutDown(milliseconds: try readWait(milliseconds))
+        return MILLSTREAM_OK
+    } catch let failure {
+        return report(failure, into: error)
+    }
 }

@@ -11,6 +11,8 @@ final class Library: @unchecked Sendable {
     static let shared = Library()
 
     private let isShutDown = Atomic<Bool>(false)
+    /// Whether a shutdown has come to its end: until then it may be asked for again.
+    private let hasStopped = Atomic<Bool>(false)
     /// The process that started the engine's threads; 0 before the first job.
     private let owner = Atomic<Int32>(0)
     private let lock = Lock()
@@ -61,8 +63,11 @@ final class Library: @unchecked Sendable {
         return engine
     }
 
-    /// Cancels all jobs and waits for them. Throws `invalidState` if one did not stop in time; no other job starts in any case.
+    /// Cancels all jobs and waits for them. Throws `invalidState` if one did not stop in time; no other job starts in any case. Then it may be
+    /// called again, to wait for longer.
     func shutDown(milliseconds: Int64?) throws(MillstreamError) {
+        let isAgain = isShutDown.load(ordering: .relaxed) && !hasStopped.load(ordering: .relaxed)
+        if !isAgain || isForked { try checkUsable() }
         isShutDown.store(true, ordering: .relaxed)
         let running = lock.withLock { engines.map(\.engine) }
         let clock = SystemClock()
@@ -71,10 +76,12 @@ final class Library: @unchecked Sendable {
         for engine in running {
             let left = max(0, limit &- (clock.monotonicNanoseconds() &- start))
             guard engine.shutdown(timeoutNanoseconds: left) else {
-                throw MillstreamError(
-                    .invalidState, "a job did not stop within \(milliseconds ?? -1) milliseconds", hint: "One of its functions does not return.")
+                let names = running.flatMap(\.runningJobNames).map { "'\($0)'" }
+                let jobs = names.count == 1 ? "job \(names[0]) has" : "the jobs \(names.joined(separator: ", ")) have"
+                throw MillstreamError(.invalidState, "\(jobs) not stopped in time", hint: "A function of the program does not return.")
             }
         }
+        hasStopped.store(true, ordering: .relaxed)
     }
 
     /// The host's table, where it registered one.

@@ -6,14 +6,34 @@ import Dataflow
 final class CallbackTextOutput: @unchecked Sendable {
     private let write: millstream_text_output
     private let context: UnsafeMutableRawPointer?
+    /// What responses of the callback belong to.
+    private let definition: FunctionDefinition
 
-    init(write: @escaping millstream_text_output, context: UnsafeMutableRawPointer?) {
+    init(write: @escaping millstream_text_output, context: UnsafeMutableRawPointer?) throws(MillstreamError) {
         self.write = write
         self.context = context
+        var options = millstream_function_options()
+        options.name = StaticText.textOutput
+        options.call = { _, _ in 0 }
+        definition = try FunctionDefinition(options)
     }
 
     /// The callback as the output of one stream: 1 standard output, 2 standard error.
     func stream(_ number: Int32) -> any TextOutput { Stream(output: self, number: number) }
+
+    /// One call of the callback. Several threads may print at once, so that each call has a response of its own: a write is a whole batch's lines.
+    private func write(_ number: Int32, _ text: UnsafePointer<CChar>, _ count: Int) throws(MillstreamError) {
+        let call = HostCall(definition: definition, site: FunctionSite(input: Schema([])))
+        call.begin(HostRequest(.write))
+        let slot = try CallTable.shared.add()
+        defer { CallTable.shared.remove(slot) }
+        let status = write(context, number, text, count, CallTable.shared.begin(slot, call).response)
+        CallTable.shared.end(slot)
+        if let failure = call.failure { throw failure }
+        guard status == 0 else {
+            throw MillstreamError(.io, "the program's text output returned \(status) without saying what failed", domain: .external)
+        }
+    }
 
     private final class Stream: TextOutput {
         private let output: CallbackTextOutput
@@ -26,10 +46,7 @@ final class CallbackTextOutput: @unchecked Sendable {
 
         func write(_ text: UnsafeRawBufferPointer) throws(MillstreamError) {
             guard let base = text.baseAddress, text.count > 0 else { return }
-            let status = output.write(output.context, number, base.assumingMemoryBound(to: CChar.self), text.count)
-            guard status == 0 else {
-                throw MillstreamError(.io, "the program's text output failed with \(status)", domain: .external)
-            }
+            try output.write(number, base.assumingMemoryBound(to: CChar.self), text.count)
         }
     }
 }

@@ -67,6 +67,11 @@ public final class Engine: @unchecked Sendable {
         return true
     }
 
+    /// The names of the jobs that have not ended, in the order in which they were submitted.
+    public var runningJobNames: [String] {
+        state.withLock { state in state.jobs.keys.sorted().compactMap { state.jobs[$0]?.name } }
+    }
+
     private func register(_ job: Job) throws(MillstreamError) -> Int {
         let number = state.withLock { state -> Int? in
             guard !state.isShutDown else { return nil }

@@ -1,6 +1,7 @@
 /* Jobs end to end: rows through expressions and functions; failures, cancellation, collecting, forks and the shutdown. */
 #include "jobs.h"
 
+#include <stdatomic.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -251,13 +252,46 @@ static void refusals(void) {
 
 struct text { char bytes[4096]; size_t length; };
 
-static int32_t take_text(void *context, int32_t stream, const char *bytes, intptr_t length) {
+static int32_t take_text(void *context, int32_t stream, const char *bytes, intptr_t length, millstream_response *response) {
     struct text *text = context;
+    (void)response;
     CHECK(stream == 1 && length > 0 && bytes[length - 1] == '\n');
     if (text->length + (size_t)length >= sizeof text->bytes) return 1;
     memcpy(text->bytes + text->length, bytes, (size_t)length);
     text->length += (size_t)length;
     return 0;
+}
+
+/* Fails with words and an exception, or with a number alone; or answers with rows, which printing has no use for. */
+static int32_t refuse_text(void *context, int32_t stream, const char *bytes, intptr_t length, millstream_response *response) {
+    int kind = *(int *)context;
+    (void)stream, (void)bytes, (void)length;
+    if (kind == 0) millstream_response_fail(response, MILLSTREAM_IO, "no paper", -1, context);
+    if (kind == 2) {
+        struct ArrowArray array = arrow_array(1, calloc(1, sizeof(int64_t)), NULL), rows = arrow_rows(1, 1, &array);
+        millstream_response_emit(response, NULL, &rows, NULL, NULL, NULL, NULL);
+        return 0;
+    }
+    return 5;
+}
+
+static void prints_nowhere(void) {
+    static const char *const messages[] = {"no paper", "text output returned 5", "text output"};
+    static const millstream_status statuses[] = {MILLSTREAM_IO, MILLSTREAM_IO, MILLSTREAM_PLAN};
+    for (int kind = 0; kind < 3; kind++) {
+        start();
+        millstream_node sink;
+        millstream_input input = input_from(sequence(1, 3));
+        OK(millstream_environment_set_text_output(environment, refuse_text, &kind, &error));
+        OK(millstream_sink_print(environment, &input, "n", 0, &sink, &error));
+        OK(millstream_node_set(environment, sink, "name", "paper", &error));
+        millstream_job *job = execute();
+        millstream_error *failure = failure_of(job, statuses[kind], messages[kind]);
+        CHECK(strstr(millstream_error_operator(failure), "paper") != NULL);
+        CHECK(millstream_error_exception(failure) == (kind == 0 ? (void *)&kind : NULL));
+        millstream_error_free(failure);
+        stop(job);
+    }
 }
 
 static int32_t read_numbers(void *context, const millstream_request *request) {
@@ -546,10 +580,24 @@ static void forks(void) {
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+static atomic_int blocked;
+
+static int32_t block(void *context, const millstream_request *request) {
+    (void)context;
+    if (request->operation != MILLSTREAM_OPERATION_TRANSFORM) return 0;
+    for (blocked = 1; blocked == 1;) pause_for(1);
+    return 1;
+}
+
 static void shutdown(void) {
-    millstream_job *job = endless(NULL);
+    millstream_job *job = endless(block);
     millstream_node node;
     millstream_job_status status;
+    while (!blocked) pause_for(1);
+    /* As often as one likes, while a function does not return. */
+    for (int again = 0; again < 3; again++) FAILS(MILLSTREAM_INVALID_STATE, "has not stopped in time", millstream_shutdown(20, &error));
+    FAILS(MILLSTREAM_INVALID_STATE, "shut down", millstream_source_sequence(environment, 0, 9, NULL, &node, &error));
+    blocked = 2;
     OK(millstream_shutdown(10000, &error));
     FAILS(MILLSTREAM_INVALID_STATE, "shut down", millstream_shutdown(10000, &error));
     FAILS(MILLSTREAM_INVALID_STATE, "shut down", millstream_source_sequence(environment, 0, 9, NULL, &node, &error));
@@ -565,6 +613,7 @@ int main(void) {
     failures_behind_rows();
     refusals();
     ends();
+    prints_nowhere();
     failures_to_close();
     for (int variant = 0; variant < 4; variant++) ahead_of_the_clock(variant & 1, variant >> 1);
     missing_file();

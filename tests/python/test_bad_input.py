@@ -397,6 +397,40 @@ def test_printing_into_a_closed_pipe_fails_the_job() -> None:
         assert process.wait(30) == 7
 
 
+@pytest.mark.parametrize("to_error", [False, True])
+def test_printing_asks_a_stream_for_what_print_does(env: Environment, monkeypatch: pytest.MonkeyPatch, to_error: bool) -> None:
+    """Nothing but ``write``; and ``None`` takes all and shows nothing."""
+
+    class Stream:
+        def __init__(self) -> None:
+            self.texts: list[str] = []
+
+        def write(self, text: str) -> None:
+            self.texts.append(text)
+
+    stream = Stream()
+    for target in (None, stream):
+        monkeypatch.setattr(sys, "stderr" if to_error else "stdout", target)
+        env.from_collection(["a", "b"]).print_to_err() if to_error else env.from_collection(["a", "b"]).print()
+        env.execute()
+    assert "".join(stream.texts) == "a\nb\n"
+
+
+def test_an_exception_of_c_without_a_traceback(env: Environment) -> None:
+    """What C code raises again may have its traceback set to None, which is not the same as none in CPython."""
+    import asyncio
+    import operator
+
+    kept = KeyError("mine").with_traceback(None)
+    loop = asyncio.new_event_loop()
+    future = loop.create_future()
+    future.set_exception(kept)
+    env.from_collection([future]).map(operator.methodcaller("result")).print()
+    with pytest.raises(KeyError, match="mine"):
+        env.execute()
+    loop.close()
+
+
 def test_values_nested_deeper_than_a_stack(env: Environment) -> None:
     deep: list[Any] = []
     for _ in range(100_000):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -208,10 +209,49 @@ def test_exit_with_a_running_job(way):
 
 
 def test_exit_with_a_slow_function():
+    """It says what it waits for, and waits."""
     result = run(
-        ENDLESS + "\njob = endless(lambda x: time.sleep(0.3))\ntime.sleep(0.1)\n"
+        ENDLESS,
+        """
+    def slow(x):
+        if x == 0:
+            time.sleep(2.7)
+            print("slow is done", flush=True)
+        return x
+    job = endless(slow)
+    time.sleep(0.1)
+    """
     )
-    assert (result.returncode, result.stderr) == (0, "")
+    line = (
+        r"millstream: exit waits: job 'endless' has not stopped in time; operator 'm' is in slow \(<string>:\d+\); "
+        r"Ctrl-C ends the wait, which lasts 10 seconds at most\n"
+    )
+    assert (result.returncode, result.stdout) == (0, "slow is done\n")
+    assert re.fullmatch(line, result.stderr), result.stderr
+
+
+def test_an_interrupt_ends_the_wait_at_exit():
+    script = """
+    job = endless(lambda x: time.sleep(30))
+    time.sleep(0.1)
+    threading.Timer(0.6, os.kill, [os.getpid(), signal.SIGINT]).start()
+    # Behind the import: so it runs before the engine's own.
+    import atexit
+    atexit.register(lambda: print("exits", flush=True))
+    threading._shutdown = lambda: None
+    """
+    start = time.monotonic()
+    result = run(ENDLESS, script)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "exits\n", "")
+    assert time.monotonic() - start < 8
+
+
+@pytest.mark.slow
+def test_exit_waits_ten_seconds():
+    start = time.monotonic()
+    result = run(ENDLESS + "\njob = endless(lambda x: time.sleep(0.3))\ntime.sleep(0.1)\n")
+    assert result.returncode == 0 and result.stderr.count("\n") == 1
+    assert 10 <= time.monotonic() - start < 20
 
 
 def test_after_shutdown_calls_say_so():

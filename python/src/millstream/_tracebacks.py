@@ -1,7 +1,7 @@
 """What a traceback shows: the user's frames, not the package's, and no more lines than one takes in at a glance.
 
 `_native.Border` calls :func:`leave` with each exception that leaves the package. ``MILLSTREAM_FULL_TRACEBACK=1`` in the environment keeps every
-frame.
+frame. The text of an exception is the program's own and stays as it is; where the interpreter prints it (:func:`lines`), it is cut in the middle.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ _NOTE = f" of the stack left out; {VARIABLE}=1 shows all"
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 #: Code that is not the user's own, as far as that can be told from where it is.
 _LIBRARIES = (os.path.dirname(os.__file__) + os.sep, f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}", "<frozen ")
+#: Of an exception's own text so many lines shall stay beside frames, and so many do in any case; of the texts of those printed above it fewer.
+_TEXT_WANTED, _TEXT_KEPT, _CAUSE_KEPT = 5, 3, 2
 #: More frames around the call than this: a framework runs the program, and shows tracebacks in its own way.
 _OUTER_LIMIT = 6
 
@@ -39,14 +41,86 @@ def leave(failure: BaseException) -> None:
     """Makes an exception ready to leave the package. Its type, text and the user's frames stay; the package's frames go."""
     if keeps_all():
         return
+    chain = _without_own_frames(failure)
+    if any(each.__traceback__ is not None for each in chain):
+        outer_lines = _line_count(_outer_frames())
+        _shorten(failure, chain, LINE_LIMIT - outer_lines)
+        if any(map(_has_long_text, chain)) and _total(failure) + outer_lines > LINE_LIMIT and sys.excepthook is sys.__excepthook__:
+            sys.excepthook = _show
+
+
+def lines(failure: BaseException, limit: int = LINE_LIMIT) -> list[str]:
+    """What the interpreter prints of an exception that came out of a job, in at most ``limit`` lines. The exception itself is not changed."""
+    whole = traceback.TracebackException.from_exception(failure)
+    found = "".join(whole.format()).splitlines()
+    excess = len(found) - limit
+    cut: list[tuple[int, int, list[str]]] = []
+    # What is printed last matters most.
+    texts = _texts(whole, found)
+    for start, stop in texts:
+        text = _cut(found[start:stop], excess, _TEXT_KEPT if (start, stop) == texts[-1] else _CAUSE_KEPT)
+        excess -= stop - start - len(text)
+        cut.append((start, stop, text))
+    for start, stop, text in reversed(cut):
+        found[start:stop] = text
+    # What may still be too long are notes of the program's, or a group of exceptions.
+    return found if len(found) <= limit or keeps_all() else _cut(found, len(found) - limit, limit // 2)
+
+
+def explain(failure: BaseException, limit: int = LINE_LIMIT) -> list[str]:
+    """The same of an exception that did not leave the package: what nobody asked for."""
+    if not keeps_all():
+        _shorten(failure, _without_own_frames(failure), limit)
+    return lines(failure, limit)
+
+
+def _show(kind: type[BaseException], failure: BaseException, entries: TracebackType | None) -> None:
+    """In the place of the interpreter's own hook, from the first exception on whose text is too long."""
+    notes = getattr(failure, "__notes__", ())
+    is_from_job = isinstance(failure, _native.MillstreamError) or any(str(note).startswith("in operator '") for note in notes)
+    if not is_from_job or keeps_all() or sys.stderr is None:
+        sys.__excepthook__(kind, failure, entries)
+        return
+    sys.stderr.write("\n".join(lines(failure.with_traceback(entries))) + "\n")
+
+
+def _texts(whole: traceback.TracebackException, found: list[str]) -> list[tuple[int, int]]:
+    """Where the lines of the exceptions' own texts, without notes, stand among all lines."""
+    chain: list[traceback.TracebackException] = []
+    each: traceback.TracebackException | None = whole
+    while each is not None:
+        chain.append(each)
+        each = each.__cause__ if each.__cause__ is not None else None if each.__suppress_context__ else each.__context__
+    places: list[tuple[int, int]] = []
+    position = 0
+    for each in reversed(chain):
+        text = "".join(each.format_exception_only()).splitlines()
+        notes = sum(len(str(note).splitlines()) for note in getattr(each, "__notes__", None) or ())
+        while position < len(found) and found[position : position + len(text)] != text:
+            position += 1
+        places.append((position, position + len(text) - notes))
+        position += len(text)
+    return [place for place in places if place[1] <= len(found)]
+
+
+def _cut(text: list[str], excess: int, kept: int) -> list[str]:
+    """So many lines fewer, but as many as shall be kept, if there are so many: the middle goes."""
+    count = min(excess + 1, len(text) - kept + 1)
+    if count < 2 or keeps_all():
+        return text
+    first = (len(text) - count + 1) // 2
+    return [*text[:first], f"[{count} lines left out: str() of the exception has all, {VARIABLE}=1 shows them]", *text[first + count :]]
+
+
+def _without_own_frames(failure: BaseException) -> list[BaseException]:
+    """Takes the package's frames out of the exception and those that are printed above it, which it gives."""
     chain = _chain(failure)
     for each in chain:
         frames = _frames(each)
         kept = [entry for entry in frames if not is_own(entry.tb_frame.f_code)]
         if len(kept) < len(frames):
             each.__traceback__ = _linked(kept)
-    if any(each.__traceback__ is not None for each in chain):
-        _shorten(failure, chain, _line_count(_outer_frames()))
+    return chain
 
 
 def _chain(failure: BaseException) -> list[BaseException]:
@@ -91,10 +165,10 @@ def _line_count(frames: list[TracebackType]) -> int:
     return sum(text.count("\n") for text in traceback.format_tb(_linked(frames)))
 
 
-def _shorten(failure: BaseException, chain: list[BaseException], outer_lines: int) -> None:
-    """Leaves out frames in the middle until the whole has no more lines than the limit, and says so in a note."""
+def _shorten(failure: BaseException, chain: list[BaseException], limit: int) -> None:
+    """Leaves out frames in the middle until the whole has no more lines than the limit, and says so in a note. Long texts count as cut."""
     left_out = 0
-    excess = _total(failure) + outer_lines - LINE_LIMIT
+    excess = _total(failure) - sum(max(0, _text_line_count(each) - (_TEXT_WANTED if each is failure else _CAUSE_KEPT)) for each in chain) - limit
     # What was raised first is printed first; what went wrong last matters most.
     for each in reversed(chain):
         if excess <= 0:
@@ -108,6 +182,17 @@ def _shorten(failure: BaseException, chain: list[BaseException], outer_lines: in
     if left_out:
         notes = [note for note in getattr(failure, "__notes__", ()) if not str(note).endswith(_NOTE)]
         failure.__notes__ = [*notes, f"{left_out} frame{'s' if left_out > 1 else ''}{_NOTE}"]
+
+
+def _text_line_count(failure: BaseException) -> int:
+    """Without its notes."""
+    notes = sum(len(str(note).splitlines()) for note in getattr(failure, "__notes__", ()))
+    return len("".join(traceback.format_exception_only(type(failure), failure)).splitlines()) - notes
+
+
+def _has_long_text(failure: BaseException) -> bool:
+    """Whether it or a note may be cut when it is printed."""
+    return _text_line_count(failure) > _TEXT_KEPT or any("\n" in str(note) for note in getattr(failure, "__notes__", ()))
 
 
 def _total(failure: BaseException) -> int:
@@ -133,6 +218,20 @@ def _picked(frames: list[TracebackType], lines: int) -> list[TracebackType]:
 def _is_library(code: CodeType) -> bool:
     name = code.co_filename
     return name.startswith((_LIBRARIES[0], _LIBRARIES[3])) or _LIBRARIES[1] in name or _LIBRARIES[2] in name
+
+
+def place_in_thread(thread: int) -> str | None:
+    """Where a thread is in the program: ``function (file:line)`` of the innermost frame of the user's own, else of a library's, else ``None``."""
+    frame = sys._current_frames().get(thread)
+    found: FrameType | None = None
+    while frame is not None:
+        if not is_own(frame.f_code):
+            if not _is_library(frame.f_code):
+                found = frame
+                break
+            found = found or frame
+        frame = frame.f_back
+    return None if found is None else f"{found.f_code.co_name} ({found.f_code.co_filename}:{found.f_lineno})"
 
 
 # ---- The border -------------------------------------------------------------------------------------------------------------------------------

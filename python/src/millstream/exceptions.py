@@ -4,7 +4,8 @@ All derive from :class:`MillstreamError`, which has ``code``, ``message``, ``hin
 operator's input); most also derive from the built-in exception that a Python programmer would expect.
 
 Tracebacks show the program's own frames, not Millstream's, and leave out frames in the middle of a stack of the program's that would take more
-than 15 lines; a note tells how many. With ``MILLSTREAM_FULL_TRACEBACK=1`` in the environment every frame is there.
+than 15 lines; a note tells how many. Of an exception's own long text the interpreter shows the beginning and the end; the exception keeps it whole.
+With ``MILLSTREAM_FULL_TRACEBACK=1`` in the environment everything is there.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@
 
 #include "errors.h"
 #include "gate.h"
+#include "host.h"
 #include "objects.h"
 
 bool environment_check(EnvironmentObject *self)
@@ -126,13 +127,13 @@ static PyObject *environment_schema(EnvironmentObject *self, PyObject *node)
 
 /* ---- Text output: the context is the callable, which the environment and its jobs hold ---- */
 
-static int32_t write_text(void *context, int32_t stream, const char *text, intptr_t length)
+static int32_t write_text(void *context, int32_t stream, const char *text, intptr_t length, millstream_response *response)
 {
     PyGILState_STATE state;
     if (!gate_enter(&state)) return 1;
     PyObject *result = PyObject_CallFunction(context, "is#", (int)stream, text, (Py_ssize_t)length);
-    if (result == NULL) PyErr_Clear();
     bool is_written = result != NULL;
+    if (!is_written) host_report_text(response);
     Py_XDECREF(result);
     gate_leave(state);
     return is_written ? 0 : 1;

@@ -138,11 +138,41 @@ static void add_suppressed(PyObject *exception, millstream_error *error)
     }
 }
 
+/* "in operator 'Map' (job.py:12)"; nothing where the operator has no name. */
+static void add_operator(PyObject *exception, PyObject *name, PyObject *places)
+{
+    if (name == NULL || PyUnicode_GET_LENGTH(name) == 0) return;
+    PyObject *place = places == NULL ? NULL : PyDict_GetItem(places, name);
+    PyObject *note = place == NULL ? PyUnicode_FromFormat("in operator '%U'", name) : PyUnicode_FromFormat("in operator '%U' (%S)", name, place);
+    if (note != NULL) error_add_note(exception, note);
+    Py_XDECREF(note);
+    PyErr_Clear();
+}
+
+/* An exception that no host function reported, but the program's printing, does not say yet where it was raised. */
+static bool has_operator(PyObject *exception)
+{
+    PyObject *notes = PyObject_GetAttrString(exception, "__notes__");
+    PyObject *text = notes == NULL ? NULL : PyObject_Str(notes), *words = PyUnicode_FromString("in operator '");
+    bool is_there = text != NULL && words != NULL && PyUnicode_Find(text, words, 0, PyUnicode_GET_LENGTH(text), 1) >= 0;
+    Py_XDECREF(words);
+    Py_XDECREF(text);
+    Py_XDECREF(notes);
+    PyErr_Clear();
+    return is_there;
+}
+
 PyObject *error_to_exception(millstream_status status, millstream_error *error, PyObject *places)
 {
     PyObject *own = error == NULL ? NULL : millstream_error_exception(error);
     if (own != NULL) {
         Py_INCREF(own);
+        if (!has_operator(own)) {
+            PyObject *name = text_or_null(millstream_error_operator(error));
+            add_operator(own, name, places);
+            Py_XDECREF(name);
+            PyErr_Clear();
+        }
         add_suppressed(own, error);
         millstream_error_free(error);
         return own;
@@ -154,12 +184,7 @@ PyObject *error_to_exception(millstream_status status, millstream_error *error, 
     if (exception != NULL && error != NULL) {
         PyObject *name = text_or_null(millstream_error_operator(error));
         error_set_attribute(exception, "operator", name);
-        PyObject *place = places == NULL || name == NULL ? NULL : PyDict_GetItem(places, name);
-        PyObject *note = name == NULL || PyUnicode_GET_LENGTH(name) == 0 ? NULL
-                       : place == NULL ? PyUnicode_FromFormat("in operator '%U'", name) : PyUnicode_FromFormat("in operator '%U' (%S)", name, place);
-        if (note != NULL) error_add_note(exception, note);
-        PyErr_Clear();
-        Py_XDECREF(note);
+        add_operator(exception, name, places);
         Py_XDECREF(name);
         int64_t index = millstream_error_record(error);
         PyObject *record = index < 0 ? NULL : PyLong_FromLongLong(index);
@@ -190,6 +215,14 @@ millstream_status error_status_of(PyObject *exception)
     return MILLSTREAM_USER_FUNCTION;
 }
 
+PyObject *error_traceback(PyObject *exception)
+{
+    PyObject *traceback = PyException_GetTraceback(exception);
+    if (traceback != Py_None) return traceback;
+    Py_DECREF(traceback);
+    return NULL;
+}
+
 PyObject *error_take(void)
 {
 #if PY_VERSION_HEX >= 0x030C0000
@@ -212,7 +245,7 @@ void error_restore(PyObject *exception)
 #if PY_VERSION_HEX >= 0x030C0000
     PyErr_SetRaisedException(exception);
 #else
-    PyErr_Restore(Py_NewRef(Py_TYPE(exception)), exception, PyException_GetTraceback(exception));
+    PyErr_Restore(Py_NewRef(Py_TYPE(exception)), exception, error_traceback(exception));
 #endif
 }
 
@@ -270,7 +303,7 @@ bool error_keeps_frames(void)
 void error_strip_frames(PyObject *exception)
 {
     if (error_keeps_frames()) return;
-    PyObject *traceback = PyException_GetTraceback(exception);
+    PyObject *traceback = error_traceback(exception);
     while (traceback != NULL && error_is_own_frame(traceback)) {
         PyObject *next = (PyObject *)((PyTracebackObject *)traceback)->tb_next;
         Py_XINCREF(next);

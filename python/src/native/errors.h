@@ -24,6 +24,8 @@ millstream_status error_status_of(PyObject *exception);
 /* Takes the raised exception, normalised and with its traceback; NULL if there is none. */
 PyObject *error_take(void);
 void error_restore(PyObject *exception);
+/* The exception's traceback, a new reference; NULL if it has none, for which Python keeps None as well. */
+PyObject *error_traceback(PyObject *exception);
 /* Adds a line below the exception's message, where the version of Python can. Never fails. */
 void error_add_note(PyObject *exception, PyObject *note);
 /* Sets an attribute of one of our own exceptions. Never fails. */

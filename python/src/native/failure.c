@@ -15,7 +15,7 @@ int host_fail_at(Host *host, int64_t row, int stage)
 /* From the first frame of the traceback, if it is the generated loop: the stage by its line, and the value that went into it. */
 static PyObject *read_loop_frame(Host *host, PyObject *exception)
 {
-    PyTracebackObject *traceback = (PyTracebackObject *)PyException_GetTraceback(exception);
+    PyTracebackObject *traceback = (PyTracebackObject *)error_traceback(exception);
     PyObject *value = NULL;
     if (traceback == NULL) return NULL;
     PyCodeObject *code = PyFrame_GetCode(traceback->tb_frame);
@@ -45,7 +45,7 @@ static PyObject *read_loop_frame(Host *host, PyObject *exception)
 /* The same for a loop of the package over a batch's values, whose variables `failed_row` and `value` tell. */
 static PyObject *read_package_loop(Host *host, PyObject *exception)
 {
-    PyObject *traceback = PyException_GetTraceback(exception), *value = NULL;
+    PyObject *traceback = error_traceback(exception), *value = NULL;
     if (traceback != NULL && error_is_own_frame(traceback)) {
         PyObject *locals = PyObject_GetAttrString((PyObject *)((PyTracebackObject *)traceback)->tb_frame, "f_locals");
         PyObject *row = locals == NULL ? NULL : PyMapping_GetItemString(locals, "failed_row");
@@ -190,7 +190,28 @@ static PyObject *unstopped(PyObject *exception, PyObject *name)
     return wrapped;
 }
 
-/* The raised exception goes to the engine, which ends the job with it. */
+/* Gives an exception to the engine, which ends the job with it. Takes it over. */
+static void give(millstream_response *response, PyObject *exception, int64_t row)
+{
+    PyObject *message = make_message(exception);
+    const char *text = message == NULL ? NULL : PyUnicode_AsUTF8(message);
+    if (text == NULL) PyErr_Clear();
+    millstream_response_fail(response, error_status_of(exception), text == NULL ? "a Python function failed" : text, row, exception);
+    Py_XDECREF(message);
+    PyErr_Clear();
+}
+
+void host_report_text(millstream_response *response)
+{
+    PyObject *exception = error_take(), *name = PyUnicode_FromString("the output stream");
+    error_strip_frames(exception);
+    if (name != NULL) exception = unstopped(exception, name);
+    PyErr_Clear();
+    Py_XDECREF(name);
+    give(response, exception, -1);
+}
+
+/* The same for a host function, with a note that says which, and with what. */
 void host_report(Host *host, const millstream_request *request)
 {
     PyObject *exception = error_take();
@@ -215,14 +236,7 @@ void host_report(Host *host, const millstream_request *request)
     }
     PyObject *note = make_note(host, request, name, stage, value);
     error_add_note(exception, note);
-    PyObject *message = make_message(exception);
-    const char *text = message == NULL ? NULL : PyUnicode_AsUTF8(message);
-    if (text == NULL) PyErr_Clear();
-    millstream_response_fail(
-        request->response, error_status_of(exception), text == NULL ? "a Python function failed" : text, is_timer ? -1 : host->failed_row, Py_NewRef(exception));
-    Py_XDECREF(message);
     Py_XDECREF(note);
     Py_XDECREF(value);
-    Py_DECREF(exception);
-    PyErr_Clear();
+    give(request->response, exception, is_timer ? -1 : host->failed_row);
 }

@@ -9,11 +9,6 @@
 #include "errors.h"
 #include "objects.h"
 
-/* How long interpreter exit waits for a user's function that does not return. */
-#define EXIT_WAIT_MILLISECONDS 10000
-/* The same after a second Ctrl-C. */
-#define HURRIED_WAIT_MILLISECONDS 500
-
 static atomic_bool is_closed;
 static atomic_bool is_forked;
 static atomic_bool is_started;
@@ -91,6 +86,8 @@ bool gate_check_may_wait(const char *what)
 
 void gate_hurry(void) { atomic_store(&is_hurried, true); }
 
+bool gate_is_hurried(void) { return atomic_load(&is_hurried); }
+
 bool gate_is_usable(void) { return !atomic_load(&is_forked); }
 
 static void after_fork_in_child(void)
@@ -106,42 +103,25 @@ static void wait_for_callbacks(int milliseconds)
     for (int waited = 0; waited < milliseconds && atomic_load(&inside) > 0; waited++) nanosleep(&step, NULL);
 }
 
-static millstream_status shut_down(int64_t milliseconds, millstream_error **error)
+millstream_status gate_stop_jobs(int64_t milliseconds, millstream_error **error)
 {
-    if (atomic_load(&is_forked)) return MILLSTREAM_OK;
     millstream_status status = MILLSTREAM_OK;
+    if (atomic_load(&is_closed) || !atomic_load(&is_started)) return status;
     Py_BEGIN_ALLOW_THREADS
-    if (atomic_load(&is_started)) status = millstream_shutdown(milliseconds, error);
-    atomic_store(&is_closed, true);
-    wait_for_callbacks(status == MILLSTREAM_OK ? 1000 : 10);
+    status = millstream_shutdown(milliseconds, error);
     Py_END_ALLOW_THREADS
-    objects_drain();
     return status;
 }
 
-PyObject *gate_shutdown(PyObject *module, PyObject *arguments)
+void gate_close(bool are_jobs_stopped)
 {
-    (void)module;
-    long long milliseconds = EXIT_WAIT_MILLISECONDS;
-    if (!PyArg_ParseTuple(arguments, "|L:shutdown", &milliseconds)) return NULL;
-    if (atomic_load(&is_closed)) Py_RETURN_NONE;
-    millstream_error *error = NULL;
-    millstream_status status = shut_down(milliseconds, &error);
-    if (status != MILLSTREAM_OK) return error_raise_engine(status, error);
-    Py_RETURN_NONE;
+    if (atomic_load(&is_closed)) return;
+    Py_BEGIN_ALLOW_THREADS
+    atomic_store(&is_closed, true);
+    wait_for_callbacks(are_jobs_stopped ? 1000 : 10);
+    Py_END_ALLOW_THREADS
+    objects_drain();
 }
-
-static PyObject *at_exit(PyObject *module, PyObject *unused)
-{
-    (void)module, (void)unused;
-    millstream_error *error = NULL;
-    int64_t wait = atomic_load(&is_hurried) ? HURRIED_WAIT_MILLISECONDS : EXIT_WAIT_MILLISECONDS;
-    /* Nobody is there to hear that a function did not return in time; the process ends in any case. */
-    if (!atomic_load(&is_closed) && shut_down(wait, &error) != MILLSTREAM_OK) millstream_error_free(error);
-    Py_RETURN_NONE;
-}
-
-static PyMethodDef at_exit_definition = {"_at_exit", at_exit, METH_NOARGS, NULL};
 
 int gate_add_to(PyObject *module)
 {
@@ -153,11 +133,5 @@ int gate_add_to(PyObject *module)
         PyErr_SetString(PyExc_ImportError, "pthread_atfork failed");
         return -1;
     }
-    PyObject *atexit_module = PyImport_ImportModule("atexit");
-    PyObject *function = PyCFunction_New(&at_exit_definition, NULL);
-    PyObject *result = atexit_module == NULL || function == NULL ? NULL : PyObject_CallMethod(atexit_module, "register", "O", function);
-    Py_XDECREF(atexit_module);
-    Py_XDECREF(function);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return 0;
 }

@@ -5,6 +5,8 @@
 #include <Python.h>
 #include <stdbool.h>
 
+#include "millstream.h"
+
 /* From an engine thread: takes the GIL. False when the interpreter is on its way out; then no Python function may be called. */
 bool gate_enter(PyGILState_STATE *state);
 void gate_leave(PyGILState_STATE state);
@@ -15,11 +17,15 @@ bool gate_check(void);
 bool gate_check_may_wait(const char *what);
 /* The user does not want to wait any longer: interpreter exit gives functions that run little time to return. */
 void gate_hurry(void);
+bool gate_is_hurried(void);
 /* Whether `_free` functions may be called: not in a forked child. */
 bool gate_is_usable(void);
 
+/* millstream_shutdown, without the GIL; may be called again when it was not in time. OK where there is nothing to stop. */
+millstream_status gate_stop_jobs(int64_t milliseconds, millstream_error **error);
+/* After it no callback touches Python any more; those that run get a moment to end, a short one where jobs did not stop. */
+void gate_close(bool are_jobs_stopped);
+
 int gate_add_to(PyObject *module);
-/* millstream_shutdown(milliseconds): stops the jobs, then closes the gate. */
-PyObject *gate_shutdown(PyObject *module, PyObject *arguments);
 
 #endif

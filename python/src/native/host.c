@@ -269,6 +269,51 @@ static int host_dispatch(Host *host, const millstream_request *request)
     return status < 0 ? -1 : 0;
 }
 
+/* The calls that run now, the newest first; with the GIL. */
+typedef struct Call {
+    const Host *host;
+    unsigned long thread;
+    struct Call *newer;
+    struct Call *older;
+} Call;
+
+static Call *newest_call;
+
+static void call_begin(Call *call, const Host *host)
+{
+    *call = (Call){.host = host, .thread = PyThread_get_thread_ident(), .older = newest_call};
+    if (newest_call != NULL) newest_call->newer = call;
+    newest_call = call;
+}
+
+static void call_end(Call *call)
+{
+    if (call->older != NULL) call->older->newer = call->newer;
+    if (call->newer != NULL) call->newer->older = call->older;
+    else newest_call = call->older;
+}
+
+PyObject *host_describe_running(void)
+{
+    Call *oldest = newest_call;
+    while (oldest != NULL && oldest->older != NULL) oldest = oldest->older;
+    if (oldest == NULL) return NULL;
+    /* What is asked for may let others run. */
+    PyObject *name = Py_NewRef(oldest->host->name), *site = Py_XNewRef(oldest->host->stage_count > 0 ? oldest->host->stages[0].call_site : oldest->host->call_site);
+    PyObject *module = PyImport_ImportModule("millstream._tracebacks");
+    PyObject *place = module == NULL ? NULL : PyObject_CallMethod(module, "place_in_thread", "k", oldest->thread);
+    PyErr_Clear();
+    PyObject *text = place != NULL && PyUnicode_Check(place) ? PyUnicode_FromFormat("operator '%U' is in %U", name, place)
+                   : site != NULL                            ? PyUnicode_FromFormat("operator '%U' (%U) does not return", name, site)
+                                                             : PyUnicode_FromFormat("operator '%U' does not return", name);
+    PyErr_Clear();
+    Py_XDECREF(place);
+    Py_XDECREF(module);
+    Py_XDECREF(site);
+    Py_DECREF(name);
+    return text;
+}
+
 static int32_t host_callback(void *context, const millstream_request *request)
 {
     PyGILState_STATE state;
@@ -278,8 +323,11 @@ static int32_t host_callback(void *context, const millstream_request *request)
         return 1;
     }
     objects_drain();
+    Call call;
+    call_begin(&call, context);
     int status = host_dispatch(context, request);
     if (status < 0) host_report(context, request);
+    call_end(&call);
     gate_leave(state);
     return status < 0 ? 1 : 0;
 }

@@ -145,12 +145,18 @@ int host_set_stage(Host *host, int index, StageKind kind, PyObject *source, PyOb
 /* The callable at a place of the stage's tuple. Borrowed; NULL if it is None or not there. */
 PyObject *stage_callable(const Stage *stage, int place);
 
+/* The function that has been running longest, and where in the program it is: "operator 'Map' is in slow (job.py:12)". A new str; NULL without an exception
+ * where none runs. */
+PyObject *host_describe_running(void);
+
 /* What make() is called, and the user's function for messages (NULL: the callable itself); borrowed. */
 PyObject *per_subtask_make(PyObject *object);
 PyObject *per_subtask_describe(PyObject *object);
 
 /* Tells the engine of the raised exception, which it takes. */
 void host_report(Host *host, const millstream_request *request);
+/* The same for printing, which has no host function; the operator is told when the failure comes back. */
+void host_report_text(millstream_response *response);
 /* Remembers where a call fails. Returns -1. */
 int host_fail_at(Host *host, int64_t row, int stage);
 /* Makes rows and out list for an instance with an input; `step` as in rows.h. */

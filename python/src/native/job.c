@@ -6,6 +6,7 @@
 #include "errors.h"
 #include "gate.h"
 #include "objects.h"
+#include "shutdown.h"
 
 static const char *const status_names[] = {"CREATED", "RUNNING", "FAILING", "FAILED", "CANCELLING", "CANCELED", "FINISHED"};
 
@@ -77,7 +78,8 @@ void job_interrupted(JobObject *job)
     millstream_error *error = NULL;
     millstream_job_status status;
     if (millstream_job_cancel(job->handle, &error) != MILLSTREAM_OK) millstream_error_free(error);
-    for (;;) {
+    for (int waited = 0;; waited += WAIT_STEP_MILLISECONDS) {
+        if (waited == SILENT_WAIT_MILLISECONDS) shutdown_say_waiting("the job has not stopped yet", "Ctrl-C again ends the wait");
         error = NULL;
         millstream_status result = wait_step(job, WAIT_STEP_MILLISECONDS, &status, &error);
         if (result != MILLSTREAM_OK) millstream_error_free(error);
@@ -163,7 +165,7 @@ static int fetch_failure(JobObject *job)
     if (failure == NULL) return 0;
     job->failure = error_to_exception(MILLSTREAM_INTERNAL, failure, job->places);
     if (job->failure == NULL) return -1;
-    job->failure_traceback = PyException_GetTraceback(job->failure);
+    job->failure_traceback = error_traceback(job->failure);
     return 1;
 }
 

@@ -11,6 +11,7 @@
 #include "kinds.h"
 #include "objects.h"
 #include "process.h"
+#include "shutdown.h"
 #include "values.h"
 
 static PyObject *version(PyObject *module, PyObject *unused)
@@ -57,7 +58,7 @@ static PyMethodDef methods[] = {
     {"register_instant_class", register_instant_class, METH_O, "The class of TIMESTAMP_LTZ values."},
     {"register_output_tag_class", register_output_tag_class, METH_O, "The class that marks results for side outputs."},
     {"set_call_site", set_call_site, METH_O, "Where the functions made next are told to be that have no place of their own."},
-    {"shutdown", gate_shutdown, METH_VARARGS, "Cancels all jobs and stops the engine's threads."},
+    {"shutdown", (PyCFunction)shutdown_now, METH_VARARGS, "Cancels all jobs and stops the engine's threads."},
     FACTORY("check_value", check_value, "Converts a value to a schema and back."),
     FACTORY("transform", make_transform_remembered, "map, flat_map, filter and key selectors, in one crossing."),
     FACTORY("extract_timestamps", make_extract_timestamps_remembered, "extract(value, record_timestamp) -> milliseconds."),
@@ -115,7 +116,7 @@ PyMODINIT_FUNC PyInit__native(void)
     if (module == NULL) return NULL;
     bool is_made = errors_add_to(module) && add_types(module) == 0 && PyModule_AddIntConstant(module, "ABI_VERSION", MILLSTREAM_ABI_VERSION) == 0;
     /* Imported twice (after a `del sys.modules`): the engine knows the first table. */
-    if (is_made && !is_initialised) is_made = objects_register() == 0 && gate_add_to(module) == 0;
+    if (is_made && !is_initialised) is_made = objects_register() == 0 && gate_add_to(module) == 0 && shutdown_register() == 0;
     if (is_made) {
         is_initialised = true;
         return module;

@@ -10,6 +10,7 @@ from millstream.common.completable_future import CompletableFuture
 from millstream.common.job_execution_result import JobExecutionResult
 from millstream.common.job_id import JobID
 from millstream.common.job_status import JobStatus
+from millstream.common.unasked import Unasked
 
 if TYPE_CHECKING:
     from millstream import _native
@@ -22,6 +23,8 @@ __all__ = ["JobClient"]
 
 class JobClient:
     """A job that was started with ``execute_async``. The job goes on when nobody holds the client.
+
+    A failure that nobody asks for, by its result or status, is printed to standard error: when the client is gone, or at the interpreter's exit.
 
     >>> from millstream.datastream import StreamExecutionEnvironment
     >>> env = StreamExecutionEnvironment.get_execution_environment()
@@ -46,6 +49,8 @@ class JobClient:
         self._job_id = JobID()
         self._metrics = metrics
         self._accumulator_registry = accumulators
+        #: A job whose values are collected says by these how it ended.
+        self._unasked: Unasked | None = None
 
     def get_job_id(self) -> JobID:
         """The job's identifier."""
@@ -57,7 +62,10 @@ class JobClient:
 
     def status(self) -> JobStatus:
         """Where the job is in its life, at once: what ``get_job_status().result()`` gives."""
-        return JobStatus[self._job.status()]
+        status = self._status()
+        if status is JobStatus.FAILED:
+            self._asked()
+        return status
 
     def get_job_status(self) -> CompletableFuture[JobStatus]:
         """Where the job is in its life, as a future that is done."""
@@ -90,6 +98,8 @@ class JobClient:
         ``name``, ``subtask``, ``type`` and ``value``.
         """
         metrics: dict[str, Any] = json.loads(self._job.metrics_json())
+        if metrics.get("status") == "FAILED":
+            self._asked()
         metrics["functions"] = [] if self._metrics is None else self._metrics.values()
         return metrics
 
@@ -124,20 +134,34 @@ class JobClient:
 
         raise UnsupportedError("this version has no savepoints")
 
+    def _watch(self) -> JobClient:
+        """Has a failure printed that nobody asks for."""
+        self._unasked = Unasked(self, self._job, self._job_name)
+        return self
+
+    def _asked(self) -> None:
+        if self._unasked is not None:
+            self._unasked.asked()
+
     def _wait(self, timeout: float | None = None) -> bool:
         status = self._job.wait(-1 if timeout is None else max(0, int(timeout * 1_000)))
         return JobStatus[status].is_terminal_state()
 
     def _failure(self) -> BaseException | None:
         failure = self._job.failure()
-        if failure is None and self.status() is JobStatus.CANCELED:
+        if failure is not None:
+            self._asked()
+        elif self._is_canceled():
             from millstream.exceptions import CancelledError
 
             return CancelledError(f"the job {self._job_name!r} was canceled")
         return failure
 
     def _is_canceled(self) -> bool:
-        return self.status() is JobStatus.CANCELED
+        return self._status() is JobStatus.CANCELED
+
+    def _status(self) -> JobStatus:
+        return JobStatus[self._job.status()]
 
     def _cancel(self) -> bool:
         self._job.cancel()
@@ -151,7 +175,7 @@ class JobClient:
         return JobExecutionResult(self._job_id, self._job_name, int(self.get_metrics().get("durationMillis", 0)), self._accumulators())
 
     def __repr__(self) -> str:
-        return f"<JobClient {self._job_name!r}, {self._job_id}, {self.status().name}>"
+        return f"<JobClient {self._job_name!r}, {self._job_id}, {self._status().name}>"
 
 
 guard(globals())

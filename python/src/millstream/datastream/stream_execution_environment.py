@@ -328,8 +328,8 @@ class StreamExecutionEnvironment(EnvironmentConfiguration):
         return self.execute_async(job_name).get_job_execution_result().result()
 
     def execute_async(self, job_name: str | None = None) -> JobClient:
-        """Starts what was made since the last job, and gives its client at once."""
-        return self._start(job_name)[0]
+        """Starts what was made since the last job, and gives its client at once. A failure that nobody asks the client for is printed."""
+        return self._start(job_name)[0]._watch()
 
     def get_execution_plan(self) -> str:
         """The job as JSON, in Flink's form; nothing runs. Raises ``InvalidStateError`` if there is nothing to run."""
@@ -373,7 +373,7 @@ class StreamExecutionEnvironment(EnvironmentConfiguration):
         try:
             for key, value in native_options(self._configuration):
                 builder.native.configure(key, value)
-            builder.native.set_text_output(write_text)
+            builder.native.set_text_output(_write_text)
             builder.add_all(self._transformations)
         except BaseException:
             builder.native.close()
@@ -395,11 +395,16 @@ class StreamExecutionEnvironment(EnvironmentConfiguration):
         return f"<StreamExecutionEnvironment, parallelism {self.get_parallelism()}, {state}>"
 
 
-def write_text(stream: int, text: str) -> None:
-    """Where print sinks write: whatever Python's standard output is just now, so that pytest and Jupyter see it."""
+def _write_text(stream: int, text: str) -> None:
+    """Where print sinks write: what Python's standard output is just now, as pytest and Jupyter expect. ``None`` takes nothing, as with ``print``."""
     target = sys.stdout if stream == 1 else sys.stderr
+    if target is None:
+        return
     target.write(text)
-    target.flush()
+    # `print` asks a stream for nothing but `write`.
+    flush = getattr(target, "flush", None)
+    if flush is not None:
+        flush()
 
 
 def _source_of(candidate: Any, type_info: TypeInformation | None) -> Source:
