@@ -241,7 +241,7 @@ typedef struct millstream_request {
     int32_t integer_count;
     /* What millstream_response_resume gave in the call before, or 0. */
     int64_t resumption;
-    /* PROCESS, TIMERS, WINDOW: keyed state and timers. PROCESS, TIMERS, OPEN: operator state. */
+    /* PROCESS, TIMERS, WINDOW: keyed state and timers. PROCESS, TIMERS, OPEN, and of sources and sinks READ, WRITE, FLUSH: operator state. */
     millstream_state *state;
     millstream_response *response;
     /* PROCESS of a node with two inputs: 0 or 1, the input that the rows, with their schema, are of. */
@@ -509,6 +509,12 @@ typedef struct millstream_state_declaration {
     const char *value_type;
     const char *key_type;
 } millstream_state_declaration;
+
+/* In OPEN alone: adds an operator state (of the kinds from MILLSTREAM_STATE_BROADCAST on) and gives its number for the functions above; also for the
+ * functions of sources and sinks. One of this name, kind and type that is there already is given again, with what is in it; another kind or type of it
+ * fails with MILLSTREAM_INVALID_STATE. */
+millstream_status millstream_state_declare(
+    millstream_state *state, const millstream_state_declaration *declaration, int32_t *index, millstream_error **error);
 
 /* A function for PROCESS and TIMERS. With an input partitioned by MILLSTREAM_HASH it is keyed. */
 millstream_status millstream_process(

@@ -9,7 +9,7 @@ final class HostCall {
     static let integerCountMax = 65_536
 
     let definition: FunctionDefinition
-    let site: FunctionSite
+    private(set) var site: FunctionSite
     private(set) var operation = HostOperation.open
     /// How many rows, keys, timers or windows parents may name.
     private(set) var parentCount = 0
@@ -30,7 +30,7 @@ final class HostCall {
     /// The request's own, which outlives the call: a reference per access would cost more than the access.
     unowned(unsafe) var state: (any HostStateAccess)?
     /// The kinds of `site.states`, for the same reason.
-    let stateKinds: UnsafeBufferPointer<StateDeclaration.Kind>
+    private(set) var stateKinds: UnsafeBufferPointer<StateDeclaration.Kind>
     /// What getters lent to the callback; lives until the next call with the same state.
     let lent = LentBytes()
     let lentKey = LentBytes()
@@ -49,9 +49,13 @@ final class HostCall {
         self.definition = definition
         self.site = site
         givesKeysAlone = definition.output == nil && !definition.keyTypes.isEmpty
-        let kinds = UnsafeMutableBufferPointer<StateDeclaration.Kind>.allocate(capacity: site.states.count)
-        _ = kinds.initialize(from: site.states.map(\.kind))
-        stateKinds = UnsafeBufferPointer(kinds)
+        stateKinds = Self.kinds(of: site.states)
+    }
+
+    private static func kinds(of states: [StateDeclaration]) -> UnsafeBufferPointer<StateDeclaration.Kind> {
+        let kinds = UnsafeMutableBufferPointer<StateDeclaration.Kind>.allocate(capacity: states.count)
+        _ = kinds.initialize(from: states.map(\.kind))
+        return UnsafeBufferPointer(kinds)
     }
 
     deinit { stateKinds.deallocate() }
@@ -73,6 +77,28 @@ final class HostCall {
         case .asyncPoll: rowCount = 0
         default: rowCount = request.count
         }
+    }
+
+    /// Adds an operator state while the function is opened, and gives its number. Throws `invalidState` at other times, and for a name that has another
+    /// kind or type.
+    func declare(_ declaration: StateDeclaration, _ access: any HostStateAccess) throws(MillstreamError) -> Int {
+        guard operation == .open else {
+            throw MillstreamError(.invalidState, "'\(definition.name)' asks for operator state '\(declaration.name)' after it was opened")
+        }
+        guard let kind = declaration.kind.operatorStateKind else {
+            throw MillstreamError(.invalidArgument, "state '\(declaration.name)' is a \(declaration.kind) state, which belongs to a key", hint: "Declare it with its node.")
+        }
+        if let known = site.states.first(where: { $0.name == declaration.name && $0.kind.isOperatorState }), known != declaration {
+            throw MillstreamError(
+                .invalidState, "operator state '\(declaration.name)' of '\(definition.name)' is asked for as \(declaration.text), but was made as \(known.text)")
+        }
+        let index = try access.declareOperatorState(declaration.name, kind)
+        if index == site.states.count {
+            site.states.append(declaration)
+            stateKinds.deallocate()
+            stateKinds = Self.kinds(of: site.states)
+        }
+        return index
     }
 
     /// Forgets what belongs to the request.
@@ -179,5 +205,22 @@ final class LentBytes {
             if let address = source.baseAddress { base?.copyMemory(from: address, byteCount: source.count) }
         }
         return base.map { UnsafePointer($0.assumingMemoryBound(to: UInt8.self)) }
+    }
+}
+
+extension StateDeclaration {
+    /// Its kind and types, for messages.
+    fileprivate var text: String { keyType.map { "\(kind) of \($0) to \(valueType)" } ?? "\(kind) of \(valueType)" }
+}
+
+extension StateDeclaration.Kind {
+    /// nil for keyed states.
+    fileprivate var operatorStateKind: OperatorStateKind? {
+        switch self {
+        case .value, .list, .map, .reducing, .aggregating: nil
+        case .broadcast: .broadcast
+        case .operatorList: .list
+        case .unionList: .unionList
+        }
     }
 }

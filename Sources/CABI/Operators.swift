@@ -276,20 +276,27 @@ private func readStates(
 ) throws(MillstreamError) -> [StateDeclaration] {
     var states: [StateDeclaration] = []
     for declaration in try readArray(pointer, count, "states", limit: 1_024) {
-        let name = try readName(declaration.name, "a state's name")
-        guard let kind = StateDeclaration.Kind(rawValue: Int32(truncatingIfNeeded: declaration.kind.rawValue)) else {
-            throw MillstreamError(.invalidArgument, "\(declaration.kind.rawValue) is no millstream_state_kind (state '\(name)')")
+        let state = try readState(declaration)
+        guard !states.contains(where: { $0.name == state.name && $0.kind.isOperatorState == state.kind.isOperatorState }) else {
+            throw MillstreamError(.plan, "there are two states called '\(state.name)'")
         }
-        guard !states.contains(where: { $0.name == name && $0.kind.isOperatorState == kind.isOperatorState }) else { throw MillstreamError(.plan, "there are two states called '\(name)'") }
-        let valueType = try DataType.parse(try readText(declaration.value_type, "the value_type of state '\(name)'"))
-        var keyType: DataType?
-        if let text = try readOptionalText(declaration.key_type, "the key_type of state '\(name)'") { keyType = try DataType.parse(text) }
-        guard (keyType != nil) == kind.isMap else {
-            throw MillstreamError(.plan, "state '\(name)': a map has a key_type, and nothing else has")
-        }
-        states.append(StateDeclaration(name: name, kind: kind, valueType: valueType, keyType: keyType))
+        states.append(state)
     }
     return states
+}
+
+func readState(_ declaration: millstream_state_declaration) throws(MillstreamError) -> StateDeclaration {
+    let name = try readName(declaration.name, "a state's name")
+    guard let kind = StateDeclaration.Kind(rawValue: Int32(truncatingIfNeeded: declaration.kind.rawValue)) else {
+        throw MillstreamError(.invalidArgument, "\(declaration.kind.rawValue) is no millstream_state_kind (state '\(name)')")
+    }
+    let valueType = try DataType.parse(try readText(declaration.value_type, "the value_type of state '\(name)'"))
+    var keyType: DataType?
+    if let text = try readOptionalText(declaration.key_type, "the key_type of state '\(name)'") { keyType = try DataType.parse(text) }
+    guard (keyType != nil) == kind.isMap else {
+        throw MillstreamError(.plan, "state '\(name)': a map has a key_type, and nothing else has")
+    }
+    return StateDeclaration(name: name, kind: kind, valueType: valueType, keyType: keyType)
 }
 
 /// The schema of a projection: a bare column of a bare stream stays bare, everything else becomes rows.

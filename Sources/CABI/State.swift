@@ -295,6 +295,18 @@ public func millstream_state_map_entry(
 }
 
 @c @implementation
+public func millstream_state_declare(
+    _ state: OpaquePointer?, _ declaration: UnsafePointer<millstream_state_declaration>?, _ index: UnsafeMutablePointer<Int32>?,
+    _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> millstream_status {
+    stateful(state, error) { call, access throws(MillstreamError) in
+        let number = try place(index, "index")
+        guard let declaration else { throw MillstreamError(.invalidArgument, "declaration is NULL") }
+        number.pointee = Int32(clamping: try call.declare(try readState(declaration.pointee), access))
+    }
+}
+
+@c @implementation
 public func millstream_state_select_keys(
     _ state: OpaquePointer?, _ index: Int32, _ first_row: UnsafeMutablePointer<Int64>?, _ count: UnsafeMutablePointer<Int64>?,
     _ keys: UnsafeMutablePointer<ArrowArray>?, _ key_schema: UnsafeMutablePointer<ArrowSchema>?,

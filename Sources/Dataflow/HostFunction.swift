@@ -207,9 +207,32 @@ public protocol HostStateAccess: AnyObject {
 
     /// Makes all keys that have something in a state rows of the request, behind its own: the first of these rows, and the keys, which may be none.
     func selectKeys(_ state: Int) throws(MillstreamError) -> (firstRow: Int, count: Int, keys: [Column])
+
+    /// Adds an operator state while the function is opened, and gives its number. One of this name and kind that is there already is given again, with
+    /// what is in it. Throws `invalidState` for one of another kind.
+    func declareOperatorState(_ name: String, _ kind: OperatorStateKind) throws(MillstreamError) -> Int
+
+    /// A request is over: what was lent in it is no longer used.
+    func endRequest()
+}
+
+/// What becomes of an operator state when the parallelism changes.
+public enum OperatorStateKind: Sendable {
+    /// The elements of all subtasks are dealt out anew.
+    case list
+    /// Each subtask gets the elements of all.
+    case unionList
+    /// A map that is the same in all subtasks; each takes one of them.
+    case broadcast
 }
 
 extension HostStateAccess {
+    public func declareOperatorState(_ name: String, _ kind: OperatorStateKind) throws(MillstreamError) -> Int {
+        throw MillstreamError(.unsupported, "this function has no operator state")
+    }
+
+    public func endRequest() {}
+
     public func selectKeys(_ state: Int) throws(MillstreamError) -> (firstRow: Int, count: Int, keys: [Column]) {
         throw MillstreamError(.unsupported, "the keys of this state cannot be listed")
     }

@@ -88,13 +88,15 @@ public final class OperatorContext {
     public let clock: any Clock
     public let random: any RandomSource
     public let metrics: OperatorMetrics
+    /// The operator state of a host's sink; nil for other operators, which make their own.
+    public let operatorState: (any HostStateAccess)?
     /// From any thread, also after the operator's end: the operator's subtask looks at it soon. Never waits.
     public let notify: @Sendable () -> Void
     private let requestWakeUp: (ProcessingTime) -> Void
 
     public init(
         operatorID: OperatorID, operatorName: String, subtask: SubtaskIndex, parallelism: Int, maxParallelism: Int, jobName: String,
-        clock: any Clock, random: any RandomSource, metrics: OperatorMetrics,
+        clock: any Clock, random: any RandomSource, metrics: OperatorMetrics, operatorState: (any HostStateAccess)? = nil,
         notify: @escaping @Sendable () -> Void = {}, requestWakeUp: @escaping (ProcessingTime) -> Void
     ) {
         self.notify = notify
@@ -107,6 +109,7 @@ public final class OperatorContext {
         self.clock = clock
         self.random = random
         self.metrics = metrics
+        self.operatorState = operatorState
         self.requestWakeUp = requestWakeUp
     }
 

@@ -53,12 +53,14 @@ public final class SourceReaderContext {
     public let random: any RandomSource
     public let metrics: OperatorMetrics
     public let operatorName: String
+    /// The operator state of a host's source; nil for others.
+    public let operatorState: (any HostStateAccess)?
     /// The reader calls this, from any thread, when `poll` has something after it said `wait`.
     public let notifyAvailable: @Sendable () -> Void
 
     public init(
         subtask: SubtaskIndex, parallelism: Int, clock: any Clock, random: any RandomSource, metrics: OperatorMetrics, operatorName: String,
-        notifyAvailable: @escaping @Sendable () -> Void
+        operatorState: (any HostStateAccess)? = nil, notifyAvailable: @escaping @Sendable () -> Void
     ) {
         self.subtask = subtask
         self.parallelism = parallelism
@@ -66,6 +68,7 @@ public final class SourceReaderContext {
         self.random = random
         self.metrics = metrics
         self.operatorName = operatorName
+        self.operatorState = operatorState
         self.notifyAvailable = notifyAvailable
     }
 }

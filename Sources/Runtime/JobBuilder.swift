@@ -4,6 +4,7 @@ import Dataflow
 import Exchange
 import Operators
 import Plan
+import State
 
 /// Makes a job's subtasks from its graph: operators, channels, gates, and who wakes whom.
 struct JobBuilder {
@@ -90,7 +91,7 @@ struct JobBuilder {
                                 operatorID: step.id, operatorName: step.node.name, subtask: SubtaskIndex(index), parallelism: task.parallelism,
                                 maxParallelism: task.maxParallelism, jobName: plan.jobName, clock: clock,
                                 random: SeededRandom(seed: seed &+ UInt64(result.subtasks.count) &* 1_000_003 &+ UInt64(links.count)), metrics: metrics,
-                                notify: wake, requestWakeUp: requestWakeUp)
+                                operatorState: operatorState(of: step.node), notify: wake, requestWakeUp: requestWakeUp)
                         })
                     result.statistics.append(
                         OperatorStatistics(
@@ -114,7 +115,7 @@ struct JobBuilder {
                     let context = SourceReaderContext(
                         subtask: SubtaskIndex(index), parallelism: task.parallelism, clock: clock,
                         random: SeededRandom(seed: seed &+ UInt64(result.subtasks.count) &* 7_919), metrics: links[0].metrics,
-                        operatorName: head.node.name, notifyAvailable: { target.subtask?.notifyAvailable() })
+                        operatorName: head.node.name, operatorState: operatorState(of: head.node), notifyAvailable: { target.subtask?.notifyAvailable() })
                     input = SourceInput(
                         source: made.source, enumerator: made.enumerator, context: context, rowCountLimit: plan.configuration.batchRowCountLimit)
                 }
@@ -143,6 +144,16 @@ struct JobBuilder {
             }
             return true
         }
+    }
+
+    /// Where a host's source or sink keeps operator state, one for each subtask; nil for all other nodes.
+    private func operatorState(of node: Node) -> KeyedState? {
+        switch node.operation {
+        case .source(let source): guard case .host = source.kind else { return nil }
+        case .sink(let sink): guard case .host = sink.kind else { return nil }
+        default: return nil
+        }
+        return KeyedState([], hostObjects: environment.bindings.hostObjects, clock: clock)
     }
 
     // MARK: Operators

@@ -19,6 +19,8 @@ public final class KeyedState: HostStateAccess {
     private let isPerKey: [Bool]
     private let names: [String]
     public let operatorState = OperatorState()
+    /// The operator states that the function declared while it was opened; their numbers follow those of `stores`.
+    private var declared: [(name: String, kind: OperatorState.Kind, cells: StateCells)] = []
     private let hostObjects: HostObjects?
     public let eventTimers = TimerService()
     public let processingTimers = TimerService()
@@ -53,11 +55,25 @@ public final class KeyedState: HostStateAccess {
     }
 
     deinit {
-        for cells in stores { for value in cells.contents { discard(value) } }
+        for cells in stores + declared.map(\.cells) { for value in cells.contents { discard(value) } }
         releaseGarbage()
     }
 
     public var currentProcessingTime: ProcessingTime { clock.now() }
+
+    public func declareOperatorState(_ name: String, _ kind: OperatorState.Kind) throws(MillstreamError) -> Int {
+        if let known = declared.firstIndex(where: { $0.name == name }) {
+            guard declared[known].kind == kind else {
+                throw MillstreamError(.invalidState, "operator state '\(name)' is asked for as a \(kind), but it is a \(declared[known].kind)")
+            }
+            return stores.count + known
+        }
+        guard !zip(names, isPerKey).contains(where: { $0.0 == name && !$0.1 }) else {
+            throw MillstreamError(.invalidState, "there is an operator state '\(name)' already", hint: "Give the two different names.")
+        }
+        declared.append((name, kind, operatorState.add(name, kind)))
+        return stores.count + declared.count - 1
+    }
 
     // MARK: Requests
 
@@ -88,6 +104,8 @@ public final class KeyedState: HostStateAccess {
         slots.append(contentsOf: used)
         return (first, used.count, keys)
     }
+
+    public func endRequest() { end(nil) }
 
     /// The request is over: gives back handles, and erases keys that nothing is kept for.
     public func end(_ table: KeyTable?) {
@@ -132,24 +150,37 @@ public final class KeyedState: HostStateAccess {
 
     /// The place of a state's value: the row's slot, or the one of operator state.
     private func place(_ state: Int, _ row: Int) throws(MillstreamError) -> Int {
-        state >= 0 && state < isPerKey.count && !isPerKey[state] ? 0 : try slot(row)
+        guard state >= 0, state < isPerKey.count, isPerKey[state] else { return isOperatorState(state) ? 0 : try slot(row) }
+        return try slot(row)
+    }
+
+    private func isOperatorState(_ state: Int) -> Bool {
+        state >= 0 && (state < isPerKey.count ? !isPerKey[state] : state - isPerKey.count < declared.count)
     }
 
     private func mismatch(_ state: Int, _ wanted: String) -> MillstreamError {
-        guard state >= 0, state < names.count else {
-            return MillstreamError(.invalidArgument, "there is no state \(state); \(names.count) are declared")
+        let all = names + declared.map(\.name)
+        guard state >= 0, state < all.count else {
+            return MillstreamError(.invalidArgument, "there is no state \(state); \(all.count) are declared")
         }
-        return MillstreamError(.invalidArgument, "state '\(names[state])' is no \(wanted) state")
+        return MillstreamError(.invalidArgument, "state '\(all[state])' is no \(wanted) state")
     }
 
     /// The cells of a state. Throws `invalidArgument` for one that was not declared or is of another kind.
     private func cells(_ state: Int, _ kind: StateCells.Kind) throws(MillstreamError) -> StateCells {
-        guard state >= 0, state < stores.count, stores[state].kind == kind else { throw mismatch(state, "\(kind)") }
+        guard state >= 0, state < stores.count, stores[state].kind == kind else { return try declaredCells(state, kind) }
         return stores[state]
     }
 
+    @inline(never)
+    private func declaredCells(_ state: Int, _ kind: StateCells.Kind) throws(MillstreamError) -> StateCells {
+        let place = state &- stores.count
+        guard place >= 0, place < declared.count, declared[place].cells.kind == kind else { throw mismatch(state, "\(kind)") }
+        return declared[place].cells
+    }
+
     private func count(_ state: Int, _ slot: Int, wasThere: Bool, isThere: Bool) {
-        if isPerKey[state] { uses[slot] += (isThere ? 1 : 0) - (wasThere ? 1 : 0) }
+        if state < isPerKey.count, isPerKey[state] { uses[slot] += (isThere ? 1 : 0) - (wasThere ? 1 : 0) }
     }
 
     // MARK: Value state

@@ -5,15 +5,7 @@ import Dataflow
 /// All of it is in this one object, with what a checkpoint needs to know: how a state is dealt out to the subtasks of a restored job, and its entries
 /// in order. Functions reach it through `KeyedState`, which numbers all states of an operator. One thread at a time.
 public final class OperatorState {
-    /// What becomes of a state when the parallelism changes.
-    public enum Kind: Sendable {
-        /// The elements of all subtasks are dealt out anew.
-        case list
-        /// Each subtask gets the elements of all.
-        case unionList
-        /// A map that is the same in all subtasks; each takes one of them.
-        case broadcast
-    }
+    public typealias Kind = OperatorStateKind
 
     public struct Entry {
         public let name: String

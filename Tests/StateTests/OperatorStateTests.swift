@@ -34,6 +34,43 @@ private func numbers(_ values: [StateValue]) -> [Int64] { values.map { if case .
         #expect(store.elements(0).isEmpty && store.pairs(1).isEmpty)
     }
 
+    /// States that a function declares while it is opened are numbered behind the others, and are found again by their names.
+    @Test func declaredWhileOpened() throws {
+        let state = KeyedState([("v", .value), ("rules", .operatorState(.broadcast))], hostObjects: nil, clock: SystemClock())
+        #expect(try state.declareOperatorState("list", .list) == 2)
+        #expect(try state.declareOperatorState("v", .unionList) == 3, "a keyed state and an operator state may have one name")
+        #expect(try state.declareOperatorState("list", .list) == 2)
+        #expect(state.operatorState.entries.map(\.name) == ["rules", "list", "v"])
+        #expect(throws: MillstreamError.self) { try state.declareOperatorState("list", .unionList) }
+        #expect(throws: MillstreamError.self) { try state.declareOperatorState("rules", .broadcast) }
+        try state.listAppend(2, row: 0, .int64(1))
+        state.begin([4])
+        try state.setValue(0, row: 0, .int64(5))
+        try state.listAppend(2, row: 0, .int64(2))
+        try state.listAppend(3, row: 7, .int64(3))
+        #expect(throws: MillstreamError.self) { try state.mapCount(2, row: 0) }
+        #expect(throws: MillstreamError.self) { try state.listCount(4, row: 0) }
+        #expect(throws: MillstreamError.self) { try state.listCount(-1, row: 0) }
+        state.end(nil)
+        #expect(numbers(state.operatorState.elements(1)) == [1, 2])
+        #expect(numbers(state.operatorState.elements(2)) == [3])
+    }
+
+    /// Also of states that were declared later.
+    @Test func declaredHandlesAreGivenBack() throws {
+        var state: KeyedState? = KeyedState([], hostObjects: countedObjects, clock: SystemClock())
+        let elements = [makeBox(1), makeBox(2)]
+        let index = try #require(try state?.declareOperatorState("list", .list))
+        try state?.listAppend(index, row: 0, .object(HostHandle(elements[0])))
+        try state?.listClear(index, row: 0)
+        #expect(box(elements[0]).pointee.references == 1, "getters may have lent it, until the request ends")
+        state?.endRequest()
+        #expect(box(elements[0]).pointee.references == 0)
+        try state?.listAppend(index, row: 0, .object(HostHandle(elements[1])))
+        state = nil
+        #expect(box(elements[1]).pointee.references == 0)
+    }
+
     /// Handles of operator state go back when they are replaced, cleared, or the store goes.
     @Test func handlesAreGivenBack() throws {
         var state: KeyedState? = KeyedState(

@@ -14,9 +14,10 @@ public final class HostSink: Sink {
     public func makeWriter(_ context: OperatorContext) throws(MillstreamError) -> any SinkWriter {
         let instance = try function.instance()
         var open = HostRequest(.open, schema: schema)
+        open.state = context.operatorState
         open.integers = [Int64(context.subtask.value), Int64(context.parallelism), Int64(context.maxParallelism)]
         _ = try instance.call(open)
-        return HostWriter(instance, schema: schema)
+        return HostWriter(instance, schema: schema, state: context.operatorState)
     }
 
     public func makeCommitter() throws(MillstreamError) -> (any Committer)? { nil }
@@ -25,10 +26,12 @@ public final class HostSink: Sink {
 private final class HostWriter: SinkWriter {
     private var function: (any HostFunction)?
     private let schema: Schema
+    private let state: (any HostStateAccess)?
 
-    init(_ function: any HostFunction, schema: Schema) {
+    init(_ function: any HostFunction, schema: Schema, state: (any HostStateAccess)?) {
         self.function = function
         self.schema = schema
+        self.state = state
     }
 
     func write(_ batch: Batch, notify: @escaping @Sendable () -> Void) throws(MillstreamError) -> Bool {
@@ -39,6 +42,8 @@ private final class HostWriter: SinkWriter {
             .write, count: dense.count, columns: Array(dense.columns.prefix(schema.fields.count)), schema: schema)
         request.timestamps = dense.timestamps
         request.rowKinds = dense.rowKinds
+        request.state = state
+        defer { state?.endRequest() }
         _ = try function.call(request)
         return true
     }
@@ -46,6 +51,8 @@ private final class HostWriter: SinkWriter {
     func prepareCommit(endOfInput: Bool) throws(MillstreamError) -> [Committable] {
         var request = HostRequest(.flush, schema: schema)
         request.integers = [endOfInput ? 1 : 0]
+        request.state = state
+        defer { state?.endRequest() }
         _ = try function?.call(request)
         return []
     }

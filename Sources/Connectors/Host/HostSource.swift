@@ -52,6 +52,7 @@ private final class HostReader: SourceReader {
         position = try decoder.int64()
         let instance = try prototype.instance()
         var open = HostRequest(.open)
+        open.state = context.operatorState
         open.integers = [Int64(context.subtask.value), Int64(context.parallelism), Int64(context.parallelism)]
         _ = try instance.call(open)
         function = instance
@@ -67,6 +68,8 @@ private final class HostReader: SourceReader {
         }
         var request = HostRequest(.read, schema: schema)
         request.integers = [Int64(max(1, rowLimit)), position]
+        request.state = context.operatorState
+        defer { context.operatorState?.endRequest() }
         let response = try function.call(request)
         isAtEnd = response.isEnd
         guard let rows = response.outputs.first, rows.count > 0 else {

@@ -274,14 +274,24 @@ def asynchronous(make: PerSubtask, schema: str, output_schema: str, name: str) -
     `start(notify, slots, values, epoch, record)` begins with values and returns at once; `record` is the number of the first in the input. When any is
     done, or has failed, `notify()` is called from any thread, and `poll(epoch)` gives results (`AsyncResults`) of values of that epoch alone."""
 
-def source(read: Callable[[int], Sequence[Any] | float | None] | PerSubtask, schema: str, name: str) -> Function:
-    """`read(limit)` -> at most so many values; a number: nothing at hand, ask again in so many seconds; None: the source has ended. An exception fails the job."""
+def source(
+    read: Callable[[int], Sequence[Any] | float | None] | PerSubtask, schema: str, name: str, *, context: type[Context] | None = None
+) -> Function:
+    """With `context`, `read` is a PerSubtask whose make gets one: the door to operator state.
+
+    `read(limit)` -> at most so many values; a number: nothing at hand, ask again in so many seconds; None: the source has ended. An exception fails the job."""
 
 def collection(values: Sequence[Any], schema: str, name: str) -> Function:
     """A bounded source over a list or tuple, which must not be changed afterwards. Read and converted in C, slice by slice."""
 
-def sink(write: Callable[[list[Any]], None] | tuple[Callable[[list[Any]], None], Callable[[bool], None]] | PerSubtask, schema: str, name: str) -> Function:
-    """`write(values)`, or `(write, flush)`: `flush(end_of_input)` makes everything durable."""
+def sink(
+    write: Callable[[list[Any]], None] | tuple[Callable[[list[Any]], None], Callable[[bool], None]] | PerSubtask,
+    schema: str,
+    name: str,
+    *,
+    context: type[Context] | None = None,
+) -> Function:
+    """`write(values)`, or `(write, flush)`: `flush(end_of_input)` makes everything durable. `context` as for :func:`source`."""
 
 # ---- What a process function sees -----------------------------------------------------------------------------------------------------------------
 
@@ -296,6 +306,8 @@ class Context:
     def timer_service(self) -> Context: ...
     def current_watermark(self) -> int: ...
     def current_processing_time(self) -> int: ...
+    def declare_operator_state(self, name: str, kind: StateKind, value_schema: str, key_schema: str | None, /) -> int:
+        """While the function is opened: adds an operator state, or finds it, and gives its index."""
     def register_event_time_timer(self, timestamp: int) -> None: ...
     def register_processing_time_timer(self, timestamp: int) -> None: ...
     def delete_event_time_timer(self, timestamp: int) -> None: ...

@@ -83,10 +83,8 @@ static int co_process_call(Host *host, const millstream_request *request)
     return status;
 }
 
-static void set_request(Host *host, const millstream_request *request) { ((ContextObject *)host->context)->request = request; }
-
 static const HostKind co_process_kind = {
-    .prepare = co_process_prepare, .call = co_process_call, .clear = process_clear, .set_request = set_request};
+    .prepare = co_process_prepare, .call = co_process_call, .clear = process_clear, .set_request = process_set_request};
 
 PyObject *make_co_process(PyObject *module, PyObject *arguments, PyObject *keywords)
 {

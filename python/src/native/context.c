@@ -234,6 +234,19 @@ static void context_dealloc(ContextObject *self)
     Py_TYPE(self)->tp_free((PyObject *)self);
 }
 
+/* declare_operator_state(name, kind, value_schema, key_schema) */
+static PyObject *context_declare(ContextObject *self, PyObject *arguments)
+{
+    millstream_state_declaration declaration = {0};
+    if (state_declaration_read(arguments, &declaration) < 0) return NULL;
+    millstream_state *state = context_operator_state(self);
+    if (state == NULL) return NULL;
+    int32_t index = -1;
+    millstream_error *error = NULL;
+    millstream_status status = millstream_state_declare(state, &declaration, &index, &error);
+    return status == MILLSTREAM_OK ? PyLong_FromLong(index) : error_raise_engine(status, error);
+}
+
 static PyMethodDef context_methods[] = {
     {"timestamp", (PyCFunction)context_timestamp, METH_NOARGS, "Milliseconds of the current element or timer; None if it has none."},
     {"get_current_key", (PyCFunction)context_key, METH_NOARGS, "The key of the current element or timer."},
@@ -246,6 +259,7 @@ static PyMethodDef context_methods[] = {
     {"delete_processing_time_timer", (PyCFunction)delete_processing, METH_O, "Does nothing if there is no such timer."},
     {"emit", (PyCFunction)(void (*)(void))context_emit, METH_FASTCALL, "Gives results with a timestamp of their own, at once."},
     {"apply_to_keys", (PyCFunction)context_apply_to_keys, METH_VARARGS, "function(key, state) for each key that has something in a state."},
+    {"declare_operator_state", (PyCFunction)context_declare, METH_VARARGS, "While the function is opened: the number of an operator state."},
     {"time_domain", (PyCFunction)context_time_domain, METH_NOARGS, "In on_timer: 0 event time, 1 processing time."},
     {NULL, NULL, 0, NULL},
 };

@@ -4,11 +4,40 @@
 #include "errors.h"
 #include "host.h"
 #include "kinds.h"
+#include "process.h"
 
 /* One crossing of a collection; the engine asks for less where batches are smaller. */
 #define READ_LIMIT 65536
 
-static int builder_prepare(Host *host) { return row_builder_make(&host->builder, host->output, NULL); }
+/* A source or sink with operator state has a context, made of the class in `extra`. */
+static void attach_context(Host *host)
+{
+    if (host->context != NULL) ((ContextObject *)host->context)->host = host;
+}
+
+static void endpoint_clear(Host *host)
+{
+    if (host->context == NULL) return;
+    ((ContextObject *)host->context)->host = NULL;
+    ((ContextObject *)host->context)->request = NULL;
+}
+
+static bool take_context_class(Host *host, PyObject *context)
+{
+    if (host == NULL || context == Py_None) return host != NULL;
+    if (!PyType_Check(context) || !PyType_IsSubtype((PyTypeObject *)context, &Context_Type)) {
+        PyErr_Format(PyExc_TypeError, "context is a subclass of %s", Context_Type.tp_name);
+        return false;
+    }
+    host->extra = Py_NewRef(context);
+    return true;
+}
+
+static int builder_prepare(Host *host)
+{
+    attach_context(host);
+    return row_builder_make(&host->builder, host->output, NULL);
+}
 
 static int64_t read_limit(const millstream_request *request)
 {
@@ -21,7 +50,9 @@ static int64_t read_limit(const millstream_request *request)
 static int source_call(Host *host, const millstream_request *request)
 {
     PyObject *limit = PyLong_FromLongLong(read_limit(request));
+    process_set_request(host, request);
     PyObject *values = limit == NULL ? NULL : PyObject_CallOneArg(stage_callable(&host->stages[0], 0), limit);
+    process_set_request(host, NULL);
     Py_XDECREF(limit);
     if (values == NULL) return host_fail_at(host, -1, 0);
     int status = 0;
@@ -43,7 +74,8 @@ static int source_call(Host *host, const millstream_request *request)
     return status;
 }
 
-static const HostKind source_kind = {.prepare = builder_prepare, .call = source_call};
+static const HostKind source_kind = {
+    .prepare = builder_prepare, .call = source_call, .clear = endpoint_clear, .set_request = process_set_request};
 
 static PyObject *make_reading(const HostKind *kind, PyObject *callable, PyObject *text, PyObject *name)
 {
@@ -58,11 +90,13 @@ static PyObject *make_reading(const HostKind *kind, PyObject *callable, PyObject
 PyObject *make_source(PyObject *module, PyObject *arguments, PyObject *keywords)
 {
     (void)module;
-    static char *names[] = {"read", "schema", "name", NULL};
-    PyObject *callable, *text, *name;
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "OUU:source", names, &callable, &text, &name)) return NULL;
+    static char *names[] = {"read", "schema", "name", "context", NULL};
+    PyObject *callable, *text, *name, *context = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "OUU|$O:source", names, &callable, &text, &name, &context)) return NULL;
     Host *host = (Host *)make_reading(&source_kind, callable, text, name);
-    return function_wrap(host);
+    if (take_context_class(host, context)) return function_wrap(host);
+    host_free(host);
+    return NULL;
 }
 
 /* ---- A collection ---- */
@@ -110,7 +144,11 @@ PyObject *make_collection(PyObject *module, PyObject *arguments, PyObject *keywo
 
 /* ---- A sink function ---- */
 
-static int sink_prepare(Host *host) { return row_reader_make(&host->reader, host->input); }
+static int sink_prepare(Host *host)
+{
+    attach_context(host);
+    return row_reader_make(&host->reader, host->input);
+}
 
 static PyObject *read_rows(Host *host, const millstream_request *request)
 {
@@ -130,24 +168,27 @@ static int sink_call(Host *host, const millstream_request *request)
     PyObject *callable = stage_callable(&host->stages[0], is_flush ? 1 : 0);
     if (callable == NULL) return 0;
     PyObject *argument = is_flush ? PyBool_FromLong(request->integer_count > 0 && request->integers[0] != 0) : read_rows(host, request);
+    process_set_request(host, request);
     PyObject *result = argument == NULL ? NULL : PyObject_CallOneArg(callable, argument);
+    process_set_request(host, NULL);
     Py_XDECREF(argument);
     if (result == NULL) return host_fail_at(host, -1, 0);
     Py_DECREF(result);
     return 0;
 }
 
-static const HostKind sink_kind = {.prepare = sink_prepare, .call = sink_call};
+static const HostKind sink_kind = {
+    .prepare = sink_prepare, .call = sink_call, .clear = endpoint_clear, .set_request = process_set_request};
 
 PyObject *make_sink(PyObject *module, PyObject *arguments, PyObject *keywords)
 {
     (void)module;
-    static char *names[] = {"write", "schema", "name", NULL};
-    PyObject *write, *text, *name;
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "OUU:sink", names, &write, &text, &name)) return NULL;
+    static char *names[] = {"write", "schema", "name", "context", NULL};
+    PyObject *write, *text, *name, *context = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "OUU|$O:sink", names, &write, &text, &name, &context)) return NULL;
     Host *host = host_new(&sink_kind, 1, name);
     bool is_made = host != NULL && (host->input = schema_from_object(text)) != NULL
-                && host_set_stage(host, 0, STAGE_OTHER, write, name, NULL, PyTuple_Check(write) ? 2 : 1) == 0;
+                && host_set_stage(host, 0, STAGE_OTHER, write, name, NULL, PyTuple_Check(write) ? 2 : 1) == 0 && take_context_class(host, context);
     if (is_made) return function_wrap(host);
     host_free(host);
     return NULL;

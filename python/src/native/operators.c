@@ -128,16 +128,21 @@ PyObject *operator_rolling(EnvironmentObject *self, PyObject *arguments, PyObjec
 
 static const char *const state_kinds[] = {"VALUE", "LIST", "MAP", "REDUCING", "AGGREGATING", "BROADCAST", "OPERATOR_LIST", "UNION_LIST", NULL};
 
+int state_declaration_read(PyObject *item, millstream_state_declaration *declaration)
+{
+    const char *kind;
+    if (!PyTuple_Check(item)) return PyErr_SetString(PyExc_TypeError, "a state is a tuple (name, kind, value schema, key schema)"), -1;
+    if (!PyArg_ParseTuple(item, "sssz:state", &declaration->name, &kind, &declaration->value_type, &declaration->key_type)) return -1;
+    int number = name_to_number(kind, state_kinds, "kind of state");
+    if (number < 0) return -1;
+    declaration->kind = (millstream_state_kind)number;
+    return 0;
+}
+
 static int read_states(PyObject *list, millstream_state_declaration *states)
 {
     for (Py_ssize_t index = 0; index < PySequence_Fast_GET_SIZE(list); index++) {
-        const char *kind;
-        PyObject *item = PySequence_Fast_GET_ITEM(list, index);
-        if (!PyTuple_Check(item)) return PyErr_SetString(PyExc_TypeError, "a state is a tuple (name, kind, value schema, key schema)"), -1;
-        if (!PyArg_ParseTuple(item, "sssz:state", &states[index].name, &kind, &states[index].value_type, &states[index].key_type)) return -1;
-        int number = name_to_number(kind, state_kinds, "kind of state");
-        if (number < 0) return -1;
-        states[index].kind = (millstream_state_kind)number;
+        if (state_declaration_read(PySequence_Fast_GET_ITEM(list, index), &states[index]) < 0) return -1;
     }
     return 0;
 }

@@ -115,7 +115,13 @@ void process_clear(Host *host)
     sides_free(host);
 }
 
-static const HostKind process_kind = {.prepare = process_prepare, .call = process_call, .clear = process_clear};
+void process_set_request(Host *host, const millstream_request *request)
+{
+    if (host->context != NULL) ((ContextObject *)host->context)->request = request;
+}
+
+static const HostKind process_kind = {
+    .prepare = process_prepare, .call = process_call, .clear = process_clear, .set_request = process_set_request};
 static const HostKind window_kind = {.prepare = window_prepare, .call = process_call, .clear = process_clear};
 
 /* ---- Factories ---- */

@@ -30,6 +30,9 @@ millstream_state *context_operator_state(ContextObject *context);
 /* apply_to_keys(function, state index, state): function(key, state) for each key that has something in the state. */
 PyObject *context_apply_to_keys(ContextObject *context, PyObject *arguments);
 
+/* A tuple (name, kind, value schema, key schema or None), which keeps the texts. 0 or -1. */
+int state_declaration_read(PyObject *item, millstream_state_declaration *declaration);
+
 /* What process.c and co_process.c share. */
 PyObject *process_step_timer(Rows *rows, int64_t row);
 /* Generates host->function: `names` of the loop's values, `call` of f0 with them; `context` NULL: the host's own. */
@@ -37,6 +40,8 @@ int process_make_loop(Host *host, const char *names, const char *call, PyObject 
 int process_prepare_common(Host *host, RowsStep step);
 int process_run(Host *host, const millstream_request *request);
 void process_clear(Host *host);
+/* The context's request, also for sources and sinks that have a context; NULL at its end. */
+void process_set_request(Host *host, const millstream_request *request);
 Host *process_make_host(const HostKind *kind, PyObject *make, PyObject *input, PyObject *output, PyObject *name, PyObject *keys, PyObject *sides,
     PyObject *describe, PyObject *context, PyTypeObject *base);
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         FileSystemCheckpointStorage,
         JobManagerCheckpointStorage,
     )
+    from millstream.datastream.checkpointed_function import CheckpointedFunction, FunctionInitializationContext, FunctionSnapshotContext
     from millstream.datastream.checkpointing_mode import CheckpointingMode
     from millstream.datastream.closeable_iterator import CloseableIterator
     from millstream.datastream.co_functions import (
@@ -81,6 +82,7 @@ else:
             "millstream.datastream.checkpoint_storage": (
                 "CheckpointStorage CustomCheckpointStorage FileSystemCheckpointStorage JobManagerCheckpointStorage"
             ),
+            "millstream.datastream.checkpointed_function": "CheckpointedFunction FunctionInitializationContext FunctionSnapshotContext",
             "millstream.datastream.checkpointing_mode": "CheckpointingMode",
             "millstream.datastream.closeable_iterator": "CloseableIterator",
             "millstream.datastream.co_functions": (
@@ -123,6 +125,7 @@ __all__ = [
     "BroadcastStream",
     "CheckpointConfig",
     "CheckpointStorage",
+    "CheckpointedFunction",
     "CheckpointingMode",
     "CloseableIterator",
     "CoFlatMapFunction",
@@ -139,6 +142,8 @@ __all__ = [
     "FileSystemCheckpointStorage",
     "FilterFunction",
     "FlatMapFunction",
+    "FunctionInitializationContext",
+    "FunctionSnapshotContext",
     "GlobalWindow",
     "HashMapStateBackend",
     "JobManagerCheckpointStorage",

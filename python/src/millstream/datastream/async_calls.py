@@ -21,6 +21,7 @@ from typing import Any
 
 from millstream import _native
 from millstream.datastream.async_functions import AsyncFunction, AsyncFunctionDescriptor, AsyncRetryStrategy
+from millstream.datastream.checkpointed_function import refuse_checkpointed
 from millstream.datastream.function_adapter import SubtaskCopies, overrides
 from millstream.datastream.runtime_context import SubtaskContext
 from millstream.datastream.transformation import JobScope
@@ -286,6 +287,7 @@ async def _failure_of(coroutine: Coroutine[Any, Any, Any]) -> BaseException | No
 
 def async_calls(descriptor: AsyncFunctionDescriptor, timeout: float, scope: JobScope, task_name: str) -> _native.PerSubtask:
     """An asynchronous function in the engine's shape: a copy per subtask. ``timeout`` in seconds, 0: none."""
+    refuse_checkpointed(descriptor.async_function, task_name)
     copies, strategies = SubtaskCopies(descriptor.async_function), SubtaskCopies(descriptor.async_retry_strategy)
     is_ordered = descriptor.output_mode is AsyncFunctionDescriptor.OutputMode.ORDERED
 

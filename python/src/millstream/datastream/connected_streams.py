@@ -307,7 +307,7 @@ def add_two_input(
             else:
                 assert plain is not None
                 instance = plain.next()
-                open = opener(instance, scope, task_name)
+                open = opener(instance, scope, task_name, native)
             first, second, on_timer, *contexts = methods(instance, native, opened)
             timers = on_timer if keyed is None else keyed.timers(on_timer)
             return (first, second, timers, *(contexts or (None, None, None))), open, closer(instance)

@@ -18,10 +18,11 @@ from millstream.common.typeinfo import (
 )
 from millstream.common.types import Row
 from millstream.common.watermark_strategy import WatermarkStrategy
+from millstream.datastream.checkpointed_function import CheckpointedFunction
 from millstream.datastream.closeable_iterator import CloseableIterator
 from millstream.datastream.data_stream_sink import DataStreamSink
 from millstream.datastream.field_access import field_index, field_names, field_types, plain_type
-from millstream.datastream.function_adapter import callables_of, checked_function, plain_process
+from millstream.datastream.function_adapter import callables_of, checked_function, plain_process, stage_elements
 from millstream.datastream.functions import (
     FilterFunction,
     FlatMapFunction,
@@ -512,6 +513,11 @@ class DataStream(OperatorSettings):
     def _stage(self, kind: _native.StageKind, name: str, function: Any, result: TypeInformation) -> DataStream:
         """One host function from rows to rows; the engine joins neighbours."""
         schema = self._type_info.schema()
+        if isinstance(function, CheckpointedFunction):
+            elements = stage_elements(kind)
+            return self._add(
+                name, result, lambda builder, transformation, inputs: plain_process(builder, transformation, inputs[0], function, schema, elements)
+            )
         output = None if kind == "filter" else result.schema()
         method = {"map": "map", "flat_map": "flat_map", "filter": "filter"}.get(kind, "map")
 

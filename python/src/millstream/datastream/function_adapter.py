@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from millstream import _native
+from millstream.datastream.checkpointed_function import CheckpointedFunction, refuse_checkpointed
 from millstream.datastream.functions import AllWindowFunction, Function, ProcessAllWindowFunction
 from millstream.datastream.runtime_context import (
     CleanedContext,
@@ -19,6 +20,10 @@ from millstream.datastream.runtime_context import (
 )
 from millstream.datastream.transformation import JobBuilder, JobScope, Transformation
 from millstream.exceptions import InvalidStateError
+
+if TYPE_CHECKING:
+    # Loaded with the first function that has operator state.
+    from millstream.datastream.operator_state import SubtaskOperatorStates
 
 Open = Callable[[int, int, int], None] | None
 Close = Callable[[], None] | None
@@ -36,6 +41,7 @@ def checked_function(function: Any, function_class: type, method: str, what: str
 
 def callables_of(function: Any, methods: Sequence[str], scope: JobScope, task_name: str) -> Any:
     """A function object's methods, of a copy per subtask; a plain callable as it is."""
+    refuse_checkpointed(function, task_name)
     if not isinstance(function, Function):
         return function
     copies = SubtaskCopies(function)
@@ -46,6 +52,19 @@ def callables_of(function: Any, methods: Sequence[str], scope: JobScope, task_na
         return found[0] if len(found) == 1 else found, opener(instance, scope, task_name), closer(instance)
 
     return _native.PerSubtask(make, function)
+
+
+def endpoint_callables(
+    function: Function, choose: Callable[[Any], Any], scope: JobScope, task_name: str
+) -> tuple[_native.PerSubtask, type[KeyedContext] | None]:
+    """What ``choose`` picks from a copy of a source or sink, and the class of the contexts that keep its operator state; None if it has none."""
+    copies = SubtaskCopies(function)
+
+    def make(native: _native.Context | None = None) -> tuple[Any, Open, Close]:
+        instance = copies.next()
+        return choose(instance), opener(instance, scope, task_name, native), closer(instance)
+
+    return _native.PerSubtask(make, function), KeyedContext if isinstance(function, CheckpointedFunction) else None
 
 
 class SubtaskCopies:
@@ -69,15 +88,33 @@ class SubtaskCopies:
             ) from error
 
 
-def opener(instance: Any, scope: JobScope, task_name: str) -> Open:
-    """What opens a function object; None where there is nothing to do."""
-    if not overrides(instance, "open"):
+def opener(instance: Any, scope: JobScope, task_name: str, native: _native.Context | None = None) -> Open:
+    """What opens a function object; None where there is nothing to do. With ``native`` it may have operator state."""
+    is_checkpointed = native is not None and isinstance(instance, CheckpointedFunction)
+    if not is_checkpointed and not overrides(instance, "open"):
         return None
 
     def open(index: int, parallelism: int, max_parallelism: int) -> None:
-        instance.open(SubtaskContext(scope, task_name, index, parallelism, max_parallelism))
+        context = SubtaskContext(scope, task_name, index, parallelism, max_parallelism)
+        if is_checkpointed and native is not None:
+            from millstream.datastream.operator_state import initialize
+
+            initialize(instance, task_name, context, native, restored(native, instance))
+        if overrides(instance, "open"):
+            instance.open(context)
 
     return open
+
+
+def restored(native: Any, instance: CheckpointedFunction) -> bool:
+    """Notes which copy has a subtask's operator state; whether there is something in it already."""
+    native.checkpointed = instance
+    return getattr(native, "is_restored", False)
+
+
+def may_have_state(function: Any) -> bool:
+    """Only what has an ``open`` or an ``initialize_state`` can have states."""
+    return isinstance(function, CheckpointedFunction) or (isinstance(function, Function) and overrides(function, "open"))
 
 
 def closer(instance: Any) -> Close:
@@ -96,6 +133,20 @@ def overrides(instance: Any, method: str) -> bool:
 # ---- Process functions -----------------------------------------------------------------------------------------------------------------------
 
 Elements = Callable[[Any], tuple[Callable[..., Any], Callable[..., Any] | None]]
+
+
+def stage_elements(method: str) -> Elements:
+    """What takes the values of a function of map, flat_map or filter, where it is run as a process function because it has states."""
+
+    def elements(instance: Any) -> tuple[Callable[..., Any], None]:
+        function = getattr(instance, method)
+        if method == "map":
+            return lambda value, context: (function(value),), None
+        if method == "filter":
+            return lambda value, context: (value,) if function(value) else None, None
+        return lambda value, context: function(value), None
+
+    return elements
 
 
 def keyed_process(
@@ -138,16 +189,18 @@ class KeyedCopies:
         self._operator_states = list(operator_states)
         self._declared = DeclaredStates(len(self._operator_states))
         self._parallelism = builder.parallelism(transformation)
-        self._opened: list[tuple[Any, KeyedSubtaskContext]] = []
-        if overrides(function, "open") and not builder.for_plan:
+        self._opened: list[tuple[Any, KeyedSubtaskContext, SubtaskOperatorStates | None]] = []
+        if may_have_state(function) and not builder.for_plan:
             first = self._copies.next()
             context = self._context(0, self._parallelism, builder.max_parallelism(transformation))
             try:
-                first.open(context)
+                states = self._open(first, context, None, builder.is_restored)
             except BaseException as failure:
                 failure.add_note(f"in operator {transformation.name!r} ({transformation.call_site}), while it was opened")
                 raise
-            self._opened.append((first, context))
+            # What is restored, the first copy has not seen: it was opened for the names of its states alone.
+            if states is None or not builder.is_restored:
+                self._opened.append((first, context, states))
 
     def states(self) -> list[Declaration]:
         """All of them, for the engine; none is added later."""
@@ -168,17 +221,33 @@ class KeyedCopies:
 
         def open(index: int, parallelism: int, max_parallelism: int) -> None:
             if index == 0 and self._opened:
-                first, context = self._opened.pop()
+                first, context, states = self._opened.pop()
                 context.bind(native)
+                if states is not None:
+                    restored(native, instance)
+                    states.bind(native)
                 adopt(instance, first)
             else:
                 context = self._context(index, parallelism, max_parallelism)
                 context.bind(native)
-                instance.open(context)
+                self._open(instance, context, native)
             if opened is not None:
                 opened(context)
 
-        return instance, open if overrides(instance, "open") else None
+        return instance, open if may_have_state(instance) else None
+
+    def _open(
+        self, instance: Any, context: KeyedSubtaskContext, native: _native.Context | None, is_restored: bool = False
+    ) -> SubtaskOperatorStates | None:
+        states = None
+        if isinstance(instance, CheckpointedFunction):
+            from millstream.datastream.operator_state import initialize
+
+            was_restored = is_restored if native is None else restored(native, instance)
+            states = initialize(instance, self._task_name, context, native, was_restored)
+        if overrides(instance, "open"):
+            instance.open(context)
+        return states
 
     def _context(self, index: int, parallelism: int, max_parallelism: int) -> KeyedSubtaskContext:
         return KeyedSubtaskContext(self._declared, self._scope, self._task_name, index, parallelism, max_parallelism)
@@ -196,14 +265,17 @@ def adopt(instance: Any, first: Any) -> None:
         instance.__dict__ = first.__dict__
 
 
-def plain_process(builder: JobBuilder, transformation: Transformation, stream: _native.Input, function: Any, schema: str) -> int:
-    """Adds a process function on a stream without keys."""
+def plain_process(
+    builder: JobBuilder, transformation: Transformation, stream: _native.Input, function: Any, schema: str, elements: Elements | None = None
+) -> int:
+    """Adds a process function on a stream without keys, or another with operator state: ``elements`` picks what takes values from a copy."""
     # What the engine keeps must not lead back to the builder: it holds the engine's environment, and neither would ever go.
     scope, task_name, copies = builder.scope, transformation.name, SubtaskCopies(function)
 
-    def make(_: _native.Context) -> tuple[Any, Open, Close]:
+    def make(native: _native.Context) -> tuple[Any, Open, Close]:
         instance = copies.next()
-        return (instance.process_element, None), opener(instance, scope, task_name), closer(instance)
+        callables = (instance.process_element, None) if elements is None else elements(instance)
+        return callables, opener(instance, scope, task_name, native), closer(instance)
 
     process = _native.process(
         make,
@@ -278,6 +350,7 @@ def window_process(
     """A window function over elements (or a result) of ``schema``."""
     from millstream.datastream.window import make_time_window
 
+    refuse_checkpointed(function, transformation.name)
     scope, task_name, copies = builder.scope, transformation.name, SubtaskCopies(function)
 
     def make(_: _native.WindowContext) -> tuple[Any, Open, Close]:

@@ -14,6 +14,7 @@ from millstream import _native
 from millstream._tracebacks import guard
 from millstream.common.time import Duration, Time, milliseconds_of
 from millstream.common.typeinfo import TypeInformation, Types, type_of
+from millstream.datastream.checkpointed_function import refuse_checkpointed
 from millstream.datastream.co_functions import KeyedCoProcessFunction, ProcessJoinFunction
 from millstream.datastream.connected_streams import ConnectedStreams, Opened
 from millstream.datastream.data_stream import DataStream
@@ -171,6 +172,7 @@ class IntervalJoined(Generic[IN1, IN2]):
         says that nobody can come who would meet it. A value without a timestamp fails the job with ``EventTimeError``. Raises ``TypeError`` unless
         the function is a :class:`ProcessJoinFunction`.
         """
+        refuse_checkpointed(process_join_function, "interval_join")
         if not isinstance(process_join_function, ProcessJoinFunction):
             raise TypeError(f"an interval join takes a ProcessJoinFunction, not {process_join_function!r}")
         lower, upper = self._lower + self._lower_exclusive, self._upper - self._upper_exclusive

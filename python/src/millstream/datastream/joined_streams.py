@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from millstream._tracebacks import guard
 from millstream.common.time import Duration, Time
 from millstream.common.typeinfo import TypeInformation, type_of
+from millstream.datastream.checkpointed_function import refuse_checkpointed
 from millstream.datastream.field_access import part_of
 from millstream.datastream.function_adapter import checked_function
 from millstream.datastream.functions import (
@@ -183,6 +184,7 @@ class CoGroupedWithWindow(WithWindow):
     _what = "CoGroup"
 
     def _group(self, function: Any) -> WindowFunction[Any, Any, Any, Any]:
+        refuse_checkpointed(function, "co_group")
         checked_function(function, CoGroupFunction, "co_group", "apply")
         return _Group(function, "co_group", None)
 
@@ -193,6 +195,7 @@ class JoinedWithWindow(WithWindow):
     _what = "Join"
 
     def _group(self, function: Any) -> WindowFunction[Any, Any, Any, Any]:
+        refuse_checkpointed(function, "join")
         if isinstance(function, FlatJoinFunction):
             return _Group(function, "join", _flat_join)
         checked_function(function, JoinFunction, "join", "apply")

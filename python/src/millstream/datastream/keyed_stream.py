@@ -11,11 +11,10 @@ from millstream._tracebacks import guard
 from millstream.common.typeinfo import PickledBytesTypeInfo, RowTypeInfo, TupleTypeInfo, TypeInformation, type_of
 from millstream.datastream.data_stream import DataStream
 from millstream.datastream.field_access import field_index, field_names, field_types, is_number, rolling_function
-from millstream.datastream.function_adapter import callables_of, checked_function, keyed_process, overrides
+from millstream.datastream.function_adapter import callables_of, checked_function, keyed_process, may_have_state, stage_elements
 from millstream.datastream.functions import (
     FilterFunction,
     FlatMapFunction,
-    Function,
     KeyedProcessFunction,
     KeySelector,
     MapFunction,
@@ -113,14 +112,9 @@ class KeyedStream(DataStream):
         """One value for each; a :class:`MapFunction` may keep states, which it makes in ``open``."""
         checked_function(func, MapFunction, "map", "map")
         result = type_of(output_type, "output_type of map")
-        if not _may_have_state(func):
+        if not may_have_state(func):
             return self._stage("map", "Map", func, result)
-
-        def elements(instance: Any) -> tuple[Callable[..., Any], None]:
-            method = instance.map
-            return lambda value, context: (method(value),), None
-
-        return self._keyed("Map", func, elements, result)
+        return self._keyed("Map", func, stage_elements("map"), result)
 
     def flat_map(
         self, func: Callable[[Any], Any] | FlatMapFunction[Any, Any], output_type: TypeInformation | list[Any] | str | None = None
@@ -128,25 +122,15 @@ class KeyedStream(DataStream):
         """Any number of values for each; a :class:`FlatMapFunction` may keep states, which it makes in ``open``."""
         checked_function(func, FlatMapFunction, "flat_map", "flat_map")
         result = type_of(output_type, "output_type of flat_map")
-        if not _may_have_state(func):
+        if not may_have_state(func):
             return self._stage("flat_map", "FlatMap", func, result)
-
-        def elements(instance: Any) -> tuple[Callable[..., Any], None]:
-            method = instance.flat_map
-            return lambda value, context: method(value), None
-
-        return self._keyed("FlatMap", func, elements, result)
+        return self._keyed("FlatMap", func, stage_elements("flat_map"), result)
 
     def filter(self, func: Any) -> DataStream:
         """Keeps some values; a :class:`FilterFunction` may keep states, which it makes in ``open``."""
-        if not isinstance(func, FilterFunction) or not _may_have_state(func):
+        if not isinstance(func, FilterFunction) or not may_have_state(func):
             return super().filter(func)
-
-        def elements(instance: Any) -> tuple[Callable[..., Any], None]:
-            method = instance.filter
-            return lambda value, context: (value,) if method(value) else None, None
-
-        return self._keyed("Filter", func, elements, self._type_info)
+        return self._keyed("Filter", func, stage_elements("filter"), self._type_info)
 
     def process(  # type: ignore[override]
         self, func: KeyedProcessFunction[Any, Any, Any], output_type: TypeInformation | list[Any] | str | None = None
@@ -292,11 +276,6 @@ class KeyedStream(DataStream):
 
     def __repr__(self) -> str:
         return f"<KeyedStream of {self._type_info!r} by {self._key_type!r} from {self._origin_stream._transformation.name!r}>"
-
-
-def _may_have_state(function: Any) -> bool:
-    """Only what has an `open` can have states."""
-    return isinstance(function, Function) and overrides(function, "open")
 
 
 guard(globals())

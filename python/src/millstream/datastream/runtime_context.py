@@ -250,7 +250,9 @@ class KeyedSubtaskContext(SubtaskContext):
 class KeyedContext(_native.Context):
     """The context of a process function, with Python's own enumeration of time domains."""
 
-    __slots__ = ()
+    __slots__ = ("checkpointed",)
+    #: The subtask's copy of a function with operator state.
+    checkpointed: Any
 
     def time_domain(self) -> TimeDomain:  # type: ignore[override]
         """Whether the timer that fires went by event time or by processing time."""

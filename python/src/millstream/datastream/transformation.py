@@ -91,6 +91,8 @@ class JobBuilder:
 
     #: True where ``native`` is the engine's twin of :mod:`millstream.testing`, which runs Python functions only.
     is_twin = False
+    #: Whether operator state is there before functions are opened.
+    is_restored = False
 
     def __init__(self, env: StreamExecutionEnvironment, for_plan: bool = False) -> None:
         self.env = env

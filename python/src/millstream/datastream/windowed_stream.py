@@ -10,6 +10,7 @@ from millstream import _native
 from millstream._tracebacks import guard
 from millstream.common.time import Duration, Time, milliseconds_of
 from millstream.common.typeinfo import PickledBytesTypeInfo, TypeInformation, type_from_schema, type_of
+from millstream.datastream.checkpointed_function import refuse_checkpointed
 from millstream.datastream.data_stream import DataStream
 from millstream.datastream.evictors import Evictor
 from millstream.datastream.field_access import field_index, rolling_function
@@ -274,6 +275,8 @@ class WindowedStream:
     def _functions(self, parts: Parts | None, accumulate: Any, window_function: Any, schema: str, result: TypeInformation) -> DataStream:
         if window_function is not None and not isinstance(window_function, self._function_classes):
             raise TypeError(f"{_a(*self._function_classes)} is needed, not {window_function!r}")
+        refuse_checkpointed(accumulate, "a window")
+        refuse_checkpointed(window_function, "a window")
         shape = self._native_shape(window_function)
         if shape is None:
             return self._add(result, self._general_window(accumulate, window_function))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
 
 from millstream._tracebacks import guard
 from millstream.common.typeinfo import TypeInformation, type_of
+from millstream.datastream.checkpointed_function import FunctionSnapshotContext
 from millstream.datastream.co_functions import CoProcessFunction, KeyedCoProcessFunction
 from millstream.datastream.data_stream import DataStream
 from millstream.datastream.functions import KeyedProcessFunction, ProcessFunction
@@ -18,7 +20,7 @@ from millstream.exceptions import InvalidStateError
 from millstream.testing.clock import ManualClock
 from millstream.testing.keyed_state import MAX_TIME, MIN_TIME
 from millstream.testing.test_stream import TestStream
-from millstream.testing.twin import ProcessNode, StreamRecord, lower
+from millstream.testing.twin import OperatorStates, ProcessNode, StreamRecord, lower
 
 __all__ = ["CoProcessHarness", "KeyedProcessHarness", "ProcessHarness", "StreamHarness", "StreamRecord"]
 
@@ -31,6 +33,9 @@ class StreamHarness:
     ``build`` makes the streams to be looked at of the input streams, of which there are as many as ``input_types``; ``None`` stands for Python
     objects. Operators run in the calling thread, one element at a time, with one subtask each and the semantics of the engine; the clock stands
     where the test has put it. What the engine does without Python (expressions, ``agg``, connectors) is no part of it: ``run_job`` tests that.
+
+    ``operator_state`` is what :meth:`snapshot_operator_state` of another harness gave: functions find it in ``initialize_state``, as in a restored
+    job.
 
     Raises ``UnsupportedError`` for such an operator, and what a function raises, with a note of operator and record.
 
@@ -50,7 +55,7 @@ class StreamHarness:
 
     def __init__(
         self, build: Callable[..., DataStream | Sequence[DataStream]], *input_types: Type, clock: ManualClock | None = None,
-        env: StreamExecutionEnvironment | None = None,
+        env: StreamExecutionEnvironment | None = None, operator_state: OperatorStates | None = None,
     ) -> None:
         self.clock = ManualClock() if clock is None else clock
         env = StreamExecutionEnvironment.get_execution_environment() if env is None else env
@@ -61,7 +66,7 @@ class StreamHarness:
         for stream in streams:
             if not isinstance(stream, DataStream):
                 raise TypeError(f"build gives a DataStream, or several, not {stream!r}")
-        self._twin, self._outputs = lower(env, streams, len(inputs), self.clock)
+        self._twin, self._outputs = lower(env, streams, len(inputs), self.clock, copy.deepcopy(operator_state))
         self._ended = [False] * len(inputs)
         self._is_closed = False
 
@@ -182,6 +187,16 @@ class StreamHarness:
         """What a state holds, by key, for all keys for which it holds anything."""
         return self._state_node(name, operator).contents(name)
 
+    def snapshot_operator_state(self, checkpoint_id: int = 1) -> OperatorStates:
+        """What a checkpoint would keep of operator state: by the operator's name, then the state's, a list or a dictionary.
+
+        Calls ``snapshot_state`` of each :class:`~millstream.datastream.CheckpointedFunction`.
+        """
+        self._check_open()
+        snapshot = _Snapshot(checkpoint_id, self.clock.now())
+        found = {node.name: node.snapshot_operator_state(snapshot) for node in self._process_nodes()}
+        return copy.deepcopy({name: states for name, states in found.items() if states})
+
     def get_event_time_timers(self, key: Any = None) -> list[int]:
         """The times of the event-time timers that wait, in order: of one key, or of all."""
         return self._timers(True, key)
@@ -241,12 +256,12 @@ class StreamHarness:
         return [node for node in self._twin.nodes if isinstance(node, ProcessNode)]
 
     def _state_node(self, name: str, operator: str | None) -> ProcessNode:
-        found = [node for node in self._process_nodes() if name in node.states and operator in (None, node.name)]
+        found = [node for node in self._process_nodes() if (name in node.states or name in node.operator_states) and operator in (None, node.name)]
         if len(found) == 1:
             return found[0]
         if found:
             raise KeyError(f"several operators have a state {name!r}: {', '.join(repr(node.name) for node in found)}; say which by operator=")
-        known = sorted({known for node in self._process_nodes() for known in node.states})
+        known = sorted({known for node in self._process_nodes() for known in (*node.states, *node.operator_states)})
         raise KeyError(f"there is no state {name!r}; there are: {', '.join(known) or 'none'}")
 
     def _timers(self, is_event_time: bool, key: Any) -> list[int]:
@@ -257,6 +272,18 @@ class StreamHarness:
             if key is None or slot is not None:
                 found += timers.of(slot)
         return sorted(found)
+
+
+class _Snapshot(FunctionSnapshotContext):
+    def __init__(self, checkpoint_id: int, timestamp: int) -> None:
+        self._checkpoint_id = checkpoint_id
+        self._timestamp = timestamp
+
+    def get_checkpoint_id(self) -> int:
+        return self._checkpoint_id
+
+    def get_checkpoint_timestamp(self) -> int:
+        return self._timestamp
 
 
 class ProcessHarness(StreamHarness):

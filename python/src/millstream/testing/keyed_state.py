@@ -176,6 +176,9 @@ class HarnessContext(KeyedContext):
     domain: TimeDomain
     is_running: bool
     send: Callable[[Any, int | None], None]
+    #: Adds an operator state: name, kind and the schema of its elements.
+    declare: Callable[[str, str, str], int]
+    is_restored: bool
 
     @property
     def states(self) -> Any:
@@ -220,6 +223,9 @@ class HarnessContext(KeyedContext):
     def domain_number(self) -> int:
         """As the engine numbers them."""
         return self.domain.value
+
+    def declare_operator_state(self, name: str, kind: str, value_schema: str, key_schema: str | None, /) -> int:
+        return self.declare(name, kind, value_schema)
 
     def emit(self, values: Any, timestamp: int | None, /) -> None:
         self._running()
@@ -447,3 +453,12 @@ def plain_content(kind: str, content: Any) -> Any:
     if kind in ("MAP", "BROADCAST"):
         return dict(content.values())
     return list(content) if kind in ("LIST", "OPERATOR_LIST", "UNION_LIST") else content
+
+
+def table_of(kind: str, content: Any) -> dict[int, Any]:
+    """The table of an operator state of which ``plain_content`` gave the content; empty for nothing."""
+    if not content:
+        return {}
+    if kind == "BROADCAST":
+        return {OPERATOR_SLOT: {(type(key), _hashable(key)): (key, value) for key, value in content.items()}}
+    return {OPERATOR_SLOT: list(content)}

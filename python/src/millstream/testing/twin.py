@@ -30,9 +30,12 @@ from millstream.testing.keyed_state import (
     context_class,
     converter,
     plain_content,
+    table_of,
 )
 
 Element = tuple[Any, int | None]
+#: What functions keep without a key: the name of the operator, then that of the state.
+OperatorStates = dict[str, dict[str, Any]]
 
 
 class StreamRecord(NamedTuple):
@@ -56,10 +59,11 @@ class TwinBuilder(JobBuilder):
 
     is_twin = True
 
-    def __init__(self, env: Any, clock: ManualClock) -> None:
+    def __init__(self, env: Any, clock: ManualClock, operator_state: OperatorStates | None = None) -> None:
         super().__init__(env)
         self.native.close()
-        self.twin = TwinEnvironment(clock)
+        self.is_restored = operator_state is not None
+        self.twin = TwinEnvironment(clock, operator_state)
         self.native = self.twin  # type: ignore[assignment]
 
     def parallelism(self, transformation: Transformation) -> int:
@@ -396,20 +400,25 @@ class ProcessNode(KeyedNode):
 
     def __init__(
         self, name: str, clock: ManualClock, make: Callable[..., Any], schema: str, key_schema: str | None, wanted: type[Any] | None,
-        states: Iterable[tuple[str, str, str, str | None]], inputs: int = 1,
+        states: Iterable[tuple[str, str, str, str | None]], inputs: int = 1, restored: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(name, schema, key_schema or "OBJECT", inputs)
         self._make = make
         self.is_keyed = key_schema is not None
-        self.states = {state[0]: (index, state[1]) for index, state in enumerate(states)}
+        kinds = [(name, kind) for name, kind, *_ in states]
+        #: By name the place in the context's tables, and the kind. A keyed and an operator state may have one name.
+        self.states = {name: (index, kind) for index, (name, kind) in enumerate(kinds) if kind not in OPERATOR_KINDS}
+        self.operator_states = {name: (index, kind) for index, (name, kind) in enumerate(kinds) if kind in OPERATOR_KINDS}
         context: HarnessContext = context_class(wanted)()
         context.clock = clock
-        context.tables = [{} for _ in self.states]
+        context.tables = [table_of(kind, (restored or {}).get(name)) if kind in OPERATOR_KINDS else {} for name, kind in kinds]
         context.keys = self.keys if self.is_keyed else None
         context.event_timers, context.processing_timers = Timers(), Timers()
         context.watermark, context.slot, context.key, context.time = MIN_TIME, None, None, None
         context.domain, context.is_running = TimeDomain.EVENT_TIME, False
-        context.send = self._emit
+        context.send, context.declare = self._emit, self._declare
+        context.is_restored = restored is not None
+        self._restored = dict(restored or {})
         self.context = context
         self._input_count = inputs
         #: For each input, and for timers, what is called and with which context.
@@ -428,7 +437,7 @@ class ProcessNode(KeyedNode):
         self._call(place, value)
 
     def watermark(self, time: int) -> None:
-        if self.is_keyed or self.states:
+        if self.is_keyed or self.operator_states:
             self.context.watermark = time
             self._fire(TimeDomain.EVENT_TIME, self.context.event_timers, time)
         self.forward_watermark(time)
@@ -443,18 +452,36 @@ class ProcessNode(KeyedNode):
         # As in Flink: what waits for the clock never happens.
         self.context.processing_timers.clear()
 
+    def _declare(self, name: str, kind: str, value_schema: str) -> int:
+        if name in self.operator_states:
+            raise InvalidStateError(f"operator {self.name!r} has an operator state {name!r} already")
+        self.context.tables.append(table_of(kind, self._restored.get(name)))
+        self.operator_states[name] = (len(self.context.tables) - 1, kind)
+        return self.operator_states[name][0]
+
+    def snapshot_operator_state(self, snapshot: Any) -> dict[str, Any]:
+        """Has the function put its operator state together; gives all of it by name."""
+        checkpointed = getattr(self.context, "checkpointed", None)
+        if checkpointed is not None:
+            checkpointed.snapshot_state(snapshot)
+        empty: dict[str, Any] = {"BROADCAST": {}, "OPERATOR_LIST": [], "UNION_LIST": []}
+        return {name: self._plain(place, kind, OPERATOR_SLOT) or empty[kind] for name, (place, kind) in self.operator_states.items()}
+
     def content(self, name: str, key: Any) -> Any:
         """What a state holds for a key; ``None`` for nothing."""
-        index, kind = self.states[name]
-        slot = OPERATOR_SLOT if kind in OPERATOR_KINDS else self.keys.find(key)
-        found = None if slot is None else self.context.tables[index].get(slot)
+        if name in self.operator_states and (key is None or name not in self.states):
+            return self._plain(*self.operator_states[name], OPERATOR_SLOT)
+        return self._plain(*self.states[name], self.keys.find(key))
+
+    def _plain(self, place: int, kind: str, slot: int | None) -> Any:
+        found = None if slot is None else self.context.tables[place].get(slot)
         return None if found is None else plain_content(kind, found)
 
     def contents(self, name: str) -> dict[Any, Any]:
         """What a state holds, by key."""
-        index, kind = self.states[name]
-        if kind in OPERATOR_KINDS:
+        if name not in self.states:
             raise InvalidStateError(f"state {name!r} has no keys; get_state reads it")
+        index, kind = self.states[name]
         return {self.keys.keys[slot]: plain_content(kind, found) for slot, found in self.context.tables[index].items()}
 
     def _fire(self, domain: TimeDomain, timers: Timers, up_to: int) -> None:
@@ -611,8 +638,9 @@ _WIDTHS = {"TINYINT": 8, "SMALLINT": 16, "INT": 32, "BIGINT": 64}
 class TwinEnvironment:
     """The methods of ``_native.Environment`` that the harness knows. Each gives a node's number."""
 
-    def __init__(self, clock: ManualClock) -> None:
+    def __init__(self, clock: ManualClock, operator_state: OperatorStates | None = None) -> None:
         self._clock = clock
+        self._operator_state = operator_state
         self.nodes: list[Node] = []
         #: What is being lowered.
         self.adding: Any = None
@@ -702,14 +730,12 @@ class TwinEnvironment:
     def process(self, stream: TwinInput, function: Any, states: Any = ()) -> int:
         """A process function."""
         (make, _, schema, _), settings = self._recipe(function, "process")
-        node = ProcessNode(self.adding.name, self._clock, make, schema, settings.get("key_schema"), settings.get("context"), states)
-        return self._new(node, [stream])
+        return self._new(self._process_node(make, schema, settings, states, 1), [stream])
 
     def co_process(self, first: TwinInput, second: TwinInput, function: Any, states: Any = ()) -> int:
         """A process function over two streams."""
         (make, _, _, schema, _), settings = self._recipe(function, "co_process")
-        node = ProcessNode(self.adding.name, self._clock, make, schema, settings.get("key_schema"), settings.get("context"), states, 2)
-        return self._new(node, [first, second])
+        return self._new(self._process_node(make, schema, settings, states, 2), [first, second])
 
     def sink_collect(self, stream: TwinInput) -> int:
         """Results."""
@@ -732,6 +758,11 @@ class TwinEnvironment:
             self.nodes[stream.node].connect(node, place, self._key(stream), stream.side_output)
         self.nodes.append(node)
         return len(self.nodes) - 1
+
+    def _process_node(self, make: Any, schema: str, settings: dict[str, Any], states: Any, inputs: int) -> ProcessNode:
+        name, key_schema, context = self.adding.name, settings.get("key_schema"), settings.get("context")
+        restored = None if self._operator_state is None else self._operator_state.get(name, {})
+        return ProcessNode(name, self._clock, make, schema, key_schema, context, states, inputs, restored)
 
     def _recipe(self, function: Any, factory: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
         recipe = function.recipe
@@ -772,9 +803,11 @@ def _replaced(value: Any, column: int, part: Any) -> Any:
     return _with_part(value, column, part) if isinstance(value, (tuple, list)) or hasattr(value, "_values") else part
 
 
-def lower(env: Any, streams: list[DataStream], sources: int, clock: ManualClock) -> tuple[TwinEnvironment, list[CollectNode]]:
+def lower(
+    env: Any, streams: list[DataStream], sources: int, clock: ManualClock, operator_state: OperatorStates | None = None
+) -> tuple[TwinEnvironment, list[CollectNode]]:
     """Builds the twin of what makes the streams; gives the nodes that keep their results."""
-    builder = TwinBuilder(env, clock)
+    builder = TwinBuilder(env, clock, operator_state)
     sinks = [stream._sink("Collect", lambda builder, _, inputs: builder.native.sink_collect(inputs[0]))._transformation for stream in streams]
     transformations, env._transformations = env._transformations, []
     builder.add_all(transformations)

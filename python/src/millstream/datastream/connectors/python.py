@@ -13,7 +13,7 @@ from millstream import _native
 from millstream._tracebacks import guard
 from millstream.common.typeinfo import TypeInformation, type_of
 from millstream.datastream.connectors.base import AddSink, AddSource, Sink, Source
-from millstream.datastream.function_adapter import SubtaskCopies, callables_of, closer, opener
+from millstream.datastream.function_adapter import SubtaskCopies, endpoint_callables
 from millstream.datastream.functions import Function, SinkFunction
 from millstream.exceptions import InvalidStateError
 
@@ -78,8 +78,8 @@ class PythonSource(Source, Function):
 
     def lower(self, type_info: TypeInformation) -> AddSource:
         def add(builder: Any, transformation: Any, watermarks: _native.Watermarks | None) -> int:
-            callables = callables_of(self, ["read"], builder.scope, transformation.name)
-            function = _native.source(callables, type_info.schema(), transformation.name)
+            callables, context = endpoint_callables(self, lambda instance: instance.read, builder.scope, transformation.name)
+            function = _native.source(callables, type_info.schema(), transformation.name, context=context)
             native: _native.Environment = builder.native
             return native.source_function(function, self._is_bounded, watermarks)
 
@@ -203,9 +203,9 @@ class PythonSink(Sink, Function):
         schema = type_info.schema()
 
         def add(builder: Any, transformation: Any, inputs: list[_native.Input]) -> int:
-            callables = callables_of(self, ["write", "flush"], builder.scope, transformation.name)
+            callables, context = endpoint_callables(self, lambda instance: (instance.write, instance.flush), builder.scope, transformation.name)
             native: _native.Environment = builder.native
-            return native.sink_function(inputs[0], _native.sink(callables, schema, transformation.name))
+            return native.sink_function(inputs[0], _native.sink(callables, schema, transformation.name, context=context))
 
         return add
 
@@ -218,13 +218,8 @@ def lower_sink_function(function: Any, type_info: TypeInformation) -> AddSink:
         native: _native.Environment = builder.native
         if not isinstance(function, SinkFunction):
             return native.sink_function(inputs[0], _native.sink(_each(function), schema, transformation.name))
-        scope, task_name, copies = builder.scope, transformation.name, SubtaskCopies(function)
-
-        def make() -> tuple[Any, Any, Any]:
-            instance = copies.next()
-            return _each(instance.invoke), opener(instance, scope, task_name), closer(instance)
-
-        return native.sink_function(inputs[0], _native.sink(_native.PerSubtask(make, function), schema, transformation.name))
+        callables, context = endpoint_callables(function, lambda instance: _each(instance.invoke), builder.scope, transformation.name)
+        return native.sink_function(inputs[0], _native.sink(callables, schema, transformation.name, context=context))
 
     return add
 
