@@ -15,9 +15,10 @@ let package = Package(
     targets: [
         // The C header, compiled alone, so that an edit is tracked and a mistake is found.
         .target(name: "CMillstream", path: "include", sources: ["millstream.c"], publicHeadersPath: "."),
-        // C and C++ libraries of the formats, for Connectors alone.
+        // C and C++ libraries of the formats, for Connectors and Checkpoint.
         .target(name: "CDecoding", linkerSettings: [.linkedLibrary("simdjson"), .linkedLibrary("stdc++")]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CLz4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         // Level 0
         .target(name: "Columnar", dependencies: ["CMillstream"], swiftSettings: engine),
@@ -31,6 +32,7 @@ let package = Package(
         .target(name: "Operators", dependencies: ["Columnar", "Dataflow", "Plan", "State"], swiftSettings: engine),
         .target(
             name: "Connectors", dependencies: ["Columnar", "Dataflow", "Plan", "CDecoding", "CZlib", "CZstd"], swiftSettings: engine),
+        .target(name: "Checkpoint", dependencies: ["Columnar", "Dataflow", "CLz4", "CZstd"], swiftSettings: engine),
         // Level 4
         .target(
             name: "Runtime",
@@ -40,7 +42,10 @@ let package = Package(
         .target(
             name: "CABI", dependencies: ["CMillstream", "Columnar", "Dataflow", "Plan", "Operators", "Connectors", "Runtime"],
             swiftSettings: engine),
-        .testTarget(name: "ColumnarTests", dependencies: ["CMillstream", "Columnar"], exclude: ["Golden"]),
+        // Columns of every type from a seed, for several rooms' tests.
+        .target(name: "TestColumns", dependencies: ["Columnar"], path: "Tests/Support"),
+        .testTarget(name: "ColumnarTests", dependencies: ["CMillstream", "Columnar", "TestColumns"], exclude: ["Golden"]),
+        .testTarget(name: "CheckpointTests", dependencies: ["Checkpoint", "Columnar", "Dataflow", "TestColumns"]),
         .testTarget(name: "StateTests", dependencies: ["Columnar", "Dataflow", "Plan", "State"], swiftSettings: engine),
         .testTarget(name: "ArchitectureTests"),
         .testTarget(name: "ExchangeTests", dependencies: ["Columnar", "Dataflow", "Exchange"]),

@@ -1,5 +1,6 @@
 import CMillstream
 import Columnar
+import TestColumns
 import Testing
 
 @Suite struct ArrowRoundTripTests {

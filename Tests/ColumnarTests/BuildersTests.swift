@@ -1,4 +1,5 @@
 import Columnar
+import TestColumns
 import Testing
 
 @Suite struct BuildersTests {

@@ -1,5 +1,6 @@
 import CMillstream
 import Columnar
+import TestColumns
 import Synchronization
 import Testing
 

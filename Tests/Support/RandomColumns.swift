@@ -2,12 +2,12 @@ import Columnar
 import Synchronization
 
 /// SplitMix64: the tests' only source of chance, so that a seed replays a failure.
-struct SeededRandom: RandomNumberGenerator {
+public struct SeededRandom: RandomNumberGenerator {
     private var state: UInt64
 
-    init(_ seed: Int) { state = UInt64(truncatingIfNeeded: seed) &* 0x9E37_79B9_7F4A_7C15 }
+    public init(_ seed: Int) { state = UInt64(truncatingIfNeeded: seed) &* 0x9E37_79B9_7F4A_7C15 }
 
-    mutating func next() -> UInt64 {
+    public mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var word = state
         word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
@@ -15,14 +15,14 @@ struct SeededRandom: RandomNumberGenerator {
         return word ^ (word >> 31)
     }
 
-    mutating func int(_ range: Range<Int>) -> Int { Int.random(in: range, using: &self) }
-    mutating func chance(_ percent: Int) -> Bool { int(0..<100) < percent }
+    public mutating func int(_ range: Range<Int>) -> Int { Int.random(in: range, using: &self) }
+    public mutating func chance(_ percent: Int) -> Bool { int(0..<100) < percent }
 }
 
 /// References that the tests' host values hold; a test that drops its columns expects zero. A handle is a small integer.
-let liveHandles = Atomic<Int>(0)
+public let liveHandles = Atomic<Int>(0)
 
-let testObjects = HostObjects(
+public let testObjects = HostObjects(
     retain: { handles, count in
         for index in 0..<count where handles[index] != nil { liveHandles.add(1, ordering: .relaxed) }
     },
@@ -49,13 +49,13 @@ let testObjects = HostObjects(
     })
 
 /// Columns of every type, from a seed: nulls, empty columns, slices with odd offsets, three levels of nesting.
-struct RandomColumns {
-    var random: SeededRandom
-    var withObjects = true
+public struct RandomColumns {
+    public var random: SeededRandom
+    public var withObjects = true
 
-    init(_ seed: Int) { random = SeededRandom(seed) }
+    public init(_ seed: Int) { random = SeededRandom(seed) }
 
-    static let flatTypes: [DataType] = [
+    public static let flatTypes: [DataType] = [
         .null, .boolean, .tinyInt, .smallInt, .int, .bigInt, .float, .double, DataType(.decimal(precision: 10, scale: 2)),
         DataType(.decimal(precision: 38, scale: 0)), DataType(.char(5)), .string, DataType(.varChar(30)), DataType(.binary(4)), .bytes, .date,
         DataType(.time(0)), DataType(.time(3)), DataType(.time(6)), DataType(.time(9)), DataType(.timestamp(0)), DataType(.timestamp(3)),
@@ -63,7 +63,7 @@ struct RandomColumns {
         DataType(.intervalYearMonth), DataType(.intervalDayTime(0)), DataType(.intervalDayTime(3)), DataType(.raw("a.B")), .object,
     ]
 
-    mutating func type(depth: Int = 3) -> DataType {
+    public mutating func type(depth: Int = 3) -> DataType {
         let type = nullableType(depth: depth)
         return depth < 3 && type != .null && random.chance(20) ? type.notNull : type
     }
@@ -82,7 +82,7 @@ struct RandomColumns {
         return flatType(nullable: true)
     }
 
-    mutating func flatType(nullable: Bool) -> DataType {
+    public mutating func flatType(nullable: Bool) -> DataType {
         while true {
             let type = Self.flatTypes[random.int(0..<Self.flatTypes.count)]
             if type.kind == .object && !withObjects || type.kind == .null && !nullable { continue }
@@ -91,7 +91,7 @@ struct RandomColumns {
     }
 
     /// A column of `count` values; a slice of a larger one half of the time.
-    mutating func column(_ type: DataType, _ count: Int) throws -> Column {
+    public mutating func column(_ type: DataType, _ count: Int) throws -> Column {
         let before = random.chance(50) ? random.int(0..<20) : 0
         let after = before > 0 ? random.int(0..<20) : 0
         let builder = try ColumnBuilder.make(for: type, hostObjects: testObjects)
@@ -100,7 +100,7 @@ struct RandomColumns {
         return builder.finish().slice(before, count)
     }
 
-    mutating func scalar(_ type: DataType, nullPercent: Int = 10) -> Scalar {
+    public mutating func scalar(_ type: DataType, nullPercent: Int = 10) -> Scalar {
         if type.isNullable && random.chance(nullPercent) { return .null }
         switch type.kind {
         case .null: return .null
@@ -156,5 +156,5 @@ struct RandomColumns {
 }
 
 /// The values as text: comparable also where NaN is among them, and readable where a test fails. The sign of zero and NaN's bits are left out.
-func rows(_ column: Column) -> [String] { (0..<column.count).map { "\(column.scalar(at: $0))" } }
-func rows(_ column: Column, _ indices: [Int]) -> [String] { indices.map { "\(column.scalar(at: $0))" } }
+public func rows(_ column: Column) -> [String] { (0..<column.count).map { "\(column.scalar(at: $0))" } }
+public func rows(_ column: Column, _ indices: [Int]) -> [String] { indices.map { "\(column.scalar(at: $0))" } }

@@ -1,0 +1,98 @@
+import Columnar
+import Dataflow
+
+/// Where checkpoints are kept: named objects that are there as a whole or not at all.
+///
+/// No operation renames, so that an object store can stand behind it. Names are relative, with `/` between their parts. Errors are `.io` with the place.
+public protocol CheckpointStorage: AnyObject, Sendable {
+    /// Begins an object, which nobody sees before its `commit`.
+    func begin(_ name: String) throws(MillstreamError) -> any CheckpointObject
+    func read(_ name: String) throws(MillstreamError) -> [UInt8]
+    func exists(_ name: String) -> Bool
+    /// The names right below `prefix` (objects and groups of objects), sorted by bytes; empty where there is nothing.
+    func list(_ prefix: String) throws(MillstreamError) -> [String]
+    /// Deletes an object, and what is left of an attempt to write it.
+    func delete(_ name: String) throws(MillstreamError)
+    /// The object's place for a person: a path or a URL.
+    func location(_ name: String) -> String
+}
+
+/// An object that is being written.
+public protocol CheckpointObject: AnyObject {
+    var byteCount: Int64 { get }
+    func write(_ bytes: UnsafeRawBufferPointer) throws(MillstreamError)
+    /// Returns when the object is durable and can be seen. After a failure only `abandon` may follow.
+    func commit() throws(MillstreamError)
+    /// Lets go of it; nothing is seen. Harmless after `commit`.
+    func abandon()
+}
+
+/// A directory: an object is a file, written under a temporary name, synced, and renamed.
+public final class CheckpointDirectory: CheckpointStorage {
+    private let storage: any Storage
+    private let root: String
+    private static let unfinished = ".inprogress"
+
+    /// `root` is an absolute path; it is made where it is not there.
+    public init(_ storage: any Storage, root: String) throws(MillstreamError) {
+        self.storage = storage
+        self.root = root
+        try storage.makeDirectories(root)
+    }
+
+    public func location(_ name: String) -> String { name.isEmpty ? root : root + "/" + name }
+
+    public func begin(_ name: String) throws(MillstreamError) -> any CheckpointObject {
+        let path = location(name)
+        if let slash = name.lastIndex(of: "/") { try storage.makeDirectories(location(String(name[..<slash]))) }
+        return CheckpointPart(storage, file: try storage.create(path + Self.unfinished), unfinished: path + Self.unfinished, path: path)
+    }
+
+    public func read(_ name: String) throws(MillstreamError) -> [UInt8] { try storage.read(location(name)) }
+    public func exists(_ name: String) -> Bool { storage.exists(location(name)) }
+
+    public func list(_ prefix: String) throws(MillstreamError) -> [String] {
+        guard storage.exists(location(prefix)) else { return [] }
+        return try storage.list(location(prefix))
+    }
+
+    public func delete(_ name: String) throws(MillstreamError) {
+        for path in [location(name), location(name) + Self.unfinished] where storage.exists(path) { try storage.remove(path) }
+    }
+}
+
+private final class CheckpointPart: CheckpointObject {
+    private let storage: any Storage
+    private let file: any StorageFile
+    private let unfinished: String
+    private let path: String
+    private var isOpen = true
+
+    init(_ storage: any Storage, file: any StorageFile, unfinished: String, path: String) {
+        self.storage = storage
+        self.file = file
+        self.unfinished = unfinished
+        self.path = path
+    }
+
+    var byteCount: Int64 { file.byteCount }
+
+    func write(_ bytes: UnsafeRawBufferPointer) throws(MillstreamError) { try file.write(bytes) }
+
+    func commit() throws(MillstreamError) {
+        guard isOpen else { throw .internal("'\(path)' was committed twice") }
+        // A file whose sync failed is never synced again: the kernel may have dropped its pages.
+        try file.sync()
+        isOpen = false
+        file.close()
+        try storage.rename(unfinished, to: path)
+    }
+
+    func abandon() {
+        guard isOpen else { return }
+        isOpen = false
+        file.close()
+        // What cannot be removed now is removed with its checkpoint.
+        do { try storage.remove(unfinished) } catch {}
+    }
+}
