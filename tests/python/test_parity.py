@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from millstream import add_version_doc, keyword
-from millstream.datastream import DataStream
+from millstream.datastream import DataStream, ProcessAllWindowFunction, ProcessWindowFunction
 from millstream.pyflink.names import Member, names, read_member
 from millstream.util import exceptions
 from millstream.util.api_stability_decorators import Deprecated, Experimental, PublicEvolving
@@ -107,6 +108,24 @@ def test_exports_of_packages(package: str) -> None:
     missing = [name for name, home in exports.items() if not hasattr(module, name) and is_expected(f"{home}.{name}")]
     assert missing == []
     assert [name for name in exports if hasattr(module, name) and name not in module.__all__ and is_expected(f"{exports[name]}.{name}")] == []
+
+
+def test_star_imports_bring_what_scripts_use() -> None:
+    """``from pyflink.datastream.functions import *``: also the names that come from other modules when they are asked for."""
+    internal = re.compile("Internal|Wrapper|PassThrough|NullByteKeySelector")
+    for module in sorted({module for module, _ in expected_names() if module}):
+        found: dict[str, object] = {}
+        exec(f"from millstream.{module} import *", found)
+        wanted = {name for place, name in expected_names() if place == module and not internal.search(name)}
+        assert sorted(wanted - set(found)) == [], module
+
+
+def test_contexts_take_type_arguments() -> None:
+    """As in the annotations of Flink's own examples."""
+    from millstream.datastream.window import MergingWindowAssigner, TimeWindow
+
+    assert ProcessWindowFunction.Context[TimeWindow] and ProcessAllWindowFunction.Context[TimeWindow]
+    assert MergingWindowAssigner.MergeCallback[TimeWindow]
 
 
 def test_the_check_finds_what_is_missing() -> None:

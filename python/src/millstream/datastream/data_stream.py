@@ -52,7 +52,18 @@ if TYPE_CHECKING:
     from millstream.datastream.write_mode import WriteMode
     from millstream.table.expression import Expression
 
-__all__ = ["AllWindowedStream", "CachedDataStream", "CloseableIterator", "DataStream", "DataStreamSink", "KeyedStream", "WindowedStream"]  # noqa: F822 - some come lazily
+__all__ = [  # noqa: F822 - some come lazily
+    "AllWindowedStream",
+    "BroadcastConnectedStream",
+    "BroadcastStream",
+    "CachedDataStream",
+    "CloseableIterator",
+    "ConnectedStreams",
+    "DataStream",
+    "DataStreamSink",
+    "KeyedStream",
+    "WindowedStream",
+]
 
 
 class DataStream(OperatorSettings):

@@ -30,26 +30,40 @@ if TYPE_CHECKING:
     from millstream.datastream.timerservice import TimerService
     from millstream.metrics import MetricGroup
 
-__all__ = [
+__all__ = [  # noqa: F822 - some come lazily
     "AggregateFunction",
     "AllWindowFunction",
+    "AsyncFunction",
+    "AsyncFunctionDescriptor",
+    "AsyncRetryPredicate",
+    "AsyncRetryStrategy",
+    "BaseBroadcastProcessFunction",
+    "BroadcastProcessFunction",
+    "CoFlatMapFunction",
     "CoGroupFunction",
+    "CoMapFunction",
+    "CoProcessFunction",
     "FilterFunction",
     "FlatJoinFunction",
     "FlatMapFunction",
     "Function",
     "JoinFunction",
     "KeySelector",
+    "KeyedBroadcastProcessFunction",
+    "KeyedCoProcessFunction",
     "KeyedProcessFunction",
     "KeyedStateStore",
     "MapFunction",
     "Partitioner",
     "ProcessAllWindowFunction",
     "ProcessFunction",
+    "ProcessJoinFunction",
     "ProcessWindowFunction",
     "ReduceFunction",
     "RuntimeContext",
     "SinkFunction",
+    "SourceFunction",
+    "TimerService",
     "WindowFunction",
 ]
 
@@ -57,6 +71,7 @@ IN = TypeVar("IN")
 OUT = TypeVar("OUT")
 KEY = TypeVar("KEY")
 W = TypeVar("W")
+W2 = TypeVar("W2")
 ACC = TypeVar("ACC")
 
 
@@ -351,11 +366,11 @@ class ProcessWindowFunction(Function, Generic[IN, OUT, KEY, W]):
     ...         context.window_state().get_state(self.firings).clear()
     """
 
-    class Context(ABC):
+    class Context(ABC, Generic[W2]):
         """What is known besides the elements. Only valid during the call."""
 
         @abstractmethod
-        def window(self) -> Any:
+        def window(self) -> W2:
             """The window: its ``start`` and ``end`` in milliseconds."""
 
         @abstractmethod
@@ -375,28 +390,28 @@ class ProcessWindowFunction(Function, Generic[IN, OUT, KEY, W]):
             """States of this key for all windows."""
 
     @abstractmethod
-    def process(self, key: KEY, context: ProcessWindowFunction.Context, elements: Iterable[IN]) -> Iterable[OUT] | None:
+    def process(self, key: KEY, context: ProcessWindowFunction.Context[W], elements: Iterable[IN]) -> Iterable[OUT] | None:
         """Yields the window's results, and ``tag, value`` for side outputs.
 
         ``elements`` is a read-only sequence that may be gone through several times. It makes each element when it is asked for, so that a large
         window is never a list of objects, unless ``list(elements)`` makes it one.
         """
 
-    def clear(self, context: ProcessWindowFunction.Context) -> None:
+    def clear(self, context: ProcessWindowFunction.Context[W]) -> None:
         """Called when a window has expired: forgets its states."""
 
 
 class ProcessAllWindowFunction(Function, Generic[IN, OUT, W]):
     """Makes results of a window's elements on a stream without keys, with the window, the time and states at hand."""
 
-    class Context(ProcessWindowFunction.Context):
+    class Context(ProcessWindowFunction.Context[W2]):
         """What is known besides the elements. Only valid during the call."""
 
     @abstractmethod
-    def process(self, context: ProcessAllWindowFunction.Context, elements: Iterable[IN]) -> Iterable[OUT] | None:
+    def process(self, context: ProcessAllWindowFunction.Context[W], elements: Iterable[IN]) -> Iterable[OUT] | None:
         """Yields the window's results, and ``tag, value`` for side outputs."""
 
-    def clear(self, context: ProcessAllWindowFunction.Context) -> None:
+    def clear(self, context: ProcessAllWindowFunction.Context[W]) -> None:
         """Called when a window has expired: forgets its states."""
 
 
@@ -441,6 +456,7 @@ class SinkFunction(Function, Generic[IN]):
 
 
 _ELSEWHERE = {
+    "TimerService": "millstream.datastream.timerservice",
     **dict.fromkeys(
         ("AsyncFunction", "AsyncFunctionDescriptor", "AsyncRetryPredicate", "AsyncRetryStrategy"), "millstream.datastream.async_functions"
     ),

@@ -63,7 +63,7 @@ class InternalWindowFunction(Function, Generic[IN, OUT, KEY, W]):
         """Called when the window has expired: the place to clear its states."""
 
 
-class _Context(ProcessWindowFunction.Context):
+class _Context(ProcessWindowFunction.Context[Any]):
     """What a process window function sees of an internal context."""
 
     def __init__(self) -> None:

@@ -80,6 +80,7 @@ _MAX_TIMESTAMP = 2**63 - 1
 
 T = TypeVar("T")
 W = TypeVar("W")
+W2 = TypeVar("W2")
 
 
 class Window(ABC):
@@ -126,7 +127,7 @@ class TimeWindow(Window):
         return timestamp - (timestamp - offset) % window_size
 
     @staticmethod
-    def merge_windows(windows: Iterable[TimeWindow], callback: MergingWindowAssigner.MergeCallback) -> None:
+    def merge_windows(windows: Iterable[TimeWindow], callback: MergingWindowAssigner.MergeCallback[TimeWindow]) -> None:
         """Finds windows that overlap or touch, and calls ``callback.merge(parts, merged)`` for each group of more than one; equal ones count once."""
         merged: list[tuple[TimeWindow, list[TimeWindow]]] = []
         for window in sorted(set(windows), key=lambda window: (window.start, window.end)):
@@ -275,15 +276,15 @@ class WindowAssigner(ABC, Generic[T, W]):
 class MergingWindowAssigner(WindowAssigner[T, W]):
     """An assigner whose windows may become one, as sessions do."""
 
-    class MergeCallback(ABC):
+    class MergeCallback(ABC, Generic[W2]):
         """Where an assigner tells what is to be merged."""
 
         @abstractmethod
-        def merge(self, to_be_merged: Iterable[Any], merge_result: Any) -> None:
+        def merge(self, to_be_merged: Iterable[W2], merge_result: W2) -> None:
             """Makes one window of several."""
 
     @abstractmethod
-    def merge_windows(self, windows: Iterable[W], callback: MergingWindowAssigner.MergeCallback) -> None:
+    def merge_windows(self, windows: Iterable[W], callback: MergingWindowAssigner.MergeCallback[W]) -> None:
         """Calls ``callback.merge`` for each group of windows that are to become one. ``windows`` are those of a key, and a new one."""
 
 
@@ -454,7 +455,7 @@ class _MergingTimeWindows(_TimeWindows, MergingWindowAssigner[Any, TimeWindow]):
     #: The operator merges these itself, without asking.
     _merges_time_windows = True
 
-    def merge_windows(self, windows: Iterable[TimeWindow], callback: MergingWindowAssigner.MergeCallback) -> None:
+    def merge_windows(self, windows: Iterable[TimeWindow], callback: MergingWindowAssigner.MergeCallback[TimeWindow]) -> None:
         """Merges windows that overlap or touch."""
         TimeWindow.merge_windows(windows, callback)
 

@@ -218,7 +218,7 @@ class _AssignerContext(WindowAssigner.WindowAssignerContext):
         return self.runtime
 
 
-class GeneralWindowContext(ProcessAllWindowFunction.Context):
+class GeneralWindowContext(ProcessAllWindowFunction.Context[Any]):
     """What a window function may ask."""
 
     def __init__(self, native: _native.Context, window_states: Store, global_states: Store) -> None:
@@ -243,7 +243,7 @@ class GeneralWindowContext(ProcessAllWindowFunction.Context):
         return self._global_states
 
 
-class _Merges(MergingWindowAssigner.MergeCallback):
+class _Merges(MergingWindowAssigner.MergeCallback[Any]):
     """Notes what an assigner wants to be merged."""
 
     def __init__(self) -> None:
