@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 from millstream import add_version_doc, keyword
-from millstream.datastream import DataStream, ProcessAllWindowFunction, ProcessWindowFunction
+from millstream.datastream import DataStream
+from millstream.datastream.functions import ProcessAllWindowFunction, ProcessWindowFunction
 from millstream.pyflink.names import Member, names, read_member
 from millstream.util import exceptions
 from millstream.util.api_stability_decorators import Deprecated, Experimental, PublicEvolving
