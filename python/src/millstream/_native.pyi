@@ -282,7 +282,7 @@ def source(
     `read(limit)` -> at most so many values; a number: nothing at hand, ask again in so many seconds; None: the source has ended. An exception fails the job."""
 
 def collection(values: Sequence[Any], schema: str, name: str) -> Function:
-    """A bounded source over a list or tuple, which must not be changed afterwards. Read and converted in C, slice by slice."""
+    """A bounded source over a sequence, which must not be changed afterwards. Read and converted in C, slice by slice."""
 
 def sink(
     write: Callable[[list[Any]], None] | tuple[Callable[[list[Any]], None], Callable[[bool], None]] | PerSubtask,

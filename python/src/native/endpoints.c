@@ -101,17 +101,51 @@ PyObject *make_source(PyObject *module, PyObject *arguments, PyObject *keywords)
 
 /* ---- A collection ---- */
 
+/* Some values of a collection as a list or tuple, a new reference, and where they begin in it. A range makes its numbers slice by slice; other sequences
+ * than lists and tuples are asked for one value after the other. */
+static PyObject *read_slice(Host *host, PyObject *values, Py_ssize_t start, Py_ssize_t count, PyObject *const **items)
+{
+    PyObject *list = NULL;
+    if (PyList_Check(values) || PyTuple_Check(values)) {
+        *items = PySequence_Fast_ITEMS(values) + start;
+        return Py_NewRef(values);
+    }
+    if (PyRange_Check(values)) {
+        PyObject *part = PySequence_GetSlice(values, start, start + count);
+        list = part == NULL ? NULL : PySequence_List(part);
+        Py_XDECREF(part);
+    } else {
+        list = PyList_New(count);
+        for (Py_ssize_t index = 0; list != NULL && index < count; index++) {
+            PyObject *value = PySequence_GetItem(values, start + index);
+            if (value != NULL) {
+                PyList_SET_ITEM(list, index, value);
+            } else {
+                Py_CLEAR(list);
+                host_fail_at(host, index, -1);
+            }
+        }
+    }
+    if (list != NULL) *items = PySequence_Fast_ITEMS(list);
+    return list;
+}
+
 static int collection_call(Host *host, const millstream_request *request)
 {
     PyObject *values = host->second_extra;
-    Py_ssize_t count = PySequence_Fast_GET_SIZE(values);
+    Py_ssize_t count = PySequence_Size(values);
+    if (count < 0) return -1;
     int64_t start = request->integer_count > 1 ? request->integers[1] : host->position;
     if (start < 0 || start > count) start = count;
     Py_ssize_t slice = (Py_ssize_t)(count - start < read_limit(request) ? count - start : read_limit(request));
     host->record_count = start;
     if (slice > 0) {
+        PyObject *const *items;
         if (row_builder_reserve(&host->builder, slice) < 0) return -1;
-        Py_ssize_t appended = row_builder_append(&host->builder, PySequence_Fast_ITEMS(values) + start, slice);
+        PyObject *part = read_slice(host, values, start, slice, &items);
+        if (part == NULL) return -1;
+        Py_ssize_t appended = row_builder_append(&host->builder, items, slice);
+        Py_DECREF(part);
         if (appended < slice) {
             row_builder_reset(&host->builder);
             return host_fail_at(host, appended, -1);
@@ -131,14 +165,10 @@ PyObject *make_collection(PyObject *module, PyObject *arguments, PyObject *keywo
     static char *names[] = {"values", "schema", "name", NULL};
     PyObject *values, *text, *name;
     if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "OUU:collection", names, &values, &text, &name)) return NULL;
-    PyObject *list = PySequence_Fast(values, "a collection is a sequence");
-    if (list == NULL) return NULL;
+    if (PySequence_Size(values) < 0) return NULL;
     Host *host = (Host *)make_reading(&collection_kind, NULL, text, name);
-    if (host == NULL) {
-        Py_DECREF(list);
-        return NULL;
-    }
-    host->second_extra = list;
+    if (host == NULL) return NULL;
+    host->second_extra = Py_NewRef(values);
     return function_wrap(host);
 }
 

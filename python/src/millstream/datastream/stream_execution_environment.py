@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -163,12 +164,16 @@ class StreamExecutionEnvironment(EnvironmentConfiguration):
     def from_collection(self, collection: Iterable[Any], type_info: TypeInformation | list[Any] | str | None = None) -> DataStream:
         """A stream of values that are at hand. Without ``type_info`` they stay Python objects, passed by reference.
 
-        Values are taken when the job runs: a list must not be changed before. A value that does not fit the type fails the job with
+        Values are taken when the job runs, and piece by piece: a list must not be changed before, and a ``range`` may be long. What is no sequence,
+        such as a generator, becomes a list at once. A value that does not fit the type fails the job with
         ``TypeMismatchError``.
         """
         if isinstance(collection, (str, bytes, Mapping)) or not isinstance(collection, Iterable):
             raise TypeError(f"from_collection takes a list of values, not {collection!r}")
-        values = collection if isinstance(collection, (list, tuple)) else list(collection)
+        # A deque is slow to look into by position.
+        values = collection if isinstance(collection, Sequence) and not isinstance(collection, deque) else list(collection)
+        # A range can be longer than anything that can be read.
+        len(values)
         found = type_of(type_info, "type_info of from_collection")
         schema = found.schema()
 
