@@ -114,13 +114,26 @@ func csvSource(
     }
 
     @Test func raggedRows() throws {
-        for text in ["1,2\n", "1,2,x,y\n"] {
+        for (text, count) in [("1,2\n", "2 of 3 fields: '1,2'"), ("1\n", "1 of 3 fields: '1'"), ("1,2,x,y\n", "4 fields, expected 3: '1,2,x,y'")] {
             let (error, _) = try failure("0,0,a\n" + text, three)
-            #expect(error.message.contains(":2:1: the row has \(text.split(separator: ",").count) fields, expected 3"), "\(error)")
+            #expect(error.message.contains(":2:1: the row has \(count)"), "\(error)")
         }
         var options = CSVOptions()
         options.allowsRaggedRows = true
         #expect(try rows("1\n2,3\n4,5,x,y\n", three, options: options) == [["1", "∅", "∅"], ["2", "3.0", "∅"], ["4", "5.0", "x"]])
+    }
+
+    @Test(arguments: [
+        ("id,delay,name\n1,2,x\n", true), ("\"id\",delay,name\n", true), ("1,délai,name\n", true), ("id,delay\n1,2\n", true), (" id,delay,name\n", true),
+        ("\u{FEFF}id,delay,name\n", true), ("1,2,x\nid,delay,name\n", false), ("1.5,2,x\n", false), ("-,2,x\n", false), ("1,2\n", false),
+    ])
+    func aFirstLineOfNamesIsHintedAt(_ text: String, _ isHinted: Bool) throws {
+        let (error, _) = try failure(text, three)
+        #expect(try #require(error.hint).contains("header=True") == isHinted, "\(error)")
+        var options = CSVOptions()
+        options.hasHeader = true
+        let (header, _) = try failure("a,b,s\nx,2,3\n", three, options: options)
+        #expect(try #require(header.hint).contains("header=True") == false, "\(header)")
     }
 
     @Test func badQuotes() throws {

@@ -341,7 +341,7 @@ mistake("not UTF-8", "DecodeError", "latin.txt:2 | UTF-8", "env.execute()", """
     env.read_text_file("latin.txt").print()
     env.execute()
 """)
-mistake("missing column", "DecodeError", "short.csv:2 | 1 fields, expected 2 | operator 'Source: CSV files' (case.py:", "env.execute()", """
+mistake("missing column", "DecodeError", "short.csv:2 | 1 of 2 fields | operator 'Source: CSV files' (case.py:", "env.execute()", """
     open("short.csv", "w").write("1,2\\n3\\n")
     env.read_csv("short.csv", "ROW<a INT, b INT>").print()
     env.execute()
@@ -354,6 +354,16 @@ mistake("extra column", "DecodeError", "long.csv:2 | 3 fields, expected 2", "env
 mistake("not a number", "DecodeError", "bad.csv:2:3 | 'b' | INT | 'x'", "env.execute()", """
     open("bad.csv", "w").write("1,2\\n3,x\\n")
     env.read_csv("bad.csv", "ROW<a INT, b INT>").print()
+    env.execute()
+""")
+mistake("header not told of", "DecodeError", "named.csv:1:1 | 'a' is not a value of type INT | header=True", "env.execute()", """
+    open("named.csv", "w").write("a,b\\n1,2\\n")
+    env.read_csv("named.csv", "ROW<a INT, b INT>").print()
+    env.execute()
+""")
+mistake("header of other columns", "DecodeError", "named.csv:1:1 | 3 fields, expected 2 | header=True", "env.execute()", """
+    open("named.csv", "w").write("a,b,c\\n1,2,3\\n")
+    env.read_csv("named.csv", "ROW<a INT, b INT>").print()
     env.execute()
 """)
 mistake("not JSON", "DecodeError", "bad.json:1 | not a JSON object", "env.execute()", """

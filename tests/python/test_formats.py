@@ -209,9 +209,12 @@ def test_csv_messages() -> None:
     assert reader.build().deserialize(b'1|"a|b"|1+2\r\n') == row
     assert reader.build().deserialize(b"NULL||NULL") == Row(n=None, s="", l=None)
     assert reader.set_allow_comments(True).build().deserialize(b"#1|2|3") is None
-    for message, what in ((b"1|2", "2 fields, and 3"), (b"x|y|1", "invalid literal"), (b'1|"a|1', "unexpected end")):
+    for message, what in ((b"1|2", "2 of 3 fields"), (b"1|2|3|4", "4 fields, expected 3"), (b"x|y|1", "invalid literal"), (b'1|"a|1', "unexpected end")):
         with pytest.raises(DecodeError, match=what):
             reader.build().deserialize(message)
+    nested = CsvRowDeserializationSchema.Builder(Types.ROW_NAMED(["r"], [Types.ROW_NAMED(["a", "b"], [Types.INT(), Types.INT()])]))
+    with pytest.raises(DecodeError, match="in '1': the row has 1 of 2 fields"):
+        nested.build().deserialize(b"1")
     strict = reader.build()
     assert reader.set_ignore_parse_errors(True).build().deserialize(b"x") is None
     with pytest.raises(DecodeError):

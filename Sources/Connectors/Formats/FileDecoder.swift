@@ -64,6 +64,8 @@ struct DecodeFailure {
     var recordStart: Int
     var textStart: Int
     var reason: String
+    /// Whether the record would make a header, and none was asked for: of a file's first line that is worth a hint.
+    var mayBeHeader = false
 
     /// `file:line:column: reason`.
     func error(file: String, line: Int64?, chunk: Chunk, fileOffset: Int64) -> MillstreamError {
@@ -75,8 +77,11 @@ struct DecodeFailure {
         } else {
             place += " at byte \(fileOffset + Int64(textStart))"
         }
-        return MillstreamError(
-            .decode, "\(place): \(reason)", hint: "Correct the line, or let the source skip and count rows that do not decode.", domain: .user)
+        var hint = "Correct the line, or let the source skip and count rows that do not decode."
+        if mayBeHeader, line == 1 || (line == nil && fileOffset + Int64(recordStart) == 0) {
+            hint = "If the first line names the columns, say so with header=True (csv.header in C). Else correct it, or let the source skip and count such rows."
+        }
+        return MillstreamError(.decode, "\(place): \(reason)", hint: hint, domain: .user)
     }
 }
 

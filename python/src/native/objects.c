@@ -10,6 +10,7 @@
 #include "errors.h"
 #include "gate.h"
 #include "millstream.h"
+#include "values.h"
 
 /* Entries beyond which the main thread is asked to apply the queue. */
 #define PENDING_SOFT_LIMIT 65536
@@ -210,7 +211,8 @@ static intptr_t table_describe(void *handle, uint8_t *text, intptr_t capacity)
 {
     PyGILState_STATE state;
     if (handle == NULL || capacity <= 0 || !gate_enter(&state)) return 0;
-    PyObject *shown = error_representation(handle);
+    /* A decimal stands in a column of objects because it has no bounds; it is printed as other numbers are. */
+    PyObject *shown = values_is_decimal(handle) ? PyObject_Str(handle) : error_representation(handle);
     Py_ssize_t length = 0;
     const char *bytes = shown == NULL ? NULL : PyUnicode_AsUTF8AndSize(shown, &length);
     if (bytes == NULL) length = 0;

@@ -90,7 +90,8 @@ final class CSVDecoder: FileDecoder {
             case .incomplete: return (row, malformedCount, nil, true)
             case .fault(let fault, let place):
                 guard skipsMalformed else {
-                    let failure = DecodeFailure(recordStart: start, textStart: place, reason: reason(fault, chunk, start, place))
+                    let failure = DecodeFailure(
+                        recordStart: start, textStart: place, reason: reason(fault, chunk, start, place), mayBeHeader: mayBeHeader(chunk, place))
                     (splitter.position, splitter.cursor, splitter.lineCount) = (start, cursor, lineCount)
                     return (row, malformedCount, failure, false)
                 }
@@ -170,7 +171,17 @@ extension CSVDecoder {
         let start = FieldSpans.start(span)
         // A field whose text was rewritten, or that is missing, has no place of its own left: the record's start has to do.
         let place = span == FieldSpans.null || start & FieldSpans.sideBit != 0 ? recordStarts[row] : start
-        return DecodeFailure(recordStart: recordStarts[row], textStart: place, reason: "field '\(field.name)': \(reason)")
+        return DecodeFailure(
+            recordStart: recordStarts[row], textStart: place, reason: "field '\(field.name)': \(reason)", mayBeHeader: mayBeHeader(chunk, place))
+    }
+
+    /// Whether the offending text begins as names do, and no header was asked for.
+    private func mayBeHeader(_ chunk: Chunk, _ place: Int) -> Bool {
+        var place = place
+        while place < chunk.end, chunk.bytes[place] == UInt8(ascii: " ") || chunk.bytes[place] == dialect.quote { place += 1 }
+        guard !dialect.hasHeader, place < chunk.end else { return false }
+        let byte = chunk.bytes[place]
+        return byte == UInt8(ascii: "_") || byte >= 0x80 || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
     }
 
     private func reason(_ fault: RecordSplitter.Fault, _ chunk: Chunk, _ start: Int, _ place: Int) -> String {
@@ -178,6 +189,7 @@ extension CSVDecoder {
         while end < chunk.end, chunk.bytes[end] != 0x0A, chunk.bytes[end] != 0x0D { end += 1 }
         let text = quoted(chunk.bytes + place, end - place)
         switch fault {
+        case .fieldCount(let found) where found < splitter.fieldCount: return "the row has \(found) of \(splitter.fieldCount) fields: \(text)"
         case .fieldCount(let found): return "the row has \(found) fields, expected \(splitter.fieldCount): \(text)"
         case .afterQuote: return "text after a closing quote: \(text)"
         case .openQuote: return "a quote opens here and is never closed: \(text)"

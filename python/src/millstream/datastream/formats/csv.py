@@ -397,7 +397,7 @@ class CsvRowDeserializationSchema(DeserializationSchema):
         lines = list(reader)
         fields, types = lines[0] if lines else [""], settings._type_info.get_field_types()
         if len(lines) > 1 or len(fields) != len(types):
-            raise ValueError(f"there are {len(fields)} fields, and {len(types)} are expected")
+            raise ValueError(_wrong_count(len(fields), len(types)))
         row = Row(*(self._field(field, type_info) for field, type_info in zip(fields, types, strict=True)))
         row.set_field_names(settings._type_info.get_field_names())
         return row
@@ -409,8 +409,10 @@ class CsvRowDeserializationSchema(DeserializationSchema):
         if element is not None and type_info._field_type() != "BYTES":
             return [from_text(part, element) for part in text.split(self._settings._array_delimiter)]
         if isinstance(type_info, RowTypeInfo):
-            parts = text.split(self._settings._array_delimiter)
-            return from_text(dict(zip(type_info.get_field_names(), parts, strict=True)), type_info)
+            parts, names = text.split(self._settings._array_delimiter), type_info.get_field_names()
+            if len(parts) != len(names):
+                raise ValueError(f"in {text!r}: {_wrong_count(len(parts), len(names))}")
+            return from_text(dict(zip(names, parts, strict=True)), type_info)
         return from_text(text, type_info)
 
     class Builder(_CsvBuilder):
@@ -504,6 +506,11 @@ class CsvRowSerializationSchema(SerializationSchema):
             import copy
 
             return CsvRowSerializationSchema(copy.copy(self))
+
+
+def _wrong_count(found: int, expected: int) -> str:
+    """As the engine's CSV reader says it."""
+    return f"the row has {found} of {expected} fields" if found < expected else f"the row has {found} fields, expected {expected}"
 
 
 def _one_char(char: str, what: str) -> str:
