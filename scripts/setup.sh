@@ -30,3 +30,7 @@ if [[ ! -f $stamp || "$(cat "$stamp")" != "$wanted" ]]; then
     .venv/bin/pip install -q --disable-pip-version-check -r requirements-dev.txt
     echo "$wanted" > "$stamp"
 fi
+
+# Swift's driver leaves a folder behind in the temporary directory for each module that it compiles, hundreds a day. Those of builds that are over go.
+find "${TMPDIR:-/tmp}" -mindepth 2 -maxdepth 2 -path '*/TemporaryDirectory.??????/.keep-directory' -user "$(id -un)" -mmin +120 -printf '%h\0' 2>/dev/null |
+    xargs -0 -r rm -rf || true

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 
 import pytest
@@ -20,3 +21,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def env() -> StreamExecutionEnvironment:
     """A new environment with the default settings."""
     return StreamExecutionEnvironment.get_execution_environment()
+
+
+def pytest_collection_finish() -> None:
+    """What the modules of all tests have made is there to stay: tests that look for what is left behind need not go through it each time."""
+    gc.collect()
+    gc.freeze()

@@ -158,6 +158,7 @@ with table_env.execute_sql("SELECT a, b FROM (VALUES (1, 'x'), (2, 'y')) AS t(a,
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("cluster")
 @pytest.mark.timeout(1200)
 def test_scripts_give_the_same_on_both(cluster: str, interpreter: str, tmp_path: Path) -> None:
     port = int(cluster.rpartition(":")[2])
@@ -175,6 +176,7 @@ def test_scripts_give_the_same_on_both(cluster: str, interpreter: str, tmp_path:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("cluster")
 @pytest.mark.timeout(1200)
 def test_tables_failures_and_names_of_our_own(cluster: str, interpreter: str, tmp_path: Path) -> None:
     target = ["--target", cluster, "--python", interpreter]

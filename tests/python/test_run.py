@@ -104,7 +104,7 @@ def test_ctrl_c_ends_the_job_and_the_process_by_the_signal(tmp_path: Path) -> No
     (tmp_path / "job.py").write_text(
         "import time\nfrom pyflink.datastream import StreamExecutionEnvironment\n"
         "env = StreamExecutionEnvironment.get_execution_environment()\n"
-        "env.from_collection(range(1000000)).map(lambda n: time.sleep(0.01) or print('row', flush=True)).print()\nenv.execute()\n"
+        "env.from_collection(range(10**9)).map(lambda n: time.sleep(0.0002) or print('row', flush=True)).print()\nenv.execute()\n"
     )
     process = subprocess.Popen([sys.executable, "-m", "millstream", "run", tmp_path / "job.py"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
