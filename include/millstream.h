@@ -592,7 +592,8 @@ millstream_status millstream_environment_set_text_output(
     millstream_environment *environment, millstream_text_output write, void *context, millstream_error **error);
 
 /* Options as pairs: "format" (text, csv, json), "rolling.size" ("128 mb"), "rolling.interval" ("60 s"), "rolling.inactivity" ("60 s"), "prefix",
- * "suffix", and the csv options of the source. `bucket` (or NULL) gives each row's subfolder. */
+ * "suffix", "time-folders" (a subfolder by the time of writing, e.g. "yyyy-MM-dd--HH") and "time-folders.zone" (local, UTC), and the csv options of the
+ * source. `bucket` (or NULL) gives each row's subfolder. In text files a row is a line as it is printed. */
 millstream_status millstream_sink_files(
     millstream_environment *environment, const millstream_input *input, const char *directory, const char *const *options,
     const millstream_expression *bucket, millstream_node *node, millstream_error **error);

@@ -5,7 +5,7 @@ import Plan
 /// The options of file sources and sinks.
 private let csvKeys = ["csv.delimiter", "csv.quote", "csv.escape", "csv.header", "csv.null-literal", "csv.comment", "csv.ragged"]
 private let sourceKeys = ["format", "projection", "skip-malformed", "monitor-interval"] + csvKeys
-private let sinkKeys = ["format", "rolling.size", "rolling.interval", "rolling.inactivity", "prefix", "suffix"] + csvKeys
+private let sinkKeys = ["format", "rolling.size", "rolling.interval", "rolling.inactivity", "prefix", "suffix", "time-folders", "time-folders.zone"] + csvKeys
 
 private enum FileFormat: Int { case text, csv, json }
 
@@ -49,6 +49,8 @@ func fileSink(_ directory: String, options: [Option]) throws(MillstreamError) ->
         case "rolling.size": description.rollByteCount = try positive(option, try option.byteCount())
         case "rolling.interval": description.rollAgeMilliseconds = try positive(option, try option.milliseconds())
         case "rolling.inactivity": description.rollInactivityMilliseconds = try positive(option, try option.milliseconds())
+        case "time-folders": description.timeFolders = option.value
+        case "time-folders.zone": description.timeFoldersAreUTC = try option.choice(["local", "UTC"]) == 1
         case "prefix": description.prefix = try fileNamePart(option)
         case "suffix": description.suffix = try fileNamePart(option)
         default: try set(option, &csv, among: sinkKeys)

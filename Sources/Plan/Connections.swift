@@ -111,7 +111,7 @@ public struct SinkDescription: Sendable {
 
 public struct FileSinkDescription: Sendable {
     public enum Format: Sendable {
-        /// One line per row: a scalar's text; a tuple or row as CSV without quotes unless needed.
+        /// One line per row, as it is printed: a value's text, `(a,b)` for a tuple, `+I[a, b]` for a row.
         case text
         case csv(CSVOptions)
         case jsonLines
@@ -126,6 +126,10 @@ public struct FileSinkDescription: Sendable {
     public var suffix: String
     /// One folder per value of an expression of type STRING; nil: the directory itself.
     public var bucket: Expression?
+    /// Or a folder by the time at which a row is written: a pattern of Java's, e.g. `yyyy-MM-dd--HH`.
+    public var timeFolders: String?
+    /// Whether that time is UTC, or that of this machine.
+    public var timeFoldersAreUTC = false
 
     /// Flink's defaults: 128 MiB, 60 s, 60 s.
     public init(directory: String, format: Format) {

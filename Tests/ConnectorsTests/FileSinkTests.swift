@@ -46,6 +46,30 @@ func numbers(_ range: Range<Int64>) -> Batch {
         #expect(try DiskStorage().list(directory.path + "/new/out") == ["part-0-0", "part-0-1"])
     }
 
+    @Test func foldersByTime() throws {
+        let storage = SimulatedStorage()
+        let clock = SimulatedClock(start: 1_709_251_384_567)
+        let sink = try sink("/out", storage: storage, clock: clock) {
+            $0.timeFolders = "yyyy-MM-dd--HH"
+            $0.timeFoldersAreUTC = true
+        }
+        let writer = try sink.makeWriter(operatorContext(clock: clock))
+        #expect(try writer.write(numbers(0..<2), notify: {}))
+        clock.advance(milliseconds: 3_599_999 - 184_567)
+        #expect(try writer.write(numbers(2..<3), notify: {}))
+        clock.advance(milliseconds: 1)
+        #expect(try writer.write(numbers(3..<4), notify: {}))
+        try finish(sink, writer)
+        #expect(visible(storage) == ["/out/2024-03-01--00/part-0-0", "/out/2024-03-01--01/part-0-0"])
+        #expect(try storage.read("/out/2024-03-01--00/part-0-0") == Array("0\n1\n2\n".utf8))
+    }
+
+    @Test(arguments: ["yyyy-QQ", "'x", "", "a/../b", "yyyy//MM", "/yyyy"]) func patternsThatAreNone(pattern: String) {
+        #expect(throws: MillstreamError.self) {
+            try sink("/out", storage: SimulatedStorage()) { $0.timeFolders = pattern }
+        }
+    }
+
     @Test func rollsBySizeAgeAndPause() throws {
         let storage = SimulatedStorage()
         let clock = SimulatedClock(start: 1_000)

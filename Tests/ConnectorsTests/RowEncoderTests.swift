@@ -48,7 +48,9 @@ import Testing
         let schema = Schema([Field("a", .string), Field("b", .int)], shape: .tuple)
         #expect(
             try write([try column(.string, [.string("a,b"), .null]), try column(.int, [.int64(1), .int64(2)])], schema: schema, .text)
-                == "\"a,b\",1\n,2\n")
+                == "(a,b,1)\n(null,2)\n")
+        let row = Schema([Field("a", .string), Field("b", .int)])
+        #expect(try write([try column(.string, [.string("a,b")]), try column(.int, [.int64(1)])], schema: row, .text) == "+I[a,b, 1]\n")
     }
 
     @Test func jsonOfEveryType() throws {

@@ -29,7 +29,7 @@ from millstream.datastream import (
     ProcessWindowFunction,
     StreamExecutionEnvironment,
 )
-from millstream.datastream.connectors.file_system import FileSink, OutputFileConfig
+from millstream.datastream.connectors.file_system import BucketAssigner, FileSink, OutputFileConfig
 from millstream.datastream.formats import CsvRowFormat
 from millstream.datastream.window import SlidingEventTimeWindows, Time, TumblingEventTimeWindows
 
@@ -119,7 +119,9 @@ def reports(env: StreamExecutionEnvironment, rate: float | None) -> DataStream:
 
 def csv_files(directory: Path, prefix: str) -> FileSink:
     config = OutputFileConfig.builder().with_part_prefix(prefix).with_part_suffix(".csv").build()
-    return FileSink.for_row_format(str(directory), CsvRowFormat()).with_output_file_config(config).build()
+    return FileSink.for_row_format(str(directory), CsvRowFormat()).with_output_file_config(config).with_bucket_assigner(
+        BucketAssigner.base_path_bucket_assigner()
+    ).build()
 
 
 def build(env: StreamExecutionEnvironment, output: Path, rate: float | None) -> None:

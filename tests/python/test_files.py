@@ -5,10 +5,11 @@ from __future__ import annotations
 import gzip
 import json
 import pathlib
+import re
 from typing import Any
 
 import pytest
-from millstream.common import Encoder, Row, Types
+from millstream.common import Encoder, Row, TypeInformation, Types
 from millstream.datastream import StreamExecutionEnvironment
 from millstream.datastream.connectors.file_system import (
     BucketAssigner,
@@ -109,7 +110,25 @@ def test_text_sink(env: StreamExecutionEnvironment, tmp_path: pathlib.Path) -> N
     env.from_collection(["a", "ä"], Types.STRING()).sink_to(sink)
     env.execute()
     assert written(tmp_path) == ["a", "ä"]
-    assert all(file.name.startswith("words-") and file.suffix == ".txt" for file in tmp_path.iterdir())
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert all(path.name.startswith("words-") and path.suffix == ".txt" for path in files)
+    # A folder per hour, as in Flink.
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d--\d\d", path.parent.name) for path in files)
+
+
+def test_text_of_tuples_and_rows(env: StreamExecutionEnvironment, tmp_path: pathlib.Path) -> None:
+    def write(name: str, values: list[Any], type_info: TypeInformation) -> None:
+        sink = FileSink.for_row_format(tmp_path / name, Encoder.simple_string_encoder())
+        env.from_collection(values, type_info).sink_to(sink.with_bucket_assigner(BucketAssigner.base_path_bucket_assigner()).build())
+
+    write("tuples", [("hi", 1, 1.5, None, True)], Types.TUPLE([Types.STRING(), Types.INT(), Types.DOUBLE(), Types.STRING(), Types.BOOLEAN()]))
+    write("rows", [Row(1, "x")], Types.ROW_NAMED(["a", "b"], [Types.INT(), Types.STRING()]))
+    write("lists", [[1, 2]], Types.LIST(Types.INT()))
+    env.execute()
+    # What Flink's SimpleStringEncoder writes.
+    assert written(tmp_path / "tuples") == ["(hi,1,1.5,null,true)"]
+    assert written(tmp_path / "rows") == ["+I[1, x]"]
+    assert written(tmp_path / "lists") == ["[1, 2]"]
 
 
 def test_csv_and_json_sinks(env: StreamExecutionEnvironment, tmp_path: pathlib.Path) -> None:

@@ -12,6 +12,7 @@ public final class FileSink: Sink {
     private let schema: Schema
     private let storage: any Storage
     private let bucket: BucketFunction?
+    private let folders: TimeFolders?
     private let commitsAtCheckpoints: Bool
 
     /// `commitsAtCheckpoints`: rolled parts wait for a commit; otherwise the writer makes them visible itself.
@@ -37,13 +38,19 @@ public final class FileSink: Sink {
             try BucketFunction(expression, schema: schema, environment: environment)
         }
         _ = try RowEncoder(description.format, schema: schema)
+        guard description.timeFolders == nil || description.bucket == nil else {
+            throw MillstreamError(.configuration, "a file sink's folders are named by a bucket or by the time, not by both")
+        }
+        folders = try description.timeFolders.map { pattern throws(MillstreamError) in
+            try TimeFolders(pattern: pattern, isUTC: description.timeFoldersAreUTC)
+        }
     }
 
     public func makeWriter(_ context: OperatorContext) throws(MillstreamError) -> any SinkWriter {
         try storage.makeDirectories(description.directory)
         return FileWriter(
-            description, encoder: try RowEncoder(description.format, schema: schema), bucket: bucket, storage: storage, context: context,
-            commitsAtCheckpoints: commitsAtCheckpoints)
+            description, encoder: try RowEncoder(description.format, schema: schema), bucket: bucket, folders: folders, storage: storage,
+            context: context, commitsAtCheckpoints: commitsAtCheckpoints)
     }
 
     public func makeCommitter() throws(MillstreamError) -> (any Committer)? { FileCommitter(storage) }

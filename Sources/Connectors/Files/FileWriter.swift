@@ -40,6 +40,7 @@ final class FileWriter: SinkWriter {
     private let description: FileSinkDescription
     private let encoder: RowEncoder
     private let bucket: BucketFunction?
+    private var folders: TimeFolders?
     private let storage: any Storage
     private let clock: any Clock
     private let subtask: Int
@@ -54,12 +55,13 @@ final class FileWriter: SinkWriter {
     private var hasFailed = false
 
     init(
-        _ description: FileSinkDescription, encoder: RowEncoder, bucket: BucketFunction?, storage: any Storage, context: OperatorContext,
-        commitsAtCheckpoints: Bool
+        _ description: FileSinkDescription, encoder: RowEncoder, bucket: BucketFunction?, folders: TimeFolders?, storage: any Storage,
+        context: OperatorContext, commitsAtCheckpoints: Bool
     ) {
         self.description = description
         self.encoder = encoder
         self.bucket = bucket
+        self.folders = folders
         self.storage = storage
         self.commitsAtCheckpoints = commitsAtCheckpoints
         clock = context.clock
@@ -82,7 +84,8 @@ final class FileWriter: SinkWriter {
     }
 
     private func writeRows(_ batch: Batch, _ now: ProcessingTime) throws(MillstreamError) {
-        try batch.forEachRow { index throws(MillstreamError) in try writeRow(batch, index, bucket: "", now) }
+        let folder = folders?.name(at: now) ?? ""
+        try batch.forEachRow { index throws(MillstreamError) in try writeRow(batch, index, bucket: folder, now) }
     }
 
     private func writeBuckets(_ batch: Batch, _ bucket: BucketFunction, _ now: ProcessingTime) throws(MillstreamError) {

@@ -4,7 +4,7 @@ import Plan
 /// Writes rows in a file's format, a line per row.
 final class RowEncoder {
     private enum Form {
-        case bare
+        case printed(RowText)
         case separated(CSVDialect)
         case json
     }
@@ -18,12 +18,9 @@ final class RowEncoder {
     init(_ format: FileSinkDescription.Format, schema: Schema) throws(MillstreamError) {
         var header: [UInt8] = []
         switch format {
-        case .text where schema.shape == .scalar:
-            form = .bare
-            cells = schema.fields.map { CellWriter($0.type, style: .java) }
         case .text:
-            form = .separated(try CSVDialect(CSVOptions()))
-            cells = schema.fields.map { CellWriter($0.type, style: .csv) }
+            form = .printed(RowText(schema))
+            cells = []
         case .csv(let options):
             let dialect = try CSVDialect(options)
             form = .separated(dialect)
@@ -41,8 +38,8 @@ final class RowEncoder {
     /// Appends a row and its line end. Throws `invalidArgument` for a value that the dialect cannot hold.
     func write(_ batch: Batch, _ index: Int, to text: TextBuffer) throws(MillstreamError) {
         switch form {
-        case .bare:
-            writeValue(batch.columns[0], index, cells[0], to: text)
+        case .printed(let rows):
+            rows.write(batch, index, to: text)
         case .separated(let dialect):
             for (place, cell) in cells.enumerated() {
                 if place > 0 { text.append(dialect.delimiter) }

@@ -384,13 +384,21 @@ class FileCompactor:
 class BucketAssigner:
     """Tells which folder below the sink's a row goes to."""
 
-    def __init__(self, column: str | int | None, folders: DateFolders | None = None) -> None:
+    def __init__(self, column: str | int | None, pattern: str | None = None, zone: str | None = None) -> None:
         self.column = column
-        self.folders = folders
+        #: Names folders after the time instead.
+        self.pattern = pattern
+        self.zone = zone
+
+    def folders(self) -> DateFolders | None:
+        """Names folders for sinks that Python writes."""
+        from millstream.datastream.connectors.date_folders import DateFolders
+
+        return None if self.pattern is None else DateFolders(self.pattern, self.zone)
 
     @staticmethod
     def base_path_bucket_assigner() -> BucketAssigner:
-        """All rows to the sink's own folder; the default."""
+        """All rows to the sink's own folder."""
         return BucketAssigner(None)
 
     @staticmethod
@@ -400,14 +408,15 @@ class BucketAssigner:
 
     @staticmethod
     def date_time_bucket_assigner(format_str: str = "yyyy-MM-dd--HH", timezone_id: str | None = None) -> BucketAssigner:
-        """A folder per hour, or what the pattern says, of the time by the clock at which a row is written.
+        """A folder per hour, or what the pattern says, of the time by the clock at which a row is written: the default, as in Flink.
 
-        The pattern is Java's, of the letters y, M, d, D, H, m and s; other text may be quoted (``'``). The time zone is this machine's unless given.
-        Such a sink is written by Python. Raises ``ConfigurationError`` for a pattern or time zone that there is none of.
+        The pattern is Java's, of the letters y, M, d, D, H, m and s; other text may be quoted (``'``). The time zone is this machine's unless given;
+        with another one than UTC Python writes the files. Raises ``ConfigurationError`` for a pattern or time zone that there is none of.
         """
         from millstream.datastream.connectors.date_folders import DateFolders
 
-        return BucketAssigner(None, DateFolders(format_str, timezone_id))
+        DateFolders(format_str, timezone_id)
+        return BucketAssigner(None, format_str, timezone_id)
 
 
 class FileSink(Sink, SupportsPreprocessing):
@@ -463,7 +472,7 @@ class FileSink(Sink, SupportsPreprocessing):
             self._base_path = base_path
             self._options = dict(options)
             self._writer_factory = writer_factory
-            self._bucket = BucketAssigner.base_path_bucket_assigner()
+            self._bucket = BucketAssigner(None, "yyyy-MM-dd--HH")
 
         def with_rolling_policy(self, rolling_policy: RollingPolicy) -> Self:
             """When a file is finished."""
@@ -518,16 +527,19 @@ class FileSink(Sink, SupportsPreprocessing):
         if format_name in ("csv", "json") and field_names(type_info) is None:
             raise PlanError(f"a file sink of format {format_name} needs rows or tuples of declared types, not {type_info!r}")
         column = None if self._bucket.column is None else field_index(type_info, self._bucket.column, "the folder's column")
-        if self._writer_factory is None and self._bucket.folders is None:
+        if self._writer_factory is None and self._bucket.zone in (None, "UTC"):
             bucket = None if column is None else _native.Expression.column(column)
-            return lambda builder, _, inputs: builder.native.sink_files(inputs[0], self._base_path, self._options, bucket)
+            options = self._options
+            if self._bucket.pattern is not None:
+                options = {**options, "time-folders": self._bucket.pattern, "time-folders.zone": self._bucket.zone or "local"}
+            return lambda builder, _, inputs: builder.native.sink_files(inputs[0], self._base_path, options, bucket)
         return self._lower_in_python(type_info, column)
 
     def _lower_in_python(self, type_info: TypeInformation, column: int | None) -> AddSink:
         from millstream.datastream.connectors.python_files import PythonFilesSink
         from millstream.datastream.formats.lines import line_writer
 
-        folders = self._bucket.folders
+        folders = self._bucket.folders()
         bucket_of: Callable[[Any], str] | None = None
         if folders is not None:
             bucket_of = folders.name_of
