@@ -213,7 +213,7 @@ func numbers(_ range: Range<Int64>) -> Batch {
         #expect(try writer.write(batch.selecting(Selection(Array(0..<601))), notify: {}))
         try finish(sink, writer)
         let text = try visible(storage).filter { $0.hasPrefix("/out/k=7/") }.map { String(decoding: try storage.read($0), as: UTF8.self) }.joined()
-        #expect(text == "k=7,7\nk=7,307\n")
+        #expect(text == "+I[k=7, 7]\n+I[k=7, 307]\n")
         #expect(visible(storage).contains("/out/__DEFAULT_PARTITION__/part-0-0"))
         for bad in ["../x", "/etc", "a//b", "", "."] {
             let column = try ColumnBuilder.make(for: .string)
