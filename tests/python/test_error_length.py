@@ -237,6 +237,13 @@ mistake("partitioner", "KeyError", "mine", 'raise KeyError("mine")', """
     numbers.partition_custom(fails, lambda n: n).map(lambda n: n).set_parallelism(2)
     env.execute()
 """)
+mistake("partition out of range", "UserFunctionError", "gave 7 for 3 partitions, whose numbers are 0 to 2 | operator 'Custom partitioning' (case.py:{place}), record 1: 2",
+        "env.execute()", """
+    def choose(key, count):  # place
+        return 7 if key == 2 else 0
+    numbers.partition_custom(choose, lambda n: n).map(lambda n: n).set_parallelism(3)
+    env.execute()
+""")
 mistake("future", "KeyError", "operator 'Map' | record 0: 1 | mine", 'raise KeyError("mine")', """
     numbers.map(fails)
     env.execute_async().get_job_execution_result().result()

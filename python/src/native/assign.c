@@ -21,11 +21,12 @@ static int make_loop(Host *host, const char *pair, const char *call, PyObject *c
     return status;
 }
 
-/* Runs the loop and sends its answers; out is empty afterwards. */
-static int run_and_send(Host *host, const millstream_request *request)
+/* Runs the loop, has its answers looked at (`check` may be NULL) and sends them; out is empty afterwards. */
+static int run_and_send(Host *host, const millstream_request *request, int (*check)(Host *host, const millstream_request *request))
 {
     int status = rows_begin(host->rows, request, request->count) < 0 || host_run(host) < 0 ? -1 : 0;
     Py_ssize_t count = PyList_GET_SIZE(host->out);
+    if (status == 0 && check != NULL) status = check(host, request);
     if (status == 0 && count > 0) status = host_emit_values(host, request->response, host->out);
     rows_end(host->rows);
     PyObject *raised = error_take();
@@ -56,7 +57,7 @@ static int extract_prepare(Host *host)
 static int extract_call(Host *host, const millstream_request *request)
 {
     if (row_reader_bind(&host->reader, request->columns, request->schema) < 0) return -1;
-    int status = run_and_send(host, request);
+    int status = run_and_send(host, request, NULL);
     PyObject *raised = status < 0 ? error_take() : NULL;
     if (raised != NULL && error_status_of(raised) == MILLSTREAM_TYPE_MISMATCH) {
         PyObject *text = PyObject_Str(raised);
@@ -139,12 +140,32 @@ static int partition_prepare(Host *host)
     return make_loop(host, "v0, n", "f0(v0, n)", stage_callable(&host->stages[0], 0));
 }
 
+/* Here and not in the engine alone: the record is at hand, and the partitioner's own place. What is no int is refused where it becomes a column. */
+static int check_partitions(Host *host, const millstream_request *request)
+{
+    int64_t channels = request->integer_count > 0 ? request->integers[0] : 1;
+    for (Py_ssize_t row = 0; row < PyList_GET_SIZE(host->out); row++) {
+        PyObject *number = PyList_GET_ITEM(host->out, row);
+        int overflow = 0;
+        int64_t value = PyLong_Check(number) ? PyLong_AsLongLongAndOverflow(number, &overflow) : 0;
+        if (overflow == 0 && value >= 0 && value < channels) continue;
+        error_raise(MILLSTREAM_USER_FUNCTION, NULL, "the partitioner gave %R for %lld partitions, whose numbers are 0 to %lld", number, (long long)channels,
+            (long long)channels - 1);
+        PyObject *raised = error_take();
+        Py_XSETREF(host->failed_value, row_reader_get(&host->reader, row, 0));
+        PyErr_Clear();
+        error_restore(raised);
+        return host_fail_at(host, row, 0);
+    }
+    return 0;
+}
+
 static int partition_call(Host *host, const millstream_request *request)
 {
     const struct ArrowArray *keys = request->keys != NULL ? request->keys : request->columns;
     const struct ArrowSchema *schema = request->keys != NULL ? request->key_schema : request->schema;
     if (row_reader_bind(&host->reader, keys, schema) < 0) return -1;
-    return run_and_send(host, request);
+    return run_and_send(host, request, check_partitions);
 }
 
 static const HostKind partition_kind = {.prepare = partition_prepare, .call = partition_call};
