@@ -155,7 +155,7 @@ final class HostCall {
             guard let output = site.sideOutputs.first(where: { $0.name == tag }) else {
                 throw MillstreamError(
                     .plan, "'\(definition.name)' emits to a side output '\(tag)' that its operator has not",
-                    hint: "Declare it with millstream_node_add_side_output.")
+                    hint: "Process functions and late rows of windows have side outputs; C declares them with millstream_node_add_side_output.")
             }
             return output.schema
         }

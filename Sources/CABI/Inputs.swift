@@ -71,7 +71,8 @@ extension EnvironmentEditor {
             let names = node.sideOutputs.map { "'\($0.name)'" }.joined(separator: ", ")
             throw MillstreamError(
                 .plan, "'\(node.name)' has no side output '\(tag)'",
-                hint: names.isEmpty ? "Declare it with millstream_node_add_side_output." : "It has: \(names).")
+                hint: names.isEmpty
+                    ? "Process functions and late rows of windows have side outputs; C declares them with millstream_node_add_side_output." : "It has: \(names).")
         }
         return (output.schema, [])
     }

@@ -241,7 +241,7 @@ def test_failures_name_the_record_of_their_input(env: StreamExecutionEnvironment
     connected = env.from_collection([1] * 50).connect(env.from_collection([5, 2, 0, 1]))
     with pytest.raises(ZeroDivisionError) as caught:
         values(connected.map(Fails()).name("divide"))
-    assert any("'divide'" in note and "record 2: 0" in note for note in caught.value.__notes__)
+    assert any("'divide'" in note and "record 2 of the second input: 0" in note for note in caught.value.__notes__)
 
 
 def test_failing_timer(env: StreamExecutionEnvironment) -> None:

@@ -288,7 +288,7 @@ def test_an_accumulator_of_two_classes(env: StreamExecutionEnvironment) -> None:
             return value
 
     env.from_collection(["a"]).map(Counting()).map(Other()).print()
-    with pytest.raises(InvalidStateError, match=r"accumulator 'seen' is a \w+ in Map"):
+    with pytest.raises(InvalidStateError, match=r"accumulator 'seen' is an? \w+ in Map"):
         env.execute()
 
 

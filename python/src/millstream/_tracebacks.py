@@ -255,6 +255,18 @@ def guard(members: dict[str, Any], hot: tuple[str, ...] = ()) -> None:
             guard_class(member)
 
 
+def guard_factories(members: dict[str, Any]) -> None:
+    """As :func:`guard`, for a module of classes whose methods jobs call: puts the border only around what makes their objects."""
+    for name, member in list(members.items()):
+        if name.startswith("_") or not isinstance(member, type) or member.__module__ != members["__name__"]:
+            continue
+        for method, value in list(vars(member).items()):
+            if method == "__init__" and isinstance(value, FunctionType):
+                setattr(member, method, _native.Border(value))
+            elif isinstance(value, (staticmethod, classmethod)) and isinstance(value.__func__, FunctionType):
+                setattr(member, method, type(value)(_native.Border(value.__func__)))
+
+
 def guard_class(member: type) -> None:
     """Puts the border around a class's public methods."""
     for name, value in list(vars(member).items()):

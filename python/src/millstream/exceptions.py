@@ -93,3 +93,12 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if close:
         return f"; did you mean {close[0]!r}?"
     return f"; there are {', '.join(map(repr, names[:20]))}" if names else ""
+
+
+def with_article(named: type) -> str:
+    """A class's name as a message says it.
+
+    >>> with_article(int)
+    'an int'
+    """
+    return f"{'an' if named.__name__[0] in 'AEIOUaeiou' else 'a'} {named.__name__}"

@@ -150,6 +150,7 @@ static PyObject *add_call(PyObject *note, Host *host, const millstream_request *
     default: break;
     }
     if (row >= 0) note = add_number(note, "%U, record %U", record);
+    if (row >= 0 && host->second_input != NULL) note = add_words(note, request->input == 0 ? " of the first input" : " of the second input");
     return add_value(note, "%U: %U", value);
 }
 

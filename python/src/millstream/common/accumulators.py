@@ -11,7 +11,7 @@ import threading
 from abc import ABC, abstractmethod
 from typing import Any, Generic, TypeVar
 
-from millstream.exceptions import InvalidStateError
+from millstream.exceptions import InvalidStateError, with_article
 
 __all__ = [
     "Accumulator",
@@ -235,7 +235,7 @@ class AccumulatorRegistry:
             kind = type(accumulator)
             if known and type(known[0][2]) is not kind:
                 raise InvalidStateError(
-                    f"accumulator {name!r} is a {type(known[0][2]).__name__} in {known[0][0]}, and cannot be a {kind.__name__} in {task_name}"
+                    f"accumulator {name!r} is {with_article(type(known[0][2]))} in {known[0][0]}, and cannot be {with_article(kind)} in {task_name}"
                 )
             known.append((task_name, subtask, accumulator))
 
@@ -245,8 +245,12 @@ class AccumulatorRegistry:
             snapshot = {name: sorted(entries, key=lambda entry: entry[:2]) for name, entries in self._by_name.items()}
         found: dict[str, Any] = {}
         for name, entries in snapshot.items():
-            whole = entries[0][2].clone()
-            for _, _, other in entries[1:]:
-                whole.merge(other)
-            found[name] = whole.get_local_value()
+            try:
+                whole = entries[0][2].clone()
+                for _, _, other in entries[1:]:
+                    whole.merge(other)
+                found[name] = whole.get_local_value()
+            except Exception as failure:
+                failure.add_note(f"in accumulator {name!r} of operator {entries[0][0]!r}, while the subtasks' values were merged")
+                raise
         return found

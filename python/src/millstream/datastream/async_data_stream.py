@@ -19,6 +19,7 @@ import inspect
 from typing import Any
 
 from millstream import _native
+from millstream._tracebacks import guard
 from millstream.common.time import Duration, Time
 from millstream.common.typeinfo import TypeInformation, type_of
 from millstream.datastream.async_functions import AsyncFunction, AsyncFunctionDescriptor, AsyncRetryStrategy
@@ -135,3 +136,6 @@ def _check(descriptor: AsyncFunctionDescriptor, what: str) -> float:
     if strategy is not NO_RETRY_STRATEGY and milliseconds <= 0:
         raise PlanError("Timeout should be configured when do async with retry.")
     return max(0, milliseconds) / 1_000
+
+
+guard(globals())

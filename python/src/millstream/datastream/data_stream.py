@@ -38,6 +38,7 @@ from millstream.datastream.output_tag import OutputTag
 from millstream.datastream.transformation import JobBuilder, JobScope, StreamInput, Transformation, infer_type
 from millstream.datastream.watermarks import add_future_output, check_future_output, lower_watermarks
 from millstream.exceptions import PlanError
+from millstream.notices import say_once
 
 if TYPE_CHECKING:
     from millstream.datastream.all_windowed_stream import AllWindowedStream
@@ -290,6 +291,8 @@ class DataStream(OperatorSettings):
         for descriptor in descriptors:
             if not isinstance(descriptor, MapStateDescriptor):
                 raise TypeError(f"broadcast takes MapStateDescriptors, not {descriptor!r}")
+            if descriptor.get_ttl_config() is not None:
+                say_once(f"the time-to-live of broadcast state {descriptor.name!r}", "has no effect, as in Flink: only keyed state expires")
         return BroadcastStream(stream, descriptors)
 
     def connect(self, ds: DataStream | BroadcastStream) -> Any:

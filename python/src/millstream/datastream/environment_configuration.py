@@ -159,7 +159,7 @@ class EnvironmentConfiguration:
 
     # ---- Files and libraries ----
 
-    def register_cached_file(self, file_path: str, name: str, executable: bool = False) -> None:
+    def register_cached_file(self, file_path: str | os.PathLike[str], name: str, executable: bool = False) -> None:
         """Gives a local file or directory a name, by which functions find it with ``RuntimeContext.get_distributed_cache().get_file(name)``.
 
         It is not copied: functions run on this machine. ``executable`` makes the file executable. Raises ``ConfigurationError`` for a name that is
@@ -180,6 +180,9 @@ class EnvironmentConfiguration:
         ...     list(env.from_collection(["you"]).map(Greet()).execute_and_collect())
         ['hello you']
         """
+        file_path = os.fspath(file_path)
+        if not isinstance(file_path, str) or not isinstance(name, str):
+            raise TypeError(f"a cached file has a path and a name, which are texts, not {file_path!r} and {name!r}")
         path = "/" + file_path.removeprefix("file:").lstrip("/") if file_path.startswith("file:") else file_path
         if "://" in path:
             raise ConfigurationError(f"only local files can be cached, not {file_path!r}")

@@ -9,8 +9,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from millstream._tracebacks import guard_factories
 from millstream.common.time import Duration, Time, milliseconds_of
-from millstream.datastream.triggers import delta_of
+from millstream.datastream.triggers import delta_of, reaches
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -166,8 +167,11 @@ class DeltaEvictor(_EvictorOfOneRule):
     def _evict(self, elements: list[TimestampedValue[Any]]) -> None:
         if not elements:
             return
-        last, delta, threshold = elements[-1].value, delta_of(self._delta_function, "DeltaEvictor"), self._threshold
-        elements[:] = [element for element in elements if delta(element.value, last) < threshold]
+        last, delta = elements[-1].value, delta_of(self._delta_function, "DeltaEvictor")
+        elements[:] = [element for element in elements if not reaches(delta(element.value, last), self._threshold, "DeltaEvictor")]
 
     def __repr__(self) -> str:
         return f"DeltaEvictor({self._threshold})"
+
+
+guard_factories(globals())

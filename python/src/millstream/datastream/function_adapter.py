@@ -19,7 +19,7 @@ from millstream.datastream.runtime_context import (
     cleaned_timers,
 )
 from millstream.datastream.transformation import JobBuilder, JobScope, Transformation
-from millstream.exceptions import InvalidStateError
+from millstream.exceptions import InvalidStateError, with_article
 
 if TYPE_CHECKING:
     # Loaded with the first function that has operator state.
@@ -31,12 +31,12 @@ Close = Callable[[], None] | None
 
 def checked_function(function: Any, function_class: type, method: str, what: str) -> None:
     """Raises ``TypeError`` unless it is a ``function_class`` or can be called."""
-    name = function_class.__name__
+    name = with_article(function_class)
     if isinstance(function, type) and issubclass(function, Function):
-        raise TypeError(f"{what} takes a {name}, not the class itself; write {function.__name__}()")
+        raise TypeError(f"{what} takes {name}, not the class itself; write {function.__name__}()")
     if isinstance(function, function_class) or (callable(function) and not isinstance(function, Function)):
         return
-    raise TypeError(f"{what} takes a {name} or a function, not {function!r} of type {type(function).__name__}")
+    raise TypeError(f"{what} takes {name} or a function, not {function!r} of type {type(function).__name__}")
 
 
 def callables_of(function: Any, methods: Sequence[str], scope: JobScope, task_name: str) -> Any:

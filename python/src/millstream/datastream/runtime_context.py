@@ -31,7 +31,7 @@ from millstream.datastream.state import (
 )
 from millstream.datastream.time_domain import TimeDomain
 from millstream.datastream.transformation import JobScope
-from millstream.exceptions import InvalidStateError, nearest
+from millstream.exceptions import InvalidStateError, nearest, with_article
 from millstream.metrics import MetricGroup
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class SubtaskContext(RuntimeContext):
             self.add_accumulator(name, made)
             return made
         if not isinstance(found, kind):
-            raise InvalidStateError(f"{self._task_name}: accumulator {name!r} is a {type(found).__name__}, not a {kind.__name__}")
+            raise InvalidStateError(f"{self._task_name}: accumulator {name!r} is {with_article(type(found))}, not {with_article(kind)}")
         return found
 
     def get_state(self, state_descriptor: ValueStateDescriptor) -> ValueState[Any]:

@@ -16,6 +16,7 @@ from enum import Enum
 from typing import Any
 
 from millstream import _native
+from millstream._tracebacks import guard_class
 from millstream.common.time import Duration, Time, milliseconds_of
 from millstream.common.typeinfo import Types
 from millstream.datastream.runtime_context import _PLANNED
@@ -709,3 +710,6 @@ def _no_clock() -> int:
 
 def _nobody(_: int) -> None:
     pass
+
+
+guard_class(StateTtlConfig)

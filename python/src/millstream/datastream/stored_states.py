@@ -93,10 +93,7 @@ class Store(KeyedStateStore):
             return self._made(descriptor)
         made = state._descriptor
         if made is not descriptor and (made._declaration() != descriptor._declaration() or made.get_ttl_config() != descriptor.get_ttl_config()):
-            raise InvalidStateError(
-                f"state {descriptor.name!r} is asked for as {descriptor._declaration()[1:]} with {descriptor.get_ttl_config()!r}, "
-                f"but was made as {made._declaration()[1:]} with {made.get_ttl_config()!r}"
-            )
+            raise InvalidStateError(f"state {descriptor.name!r} is asked for as {_told(descriptor)}, but was made as {_told(made)}")
         return state
 
     def _made(self, descriptor: StateDescriptor) -> Any:
@@ -109,6 +106,11 @@ class Store(KeyedStateStore):
             state._expiry.now = self._now
         self._states[descriptor.name] = state
         return state
+
+
+def _told(descriptor: StateDescriptor) -> str:
+    config = descriptor.get_ttl_config()
+    return f"{descriptor._declaration()[1:]}{'' if config is None else f' with {config!r}'}"
 
 
 class ForbiddenStore(Store):

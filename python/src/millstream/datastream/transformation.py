@@ -15,7 +15,7 @@ from millstream import _native
 from millstream._tracebacks import is_own
 from millstream.common.accumulators import AccumulatorRegistry
 from millstream.common.typeinfo import TypeInformation
-from millstream.exceptions import ConfigurationError
+from millstream.exceptions import ConfigurationError, PlanError
 from millstream.metrics import MetricRegistry
 
 if TYPE_CHECKING:
@@ -157,6 +157,10 @@ class JobBuilder:
         try:
             inputs = [self._input(entry) for entry in transformation.inputs]
             node = transformation.add(self, transformation, inputs)
+        except PlanError as failure:
+            if not getattr(failure, "__notes__", None):
+                failure.add_note(f"in operator {transformation.name!r} ({transformation.call_site})")
+            raise
         finally:
             _native.set_call_site(None)
         self._nodes[transformation] = node

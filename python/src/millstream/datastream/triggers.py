@@ -11,6 +11,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from millstream._tracebacks import guard_factories
 from millstream.common.time import Duration, Time, milliseconds_of
 from millstream.common.typeinfo import TypeInformation, Types
 from millstream.datastream.functions import ReduceFunction
@@ -436,6 +437,14 @@ def delta_of(delta_function: Any, what: str) -> Callable[[Any, Any], float]:
     raise TypeError(f"{what} takes a DeltaFunction or a function of two elements, not {delta_function!r}")
 
 
+def reaches(delta: Any, threshold: float, what: str, beyond: bool = False) -> bool:
+    """Whether a distance is at least the threshold, or beyond it. Raises ``TypeError`` for one that is no number."""
+    try:
+        return bool(delta > threshold if beyond else delta >= threshold)
+    except TypeError:
+        raise TypeError(f"{what}: the delta function gave {delta!r}; a number was expected") from None
+
+
 class DeltaTrigger(Trigger[Any, Any]):
     """Fires at an element that is further than a threshold from the one at which it fired last; the first one of a window does not fire.
 
@@ -459,7 +468,7 @@ class DeltaTrigger(Trigger[Any, Any]):
         if last is None:
             state.update(element)
             return TriggerResult.CONTINUE
-        if delta_of(self._delta_function, "DeltaTrigger")(last, element) > self._threshold:
+        if reaches(delta_of(self._delta_function, "DeltaTrigger")(last, element), self._threshold, "DeltaTrigger", beyond=True):
             state.update(element)
             return TriggerResult.FIRE
         return TriggerResult.CONTINUE
@@ -508,3 +517,6 @@ class EndOfStreamTrigger(NeverTrigger):
 
     def on_event_time(self, time: int, window: Any, ctx: Trigger.TriggerContext) -> TriggerResult:
         return TriggerResult.FIRE_AND_PURGE if time == _MAX_TIMESTAMP else TriggerResult.CONTINUE
+
+
+guard_factories(globals())

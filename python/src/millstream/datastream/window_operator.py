@@ -444,7 +444,11 @@ class WindowOperator:
         if self._evictor is not None:
             elements = pane.contents
             self._evictor.evict_before(elements, len(elements), window, self._trigger_context)  # type: ignore[arg-type]
-            self._give(window, pane, self._accumulated([element.value for element in elements]))
+            try:
+                left = [element.value for element in elements]
+            except AttributeError:
+                raise _strange_elements(self._evictor, elements) from None
+            self._give(window, pane, self._accumulated(left))
             self._evictor.evict_after(elements, len(elements), window, self._trigger_context)  # type: ignore[arg-type]
             pane.is_empty = not elements
         elif self._keeps_elements:
@@ -543,6 +547,11 @@ class WindowOperator:
         if self._keeps_elements:
             return first + second
         return self._aggregate.merge(first, second) if self._aggregate is not None else self._reduce(first, second)  # type: ignore[misc]
+
+
+def _strange_elements(evictor: Any, elements: list[Any]) -> TypeError:
+    strange = next(element for element in elements if not isinstance(element, TimestampedValue))
+    return TypeError(f"{type(evictor).__name__} left {strange!r} among the window's elements; a TimestampedValue was expected")
 
 
 def _missing_timestamp() -> EventTimeError:

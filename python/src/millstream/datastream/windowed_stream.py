@@ -27,7 +27,7 @@ from millstream.datastream.window import (
     WindowAssigner,
     WindowShape,
 )
-from millstream.exceptions import ConfigurationError, PlanError, UnsupportedError
+from millstream.exceptions import ConfigurationError, PlanError, UnsupportedError, with_article
 
 if TYPE_CHECKING:
     from millstream.datastream.aggregates import Aggregate
@@ -337,7 +337,7 @@ class WindowedStream:
 
 def _a(*classes: type) -> str:
     """The classes' names in a message."""
-    return " or ".join(f"{'an' if found.__name__[0] in 'AEIOU' else 'a'} {found.__name__}" for found in classes)
+    return " or ".join(with_article(found) for found in classes)
 
 
 def native_window(

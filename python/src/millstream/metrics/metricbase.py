@@ -42,6 +42,8 @@ class Gauge(Metric):
     """A number that a function tells when it is asked."""
 
     def __init__(self, read: Callable[[], int]) -> None:
+        if not callable(read):
+            raise TypeError(f"a gauge takes a function that tells its number, not {read!r}")
         self._read = read
 
     def get_value(self) -> int:
@@ -53,7 +55,9 @@ class Meter(Metric):
     """Events per second over the last ``time_span_in_seconds``."""
 
     def __init__(self, time_span_in_seconds: int = 60) -> None:
-        self._span = max(1, time_span_in_seconds)
+        if isinstance(time_span_in_seconds, bool) or not isinstance(time_span_in_seconds, int) or time_span_in_seconds < 1:
+            raise ValueError(f"a meter's time span is a number of seconds, at least 1, and not {time_span_in_seconds!r}")
+        self._span = time_span_in_seconds
         self._count = 0
         # One entry per second that had events, at most `span` of them.
         self._seconds: list[tuple[int, int]] = []
@@ -184,11 +188,11 @@ class MetricGroup:
         return counter
 
     def gauge(self, name: str, obj: Callable[[], int]) -> None:
-        """A new gauge that calls ``obj`` when it is read."""
+        """A new gauge that calls ``obj`` when it is read. Raises ``TypeError`` for what cannot be called."""
         self._registry.add((*self._path, name), self._subtask, Gauge(obj), self._owner)
 
     def meter(self, name: str, time_span_in_seconds: int = 60) -> Meter:
-        """A new meter."""
+        """A new meter. Raises ``ValueError`` for a time span that is not positive."""
         meter = Meter(time_span_in_seconds)
         self._registry.add((*self._path, name), self._subtask, meter, self._owner)
         return meter
