@@ -11,11 +11,13 @@ import subprocess
 import sys
 import time
 import urllib.request
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from millstream.pyflink.modules_beside import modules_beside, pack
 
 CONFORMANCE = Path(__file__).resolve().parents[2] / "Tests" / "conformance"
 
@@ -59,9 +61,38 @@ def test_an_interpreter_without_flink_and_one_that_is_none(tmp_path: Path) -> No
 
 def test_what_the_other_interpreter_starts_with_needs_nothing_of_ours() -> None:
     folder = Path(importlib.util.find_spec("millstream.pyflink").origin).parent  # type: ignore[union-attr, arg-type]
-    script = "import sys; sys.path.insert(0, sys.argv[1]); import program, on_cluster; print([name for name in sys.modules if name.startswith('millstream')])"
+    script = "import sys; sys.path.insert(0, sys.argv[1]); import program, modules_beside, on_cluster; print([name for name in sys.modules if name.startswith('millstream')])"
     done = subprocess.run([sys.executable, "-I", "-c", script, folder], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_modules_beside_a_script(tmp_path: Path) -> None:
+    files = {
+        "job.py": "import one, os\ndef later():\n    from pack.inner import deep\nimport json, nowhere, job",
+        "one.py": "from two import x\nimport job",
+        "two.py": "import one",
+        "three.py": "",
+        "unused/__init__.py": "",
+        "pack/__init__.py": "import three",
+        "pack/inner/deep.py": "from . import other",
+        "pack/words.txt": "hello",
+        "pack/__pycache__/old.py": "import unused",
+        "json.py": "not python at all (",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    root, modules = modules_beside([str(tmp_path / "job.py"), "argument"])
+    assert root == tmp_path
+    assert [module.name for module in modules] == ["json.py", "one.py", "pack", "three.py", "two.py"]
+    pack(root, modules, tmp_path / "modules.zip")
+    with zipfile.ZipFile(tmp_path / "modules.zip") as archive:
+        assert archive.namelist() == ["json.py", "one.py", "pack/__init__.py", "pack/inner/deep.py", "pack/words.txt", "three.py", "two.py"]
+    assert [module.name for module in modules_beside(["-m", "pack.inner.deep"], tmp_path)[1]] == ["pack", "three.py"]
+    assert [module.name for module in modules_beside(["-m", "three"], tmp_path)[1]] == ["three.py"]
+    assert [modules_beside(command, tmp_path)[1] for command in (["-"], ["nowhere.py"], ["-m", "os"], ["three.py"], ["modules.zip"])] == [[]] * 5
+    (tmp_path / "pack" / "__main__.py").write_text("import inner")
+    assert modules_beside(["pack"], tmp_path) == (tmp_path / "pack", [tmp_path / "pack" / "inner"])
 
 
 # ---- With a cluster ----
@@ -173,6 +204,40 @@ def test_scripts_give_the_same_on_both(cluster: str, interpreter: str, tmp_path:
         assert here.stdout
         # It was the cluster that ran them.
         assert overview(port)["jobs-finished"] >= count
+
+
+BESIDE = """
+import prices
+from tools.texts import shout
+from millstream.common import Types
+from millstream.datastream import MapFunction, StreamExecutionEnvironment
+class Priced(MapFunction):
+    def map(self, value):
+        from tools.words import WORDS
+        return f"{shout(value)}: {prices.of(value)} {WORDS}"
+env = StreamExecutionEnvironment.get_execution_environment()
+env.set_parallelism(1)
+stream = env.from_collection(["a", "bb"], Types.STRING()).map(Priced(), Types.STRING()).filter(prices.is_known)
+with stream.execute_and_collect() as results:
+    print(list(results))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("cluster")
+@pytest.mark.timeout(1200)
+def test_modules_beside_the_script_go_with_it(cluster: str, interpreter: str, tmp_path: Path) -> None:
+    (tmp_path / "tools").mkdir()
+    files = {
+        "job.py": BESIDE, "prices.py": "from rates import RATE\ndef of(word):\n    return len(word) * RATE\ndef is_known(text):\n    return True\n",
+        "rates.py": "RATE = 3\n", "tools/__init__.py": "", "tools/texts.py": "def shout(word):\n    return word.upper()\n", "tools/words.py": "WORDS = 'coins'\n",
+    }  # fmt: skip
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    here = millstream_run("job.py", cwd=tmp_path)
+    assert (here.returncode, here.stdout) == (0, "['A: 3 coins', 'BB: 6 coins']\n"), here.stderr
+    there = millstream_run("--target", cluster, "--python", interpreter, "job.py", cwd=tmp_path)
+    assert (there.returncode, there.stdout) == (0, here.stdout), there.stderr
 
 
 @pytest.mark.slow

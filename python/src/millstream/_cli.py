@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", metavar="command")
     commands.add_parser("info", help="versions, where the library is, and what is installed beside it")
     commands.add_parser("run", help="runs a PyFlink script unchanged", add_help=False)
-    check = commands.add_parser("check", help="lists the names of PyFlink that a script uses and that are missing here, or differ")
+    check = commands.add_parser("check", help="lists the names of PyFlink that a script uses and that are missing here, differ or have no effect")
     check.add_argument("scripts", nargs="+", metavar="SCRIPT")
     check.add_argument("--json", action="store_true", help="one object with all findings")
     options = parser.parse_args(given)

@@ -1,8 +1,9 @@
-"""``millstream check``: which of PyFlink's names a script uses that are missing here, or differ.
+"""``millstream check``: which of PyFlink's names a script uses that are missing here, differ, or are accepted without effect.
 
 The script is read, not run. Imports are followed through aliases, star imports and attributes of modules and classes; methods of a
 value where its class is known: what a constructor, a factory or a method of the API gives, contexts that a user's function is given, and
-parameters with a type. What a name is here is asked of the installed package itself, so the answer is that of the version at hand.
+parameters with a type. What a name is here is asked of the installed package itself, so the answer is that of the version at hand. Of SQL files it
+tells what each statement is: there is no SQL here yet.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ __all__ = ["Finding", "Report", "check_command", "check_file", "check_source"]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
-    """A name that is missing or differs: where (from 1), its kind, and in words."""
+    """A name that is missing, differs or has no effect: where (from 1), its kind, and in words."""
 
     line: int
     column: int
@@ -448,7 +449,7 @@ class _Reader(ast.NodeVisitor):
             if self.names.our_class(full) is None or not self.is_called or self.names.split(full)[1] in ("Row", "Expression"):
                 return None
             absence = Absence("missing", f"{bare}.{name} is neither in PyFlink nor here")
-        self._find(node, absence, f"{bare}.{name}", column)
+        self._find(node, absence or self.names.without_effect(full, name), f"{bare}.{name}", column)
         if member is None:
             return None
         if member.kind in "pc":
@@ -492,6 +493,7 @@ class _Reader(ast.NodeVisitor):
             ours = self.names.our_class(called.full)
             label = self.names.split(called.full)[1]
             self._call_of(node, ours, label, counted, named, is_method=False)
+            self._find(node, self.names.without_effect(called.full), label)
             return _Instance(called.full)
         if isinstance(called, _Method) and called.owner:
             member = self.names.member(called.owner, called.name)
@@ -515,35 +517,46 @@ class _Reader(ast.NodeVisitor):
             self._find(node, self.names.differing_call(ours, label, positional, keywords), label)
 
 
+def check_sql_file(path: str | Path) -> Report:
+    """Reads an SQL file and names its statements, none of which is here yet. Raises ``OSError``, and ``ValueError`` for what is no UTF-8."""
+    from millstream.pyflink.sql_statements import statements
+
+    report = Report(str(path))
+    for statement in statements(Path(path).read_text(encoding="utf-8")):
+        text = f"there is no SQL here yet: {statement.kind}{'' if statement.is_whole else ' (it does not end)'}"
+        report.findings.add(Finding(statement.line, statement.column, "missing", statement.kind, text))
+    return report
+
+
 def check_command(scripts: Sequence[str], as_json: bool) -> int:
-    """Prints what is missing or differs, a line each, and a summary. Gives 1 if there is anything, or a file cannot be checked; else 0."""
+    """Prints what is missing, differs or has no effect, a line each, and a summary.
+
+    Gives 1 if anything is missing or differs, or a file cannot be read; else 0: a script runs with what is accepted without effect.
+    """
     files: list[dict[str, Any]] = []
     lines: list[str] = []
     for script in scripts:
         entry: dict[str, Any] = {"file": script, "names": 0, "findings": [], "error": None}
         files.append(entry)
-        if script.lower().endswith(".sql"):
-            entry["error"] = "SQL is not checked yet: a later release will"
-        else:
-            try:
-                report = check_file(script)
-            except (OSError, SyntaxError, ValueError) as error:
-                entry["error"] = f"cannot be read: {error}"
-            else:
-                entry["names"] = len(report.used)
-                entry["findings"] = [dataclasses.asdict(finding) for finding in report.sorted()]
-                lines += [f"{script}:{finding.line}:{finding.column}: {finding.kind}: {finding.text}" for finding in report.sorted()]
-        if entry["error"] is not None:
+        try:
+            report = check_sql_file(script) if script.lower().endswith(".sql") else check_file(script)
+        except (OSError, SyntaxError, ValueError) as error:
+            entry["error"] = f"cannot be read: {error}"
             lines.append(f"{script}: {entry['error']}")
-    is_fine = not any(entry["findings"] or entry["error"] for entry in files)
+        else:
+            entry["names"] = len(report.used)
+            entry["findings"] = [dataclasses.asdict(finding) for finding in report.sorted()]
+            lines += [f"{script}:{finding.line}:{finding.column}: {finding.kind}: {finding.text}" for finding in report.sorted()]
+    kinds = [finding["kind"] for entry in files for finding in entry["findings"]]
+    is_fine = all(kind == "no effect" for kind in kinds) and not any(entry["error"] for entry in files)
     if as_json:
         import json
 
         print(json.dumps({"release": names().release, "ok": is_fine, "files": files}, indent=2))
     else:
-        kinds = [finding["kind"] for entry in files for finding in entry["findings"]]
         used = sum(entry["names"] for entry in files)
-        summary = f"{used} names of PyFlink used, {kinds.count('missing')} missing, {kinds.count('differs')} differ"
+        counts = f"{kinds.count('missing')} missing, {kinds.count('differs')} differ, {kinds.count('no effect')} without effect"
+        summary = f"{used} names of PyFlink used, {counts}"
         unread = sum(1 for entry in files if entry["error"] is not None)
         print("\n".join([*lines, summary + (f"; {unread} of {len(files)} files not checked" if unread else "")]))
     return 0 if is_fine else 1

@@ -15,7 +15,7 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from millstream.pyflink.imports import our_name, without_jvm
@@ -39,7 +39,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """Why a name cannot be used here: ``missing`` or ``differs``, and in words."""
+    """Why a name cannot be used here, or is accepted and does nothing: ``missing``, ``differs`` or ``no effect``, and in words."""
 
     kind: str
     text: str
@@ -154,6 +154,26 @@ class Names:
             return Absence("missing", f"{bare}.{name} is not here yet")
         return _stub(inspect.getattr_static(ours, name), f"{bare}.{name}")
 
+    @cache  # noqa: B019 - there is one instance
+    def without_effect(self, full: str, name: str = "") -> Absence | None:
+        """What is said of a class's member, or of the class itself, if it is accepted and does nothing; None if it does something."""
+        bare = self.split(full)[1]
+        label = f"{bare}.{name}" if name else bare
+        for owner in self.bases(full):
+            reason = _SILENT.get(f"{self.split(owner)[1]}.{name}" if name else self.split(owner)[1])
+            if reason is not None:
+                return Absence("no effect", f"{label} is accepted without effect: {reason}")
+        ours = self.our_class(full)
+        if ours is None or (name and not hasattr(ours, name)):
+            return None
+        if full == _CHECKPOINTS and name.startswith(("set_", "enable_", "disable_")):
+            # Whether there are checkpoints, one of its methods knows for all.
+            name = "set_checkpoint_interval"
+        elif full == _ENVIRONMENT and name in _DELEGATED:
+            return _relabelled(self.without_effect(*_DELEGATED[name]), label)
+        said = _said_by(inspect.getattr_static(ours, name or "__init__", None))
+        return None if said is None else Absence("no effect", f"{label} {said}")
+
     def our_class(self, full: str) -> Any:
         """The class here that PyFlink's is, or None."""
         module, name = self.split(full)
@@ -211,10 +231,60 @@ def _our_module(module: str) -> ModuleType | None:
         return None
 
 
+#: What is kept or dropped in silence; docs/pyflink-differences.md has the same. The rest says so in the log, which its code shows.
+_SILENT = {
+    "ExecutionConfig.set_task_cancellation_interval": "a subtask ends between two batches",
+    "ExecutionConfig.set_task_cancellation_timeout": "a subtask ends between two batches, and nobody ends your process",
+    "ExecutionConfig.set_execution_mode": "set_runtime_mode chooses between streaming and batch",
+    "ExecutionConfig.set_default_input_dependency_constraint": "a task runs when it has input",
+    "DataStream.slot_sharing_group": "on one machine all operators share one pool of threads",
+    "DataStreamSink.slot_sharing_group": "on one machine all operators share one pool of threads",
+    "StreamExecutionEnvironment.register_slot_sharing_group": "on one machine all operators share one pool of threads",
+    "StateTtlConfig.Builder.cleanup_in_rocksdb_compact_filter": "state is kept in memory",
+    "EmbeddedRocksDBStateBackend": "state is kept in memory, as HashMapStateBackend says",
+    "RocksDBStateBackend": "state is kept in memory, as HashMapStateBackend says",
+}
+_ENVIRONMENT = "datastream.stream_execution_environment.StreamExecutionEnvironment"
+_CHECKPOINTS = "datastream.checkpoint_config.CheckpointConfig"
+_EXECUTION = "common.execution_config.ExecutionConfig"
+#: Methods of the environment that another class's do the work of.
+_DELEGATED = {
+    "enable_checkpointing": (_CHECKPOINTS, "set_checkpoint_interval"),
+    "set_restart_strategy": (_EXECUTION, "set_restart_strategy"),
+    "add_default_kryo_serializer": (_EXECUTION, "add_default_kryo_serializer"),
+    "register_type_with_kryo_serializer": (_EXECUTION, "register_type_with_kryo_serializer"),
+    "register_type": (_EXECUTION, "register_pojo_type"),
+}
+_NOTICES = {
+    "without_jvm": "has no effect: there is no JVM here",
+    "with_checkpoints": "is kept, and takes effect with a later release: this one takes no checkpoints",
+}
+
+
+def _said_by(found: Any) -> str | None:
+    """What a function tells the log that it does not do (see ``notices.py``); None if it tells nothing."""
+    code = _code_of(found)
+    for name in () if code is None else code.co_names:
+        if name in _NOTICES:
+            return _NOTICES[name]
+        if name == "say_once" and code is not None:
+            return next((text for text in code.co_consts if isinstance(text, str) and text.startswith(("has no effect", "is kept"))), None)
+    return None
+
+
+def _relabelled(absence: Absence | None, label: str) -> Absence | None:
+    return None if absence is None else Absence(absence.kind, f"{label} {absence.text.partition(' ')[2]}")
+
+
+def _code_of(found: Any) -> CodeType | None:
+    function = inspect.unwrap(getattr(found, "fget", None) or getattr(found, "__func__", None) or found) if not isinstance(found, type) else None
+    return getattr(function, "__code__", None)
+
+
 def _stub(found: Any, label: str) -> Absence | None:
     """Whether a function does nothing but say that it is not there yet."""
     function = inspect.unwrap(getattr(found, "fget", None) or getattr(found, "__func__", None) or found) if not isinstance(found, type) else None
-    code = getattr(function, "__code__", None)
+    code = _code_of(found)
     if code is None:
         return None
     steps = list(dis.get_instructions(code))

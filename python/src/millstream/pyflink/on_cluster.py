@@ -3,7 +3,8 @@
     python on_cluster.py HOST PORT COUNT SETTING... SCRIPT ARGUMENT...
 
 Imports nothing of Millstream, which this interpreter need not have: ``millstream.*`` is served from ``pyflink.*`` here. What makes the
-script's environments makes them for the cluster: `StreamExecutionEnvironment.get_execution_environment` and `TableEnvironment.create`.
+script's environments makes them for the cluster: `StreamExecutionEnvironment.get_execution_environment` and `TableEnvironment.create`. Modules beside
+the script that it imports go with its jobs, as workers get a function of another module by that module's name.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import importlib
 import importlib.util
 import json
 import sys
+import tempfile
 import urllib.request
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -54,7 +56,9 @@ def main() -> None:
     host, port, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     settings = dict(setting.split("=", 1) for setting in sys.argv[4 : 4 + count])
     script = sys.argv[4 + count :]
-    import program  # type: ignore[import-not-found]  # beside this file, which is first on the path
+    # Beside this file, which is first on the path.
+    import modules_beside  # type: ignore[import-not-found]
+    import program  # type: ignore[import-not-found]
 
     # This folder's names must not hide others; the script's folder takes the place.
     sys.path[0] = ""
@@ -63,12 +67,23 @@ def main() -> None:
         end(f"{sys.executable} has no apache-flink: `pip install apache-flink` there, {where}")
     check_cluster(host, port)
     sys.meta_path.insert(0, _Finder())
-    connect(host, port, settings)
-    program.prepare([__file__], explain)
-    if script[0] == "-m":
-        program.run_module(script[1], script[2:])
-    else:
-        program.run_script(script[0], script[1:])
+    with tempfile.TemporaryDirectory(prefix="millstream-modules-") as folder:
+        connect(host, port, settings, pack_modules(modules_beside, script, folder))
+        program.prepare([__file__], explain)
+        if script[0] == "-m":
+            program.run_module(script[1], script[2:])
+        else:
+            program.run_script(script[0], script[1:])
+
+
+def pack_modules(modules_beside: Any, script: list[str], folder: str) -> list[str]:
+    """The files that go with the script's jobs: one with the modules beside it, or none."""
+    root, modules = modules_beside.modules_beside(script)
+    if not modules:
+        return []
+    archive = Path(folder, "modules.zip")
+    modules_beside.pack(root, modules, archive)
+    return [str(archive)]
 
 
 def check_cluster(host: str, port: int) -> None:
@@ -85,8 +100,8 @@ def check_cluster(host: str, port: int) -> None:
         print(f"millstream run: the cluster has Flink {theirs}, {sys.executable} has {ours}: the same release is needed", file=sys.stderr)
 
 
-def connect(host: str, port: int, settings: dict[str, str]) -> None:
-    """From now on environments are those of the cluster."""
+def connect(host: str, port: int, settings: dict[str, str], files: list[str]) -> None:
+    """From now on environments are those of the cluster. ``files`` with Python's modules go with each job."""
     from pyflink.common import Configuration  # type: ignore[import-not-found]
     from pyflink.datastream import StreamExecutionEnvironment  # type: ignore[import-not-found]
     from pyflink.find_flink_home import _find_flink_home  # type: ignore[import-not-found]
@@ -106,7 +121,10 @@ def connect(host: str, port: int, settings: dict[str, str]) -> None:
         for key, value in options.items():
             merged.set_string(key, value)
         remote = jvm.org.apache.flink.streaming.api.environment.StreamExecutionEnvironment.createRemoteEnvironment
-        return StreamExecutionEnvironment(remote(host, port, merged._j_configuration, to_jarray(jvm.java.lang.String, jars)))
+        environment = StreamExecutionEnvironment(remote(host, port, merged._j_configuration, to_jarray(jvm.java.lang.String, jars)))
+        for file in files:
+            environment.add_python_file(file)
+        return environment
 
     made = TableEnvironment.create
 
@@ -116,6 +134,8 @@ def connect(host: str, port: int, settings: dict[str, str]) -> None:
         remote["pipeline.jars"] = ";".join(Path(jar).as_uri() for jar in jars)
         for key, value in {**remote, **options}.items():
             environment.get_config().set(key, value)
+        for file in files:
+            environment.add_python_file(file)
         return environment
 
     StreamExecutionEnvironment.get_execution_environment = staticmethod(get_execution_environment)
