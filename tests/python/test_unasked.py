@@ -104,6 +104,11 @@ def test_when_the_client_is_gone(tmp_path: pathlib.Path) -> None:
     assert "millstream: job 'runs' failed" in third and third.endswith("---\n")
 
 
+@pytest.mark.parametrize("way", ["sys.stderr.close()", "sys.stderr = None", "del sys.stderr", "os.close(2)"])
+def test_without_a_standard_error_nothing_happens(tmp_path: pathlib.Path, way: str) -> None:
+    assert run(tmp_path, f"client = start('orders')\nclient.wait()\n{way}\n") == (0, "", [])
+
+
 def test_many_are_counted(tmp_path: pathlib.Path) -> None:
     _, _, lines = run(tmp_path, "clients = [start(f'job {i}') for i in range(7)]\nfor client in clients: client.wait()\n")
     assert [line for line in lines if line.startswith("millstream")] == [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import itertools
 import os
 import sys
@@ -53,10 +54,9 @@ class Unasked:
     def tell(self) -> bool:
         """Prints what the job failed with; false if there is nothing to print."""
         failure = self.failure()
-        if failure is None or sys.stderr is None:
+        if failure is None:
             return False
-        head = f"millstream: job {self._name!r} failed, and nobody asked for its result:"
-        sys.stderr.write("\n".join([head, *explain(failure, LINE_LIMIT - 1)]) + "\n")
+        _write([f"millstream: job {self._name!r} failed, and nobody asked for its result:", *explain(failure, LINE_LIMIT - 1)])
         return True
 
     def failure(self) -> BaseException | None:
@@ -76,6 +76,12 @@ _numbers = itertools.count()
 _held: dict[int, Unasked] = {}
 #: Jobs that ran when their owner went.
 _followed: list[Unasked] = []
+
+
+def _write(lines: list[str]) -> None:
+    """There may be no standard error any more, or none that takes it: then nobody wants to know."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        sys.stderr.write("\n".join(lines) + "\n")
 
 
 # An owner may go at any moment, in the middle of all this: nothing here iterates over what that changes.
@@ -111,5 +117,5 @@ def _tell_all() -> None:
             told += job.tell()
         else:
             untold += job.failure() is not None
-    if untold and sys.stderr is not None:
-        sys.stderr.write(f"millstream: {untold} more job{'s' if untold > 1 else ''} failed, and nobody asked\n")
+    if untold:
+        _write([f"millstream: {untold} more job{'s' if untold > 1 else ''} failed, and nobody asked"])
