@@ -486,6 +486,7 @@ millstream_status millstream_filter(
 millstream_status millstream_assign_timestamps(
     millstream_environment *environment, const millstream_input *input, const millstream_watermarks *watermarks, millstream_node *node,
     millstream_error **error);
+/* The inputs' types may differ in NOT NULL alone, at any level; the union's are nullable wherever one of theirs is. Its names are the first input's. */
 millstream_status millstream_union(
     millstream_environment *environment, const millstream_input *inputs, int32_t count, millstream_node *node, millstream_error **error);
 

@@ -132,10 +132,12 @@ extension EnvironmentEditor {
         var schema: Schema?
         for request in requests {
             let input = try resolve(request)
-            if let schema, schema.types != input.schema.types {
-                throw MillstreamError(.plan, "a union's inputs have one type, and these are \(schema) and \(input.schema)")
+            let before = schema ?? input.schema
+            guard let widened = before.widened(by: input.schema) else {
+                throw MillstreamError(
+                    .plan, "a union's inputs have one type, and these are \(before) and \(input.schema)", hint: "They may differ in NOT NULL alone.")
             }
-            schema = schema ?? input.schema
+            schema = widened
             edges.append(input.edge)
         }
         return try add("Union", edges, .union, schema ?? Schema([]))
@@ -162,7 +164,7 @@ extension FunctionDefinition {
     func reduced(_ input: Schema) throws(MillstreamError) -> Schema {
         guard let output else { return input }
         // A host's declaration says nothing about nulls.
-        guard output.types.map(\.nullable) == input.types.map(\.nullable) else {
+        guard output.widened(by: input) != nil else {
             throw MillstreamError(.plan, "the reduce function '\(name)' gives \(output), but its input is \(input)")
         }
         return output

@@ -13,6 +13,8 @@ public final class ExchangeWriter: RoutedRows {
     /// nil: rows do not wait at all.
     private let timeoutNanoseconds: Int64?
     private let metrics: OperatorMetrics?
+    /// The schema under which the rows go on, where it is not their own.
+    private let schema: Schema?
     private var pending: [PendingRows]
     /// When the oldest pending row must leave; nil when none is pending.
     public private(set) var flushDeadline: Int64?
@@ -22,10 +24,12 @@ public final class ExchangeWriter: RoutedRows {
     /// A selection of fewer than one row in this many is copied before it is sent: a channel must not hold memory that it does not count.
     public static let sparsestSelection = 4
 
+    /// `conformsTo` is the schema of a union whose types take more nulls than the producer's.
     public init(
         channels: [Channel], partitioner: any Partitioner, clock: any Clock, rowCountLimit: Int, bufferTimeoutMilliseconds: Int64,
-        metrics: OperatorMetrics? = nil
+        conformsTo schema: Schema? = nil, metrics: OperatorMetrics? = nil
     ) {
+        self.schema = schema
         self.channels = channels
         self.partitioner = partitioner
         self.clock = clock
@@ -53,7 +57,8 @@ public final class ExchangeWriter: RoutedRows {
         let byteCount = batch.byteCount
         rowByteCount = Double(byteCount) / Double(rowCount)
         metrics?.bytesOut.add(byteCount)
-        try partitioner.route(batch, to: self)
+        guard let schema else { return try partitioner.route(batch, to: self) }
+        try partitioner.route(try batch.conforming(to: schema), to: self)
     }
 
     /// Rows for one channel, from the partitioner.

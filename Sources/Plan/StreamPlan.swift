@@ -124,7 +124,7 @@ public enum Operation: Sendable {
     /// Native: keeps the rows for which the expression is true.
     case filter(Expression)
     case assignTimestamps(WatermarkDescription)
-    /// Rows of several inputs of one type, unchanged.
+    /// Rows of several inputs, unchanged. Their types may differ in nullability; the union's own takes them all.
     case union
     /// Keyed rolling reduce by a host function; emits the running value for each row.
     case reduce(BindingID, keys: [Int])

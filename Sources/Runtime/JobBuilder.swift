@@ -258,7 +258,7 @@ struct JobBuilder {
         }
         return ExchangeWriter(
             channels: own, partitioner: parts?.partitioner(partitioner, producer: producer) ?? partitioner, clock: clock, rowCountLimit: plan.configuration.batchRowCountLimit,
-            bufferTimeoutMilliseconds: task.bufferTimeoutMilliseconds, metrics: metrics)
+            bufferTimeoutMilliseconds: task.bufferTimeoutMilliseconds, conformsTo: exchange.conformsTo, metrics: metrics)
     }
 
     private func connect(_ channels: [[[Channel?]]], _ splices: [Int: ChannelSplice], _ result: inout Result) {

@@ -44,6 +44,8 @@ struct JobGraph {
         var partitioning: Partitioning
         /// The operator that the rows go to, for messages about keys.
         var consumerName: String
+        /// The schema of the reader's input, where it is a union with other types than the producer's.
+        var conformsTo: Schema?
     }
 
     var tasks: [Task] = []
@@ -55,6 +57,8 @@ struct Lowering {
     private var plan: StreamPlan
     private let bindings: Bindings
     private var edges: [[[Edge]]] = []
+    /// The schema of each logical input: of the outermost union, where there is one.
+    private var inputSchemas: [[Schema]] = []
     private var parallelism: [Int] = []
     private var maxParallelism: [Int] = []
     /// The node that a node was joined into; itself if it was not.
@@ -75,6 +79,7 @@ struct Lowering {
     mutating func lower() throws(MillstreamError) -> JobGraph {
         try checkNodes()
         edges = try plan.nodes.map { node throws(MillstreamError) in try inputEdges(of: node) }
+        inputSchemas = plan.nodes.map { schemasOfInputs($0) }
         for index in plan.nodes.indices { parallelism.append(try resolvedParallelism(index)) }
         maxParallelism = plan.nodes.indices.map { resolvedMaxParallelism(plan.nodes[$0], parallelism[$0]) }
         for index in plan.nodes.indices where maxParallelism[index] < 1 || maxParallelism[index] > KeyGroup.maxParallelismLimit {
@@ -120,7 +125,7 @@ struct Lowering {
     private func checkUnion(_ node: Node) throws(MillstreamError) {
         for edge in node.inputs {
             let schema = outputSchema(edge)
-            guard schema.types == node.output.types else {
+            guard node.output.widened(by: schema)?.types == node.output.types else {
                 throw MillstreamError(
                     .plan, "union needs streams of one type: \(node.output) and \(schema)", hint: "Map the streams to one type first.",
                     operatorName: node.name)
@@ -193,6 +198,12 @@ struct Lowering {
         return [try throughUnions(node.inputs, node)]
     }
 
+    /// One for each list of `inputEdges`.
+    private func schemasOfInputs(_ node: Node) -> [Schema] {
+        if case .process(let process) = node.operation, process.second != nil { return node.inputs.map { outputSchema($0) } }
+        return node.inputs.prefix(1).map { outputSchema($0) }
+    }
+
     /// The edges behind all unions, in order. Unions may be nested as deeply as a loop in a program makes them, so this does not recurse.
     private func throughUnions(_ inputs: [Edge], _ reader: Node) throws(MillstreamError) -> [Edge] {
         var open = Array(inputs.reversed())
@@ -257,6 +268,8 @@ struct Lowering {
         guard plan.configuration.isChainingEnabled, edges[index].count == 1, edges[index][0].count == 1, node.chaining == .always else { return nil }
         let edge = edges[index][0][0]
         let source = plan.nodes[edge.source.value]
+        // A union of one stream that says to be wider: its exchange makes the rows so.
+        guard outputSchema(edge).types == inputSchemas[index][0].types else { return nil }
         guard source.chaining != .never, maxParallelism[edge.source.value] == maxParallelism[index] || !isKeyed(index),
             source.slotSharingGroup == node.slotSharingGroup || node.slotSharingGroup == nil
         else { return nil }
@@ -311,6 +324,7 @@ struct Lowering {
             names[index] = "\(names[source] ?? plan.nodes[source].name) -> \(plan.nodes[index].name)"
             joinedInto[source] = index
             edges[index] = edges[source]
+            inputSchemas[index] = inputSchemas[source]
         }
     }
 
@@ -357,10 +371,12 @@ struct Lowering {
                 throw MillstreamError.internal("an exchange has no end")
             }
             let number = graph.exchanges.count
+            let schema = inputSchemas[entry.consumer][entry.input]
             graph.exchanges.append(
                 JobGraph.Exchange(
                     producer: producer.task, consumer: consumer.task, partitioning: entry.edge.partitioning,
-                    consumerName: names[entry.consumer] ?? plan.nodes[entry.consumer].name))
+                    consumerName: names[entry.consumer] ?? plan.nodes[entry.consumer].name,
+                    conformsTo: outputSchema(entry.edge).types == schema.types ? nil : schema))
             graph.tasks[producer.task].steps[producer.step].exits.append((entry.edge.sideOutput, number))
             graph.tasks[consumer.task].entries[entry.input].append(number)
         }
@@ -379,8 +395,8 @@ struct Lowering {
     private func makeStep(_ index: Int) -> JobGraph.Step {
         var node = plan.nodes[index]
         if let name = names[index] { node.name = name }
-        let inputs = edges[index].map { list in list.first.map { outputSchema($0) } ?? Schema([]) }
-        var step = JobGraph.Step(node: node, id: OperatorID(node.uid ?? "operator-\(index)"), inputs: inputs, function: functions[index])
+        var step = JobGraph.Step(
+            node: node, id: OperatorID(node.uid ?? "operator-\(index)"), inputs: inputSchemas[index], function: functions[index])
         if let edge = edges[index].first?.first, edge.sideOutput == nil, case .keySelector(_, let keyTypes) = plan.nodes[edge.source.value].operation {
             step.hidden = keyTypes
         }

@@ -19,7 +19,7 @@ extension Column {
             throw MillstreamError(.limitExceeded, "a column holds at most \(Column.countLimit) values", hint: "Use smaller batches.")
         }
         let validity = concatValidity(columns, total)
-        let type = columns.contains { $0.type.isNullable } ? first.type.nullable : first.type
+        let type = widestType(columns)
         switch type.layout {
         case .null: return Column(type: type, count: total, values: nil)
         case .bits: return Column(type: type, count: total, validity: validity, values: concatBits(columns, total))

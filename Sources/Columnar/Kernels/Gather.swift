@@ -22,19 +22,17 @@ extension Column {
     /// `typeMismatch` for different layouts, `limitExceeded` if the elements of lists become too many.
     public static func gathering(_ places: UnsafePointer<RowPlace>, count: Int, from sources: [Column]) throws(MillstreamError) -> Column {
         guard let first = sources.first else { throw MillstreamError(.invalidArgument, "gathering from no columns") }
-        var isNullable = first.type.isNullable
         var hasValidity = false
         for source in sources {
             guard source.type.layout == first.type.layout, source.children.count == first.children.count else {
                 throw MillstreamError(.typeMismatch, "a column of type \(source.type) cannot be gathered with one of type \(first.type)")
             }
-            isNullable = isNullable || source.type.isNullable
             hasValidity = hasValidity || source.validity != nil
         }
         var least: Int32 = 0
         for index in 0..<count { least = min(least, places[index].source) }
         let validity = hasValidity || least < 0 ? gatherValidity(places, count, sources) : nil
-        let type = isNullable || least < 0 ? first.type.nullable : first.type
+        let type = least < 0 ? widestType(sources).nullable : widestType(sources)
         switch type.layout {
         case .null: return Column(type: type, count: count, values: nil)
         case .bits: return Column(type: type, count: count, validity: validity, values: gatherBits(places, count, sources))

@@ -790,6 +790,42 @@ def quoted(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
+def widened(one: TypeInformation, other: TypeInformation) -> TypeInformation | None:
+    """The type that takes the values of both, where at most elements of arrays differ in whether they may be ``None``; otherwise ``None``.
+
+    >>> widened(Types.PRIMITIVE_ARRAY(Types.INT()), Types.LIST(Types.INT()))
+    ListTypeInfo<Integer>
+    """
+    if one.schema() == other.schema():
+        return one
+    if type(one) is not type(other) and not (isinstance(one, _ElementsTypeInfo) and isinstance(other, _ElementsTypeInfo)):
+        return None
+    parts = _parts(one), _parts(other)
+    types = [part for pair in zip(*parts, strict=False) if (part := widened(*pair)) is not None]
+    if not types or len(types) != len(parts[0]) or len(types) != len(parts[1]):
+        return None
+    found: TypeInformation | None = None
+    if isinstance(one, RowTypeInfo) and isinstance(other, RowTypeInfo):
+        found = RowTypeInfo(types, one.get_field_names()) if one.get_field_names() == other.get_field_names() else None
+    elif isinstance(one, TupleTypeInfo):
+        found = TupleTypeInfo(types)
+    elif isinstance(one, MapTypeInfo):
+        found = MapTypeInfo(*types)
+    elif isinstance(one, _ElementsTypeInfo):
+        found = type(one if isinstance(other, PrimitiveArrayTypeInfo) else other)(*types)
+    plain = one.schema().replace(" NOT NULL", "")
+    is_same = found is not None and found.schema().replace(" NOT NULL", "") == plain == other.schema().replace(" NOT NULL", "")
+    return found if is_same else None
+
+
+def _parts(type_info: TypeInformation) -> list[TypeInformation]:
+    if isinstance(type_info, _FieldsTypeInfo):
+        return type_info.get_field_types()
+    if isinstance(type_info, MapTypeInfo):
+        return [type_info._key_type_info, type_info._value_type_info]
+    return [type_info._element_type] if isinstance(type_info, _ElementsTypeInfo) else []
+
+
 def type_of(declared: Any, what: str) -> TypeInformation:
     """A type as users give it: a :class:`TypeInformation`, a list of them (a row), a schema's text, or None (any Python object).
 

@@ -15,6 +15,7 @@ from millstream.common.typeinfo import (
     Types,
     type_from_schema,
     type_of,
+    widened,
 )
 from millstream.common.types import Row
 from millstream.common.watermark_strategy import WatermarkStrategy
@@ -346,19 +347,25 @@ class DataStream(OperatorSettings):
     # ---- Several streams ----
 
     def union(self, *streams: DataStream) -> DataStream:
-        """One stream of the values of several of the same type. Raises ``PlanError`` where types differ."""
+        """One stream of the values of several of the same type. Raises ``PlanError`` where types differ.
+
+        They may differ in what can be null, as those of Arrow tables and of arrays do: the union's type takes the nulls of all.
+        """
         others = [stream._values() for stream in streams]
+        type_info = self._type_info
         for other in others:
             if other._env is not self._env:
                 raise PlanError("union: the streams belong to different environments")
-            if other._type_info.schema() != self._type_info.schema():
-                raise PlanError(f"union: the types differ: {self._type_info.schema()} and {other._type_info.schema()}")
+            taken = widened(type_info, other._type_info)
+            if taken is None:
+                raise PlanError(f"union: the types differ: {type_info.schema()} and {other._type_info.schema()}")
+            type_info = taken
         if not others:
             return self
         inputs = [self._values()._input, *(other._input for other in others)]
-        transformation = Transformation("Union", inputs, self._type_info, lambda builder, _, inputs: builder.native.union(inputs))
+        transformation = Transformation("Union", inputs, type_info, lambda builder, _, inputs: builder.native.union(inputs))
         transformation.is_virtual = True
-        return DataStream(self._env, StreamInput(transformation), self._type_info)
+        return DataStream(self._env, StreamInput(transformation), type_info)
 
     def cache(self) -> CachedDataStream:
         """The stream with its values kept in memory by the first job that reads it, for later jobs of the environment."""
