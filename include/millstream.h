@@ -153,7 +153,7 @@ typedef struct millstream_input {
     /* HASH and CUSTOM: positions of the key columns. Columns that a key selector appended come behind the schema's. */
     const int32_t *keys;
     int32_t key_count;
-    /* CUSTOM: a function for MILLSTREAM_OPERATION_PARTITION. */
+    /* CUSTOM: a function for MILLSTREAM_OPERATION_PARTITION. It gets `keys`, and the records in `columns`, for its messages. */
     millstream_function *partitioner;
 } millstream_input;
 

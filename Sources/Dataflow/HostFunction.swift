@@ -44,7 +44,7 @@ public enum HostOperation: Int32, Sendable {
     case transform = 2
     /// Rows and their timestamps in (`timestamps`), one BIGINT column of milliseconds out.
     case extractTimestamps = 3
-    /// Keys in, one INT column of channel numbers in 0 ..< integers[0] out.
+    /// Keys in, one INT column of channel numbers in 0 ..< integers[0] out; `columns` are the records, for messages.
     case partition = 4
     /// Keyed reduce. `columns`: values; `slots`: a dense index in 0 ..< accumulators.count per row; `accumulators`: the current value per slot, null
     /// where there is none. Back: `accumulators`, one per slot, and if integers[0] is 1 also `outputs[0]`: the running result per row.

@@ -253,8 +253,8 @@ struct JobBuilder {
                 keys: keys, parallelism: consumer.parallelism, maxParallelism: consumer.maxParallelism, operatorName: exchange.consumerName)
         case .custom(let function, let keys):
             partitioner = HostPartitioner(
-                function: try environment.bindings.function(function.value).instance(), keys: keys, operatorName: exchange.consumerName,
-                subtask: producer, parallelism: task.parallelism, maxParallelism: task.maxParallelism)
+                function: try environment.bindings.function(function.value).instance(), keys: keys, subtask: producer, parallelism: task.parallelism,
+                maxParallelism: task.maxParallelism)
         }
         return ExchangeWriter(
             channels: own, partitioner: parts?.partitioner(partitioner, producer: producer) ?? partitioner, clock: clock, rowCountLimit: plan.configuration.batchRowCountLimit,

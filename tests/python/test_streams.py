@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import json
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -29,7 +30,7 @@ from millstream.datastream.connectors.number_seq import NumberSequenceSource
 from millstream.datastream.connectors.python import PythonSink, PythonSource
 from millstream.datastream.data_stream import DataStream
 from millstream.datastream.window import TumblingEventTimeWindows
-from millstream.exceptions import EventTimeError, InvalidStateError, PlanError
+from millstream.exceptions import EventTimeError, InvalidStateError, PlanError, UserFunctionError
 from millstream.table.expressions import and_, col, lit, not_, or_
 
 ROWS = Types.ROW_NAMED(["id", "n", "x"], [Types.STRING(), Types.LONG(), Types.DOUBLE()])
@@ -266,6 +267,33 @@ def test_partition_custom(env: StreamExecutionEnvironment) -> None:
         stream = env.from_collection(range(0, 60, 5), Types.LONG()).partition_custom(partitioner, lambda n: n // 10)
         found = collect(stream.map(Mark()).set_parallelism(3))
         assert sorted(found) == sorted((n // 10 % 3, n) for n in range(0, 60, 5))
+
+
+@pytest.mark.parametrize(("given", "shown"), [(3, "3"), (-1, "-1"), (1 << 70, str(1 << 70)), (None, "None"), ("x", "'x'"), (1.0, "1.0")])
+@pytest.mark.parametrize("selector", [1, lambda pair: pair[1]])
+def test_a_wrong_partition_number_names_partitioner_and_record(env: StreamExecutionEnvironment, selector: Any, given: Any, shown: str) -> None:
+    def choose(key: int, channels: int) -> Any:
+        return given if key == 57 else key % channels
+
+    pairs = env.from_collection([("a", number) for number in range(100)], Types.TUPLE([Types.STRING(), Types.LONG()]))
+    with pytest.raises(UserFunctionError) as caught:
+        collect(pairs.partition_custom(choose, selector).map(lambda pair: pair).name("After").set_parallelism(3))
+    assert caught.value.message == f"the partitioner gave {shown} for 3 partitions, whose numbers are 0 to 2"
+    assert (caught.value.operator, caught.value.record) == ("Custom partitioning", 57)
+    place = f"{choose.__code__.co_filename}:{choose.__code__.co_firstlineno}"
+    assert caught.value.__notes__ == [f"in operator 'Custom partitioning' ({place}), record 57: ('a', 57), key 57"]
+
+
+def test_a_failing_partitioner_shows_the_record(env: StreamExecutionEnvironment) -> None:
+    rows = env.from_collection([Row("a", 1), Row("b", 0)], Types.ROW_NAMED(["name", "n"], [Types.STRING(), Types.LONG()]))
+    with pytest.raises(ZeroDivisionError) as caught:
+        collect(rows.filter(col("n") < 5).partition_custom(lambda key, channels: 0 // key, "n").map(lambda row: row).set_parallelism(2))
+    assert caught.value.__notes__[0].endswith("record 1: Row(name='b', n=0), key 0")
+    # A function without a line of its own: the line that asked for the partitioning.
+    stream, line = rows.partition_custom(max, "n"), sys._getframe().f_lineno
+    with pytest.raises(UserFunctionError) as caught:
+        collect(stream.map(lambda row: row).set_parallelism(2))
+    assert f"({__file__}:{line})" in caught.value.__notes__[0]
 
 
 def test_union(env: StreamExecutionEnvironment) -> None:

@@ -190,8 +190,11 @@ def extract_timestamps(extract: Callable[[Any, int], int] | PerSubtask, schema: 
 def watermark_generator(callables: tuple[Callable[[int], None], Callable[[], int | None]] | PerSubtask, name: str) -> Function:
     """`(on_event(timestamp), on_periodic_emit() -> watermark in milliseconds or None)`."""
 
-def partitioner(partition: Callable[[Any, int], int] | PerSubtask, key_schema: str, name: str) -> Function:
-    """`partition(key, number_of_partitions)` -> channel. `key_schema`: a bare type, or ROW or TUPLE for several key columns."""
+def partitioner(partition: Callable[[Any, int], int] | PerSubtask, key_schema: str, name: str, schema: str = ...) -> Function:
+    """`partition(key, number_of_partitions)` -> channel. `key_schema`: a bare type, or ROW or TUPLE for several key columns.
+
+    `schema`: the records', which failures then show.
+    """
 
 def reducer(reduce: Callable[[Any, Any], Any] | PerSubtask, schema: str, name: str) -> Function:
     """`reduce(accumulated, value)` -> accumulated; for `Environment.reduce` and for windows."""

@@ -140,17 +140,21 @@ static int partition_prepare(Host *host)
     return make_loop(host, "v0, n", "f0(v0, n)", stage_callable(&host->stages[0], 0));
 }
 
-/* Here and not in the engine alone: the record is at hand, and the partitioner's own place. What is no int is refused where it becomes a column. */
+/* Fails at the first record whose answer is no number of a partition. Here and not in the engine alone: the record is at hand, and the partitioner's own
+ * place. */
 static int check_partitions(Host *host, const millstream_request *request)
 {
     int64_t channels = request->integer_count > 0 ? request->integers[0] : 1;
     for (Py_ssize_t row = 0; row < PyList_GET_SIZE(host->out); row++) {
-        PyObject *number = PyList_GET_ITEM(host->out, row);
-        int overflow = 0;
-        int64_t value = PyLong_Check(number) ? PyLong_AsLongLongAndOverflow(number, &overflow) : 0;
-        if (overflow == 0 && value >= 0 && value < channels) continue;
-        error_raise(MILLSTREAM_USER_FUNCTION, NULL, "the partitioner gave %R for %lld partitions, whose numbers are 0 to %lld", number, (long long)channels,
+        PyObject *given = PyList_GET_ITEM(host->out, row);
+        Py_ssize_t number = PyIndex_Check(given) ? PyNumber_AsSsize_t(given, NULL) : -1;
+        if (number >= 0 && number < channels) continue;
+        if (number == -1 && PyErr_Occurred()) return host_fail_at(host, row, 0);
+        PyObject *shown = error_representation(given);
+        error_raise(
+            MILLSTREAM_USER_FUNCTION, NULL, "the partitioner gave %V for %lld partitions, whose numbers are 0 to %lld", shown, "?", (long long)channels,
             (long long)channels - 1);
+        Py_XDECREF(shown);
         PyObject *raised = error_take();
         Py_XSETREF(host->failed_value, row_reader_get(&host->reader, row, 0));
         PyErr_Clear();
@@ -173,11 +177,12 @@ static const HostKind partition_kind = {.prepare = partition_prepare, .call = pa
 PyObject *make_partitioner(PyObject *module, PyObject *arguments, PyObject *keywords)
 {
     (void)module;
-    static char *names[] = {"partition", "key_schema", "name", NULL};
-    PyObject *callable, *text, *name;
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "OUU:partitioner", names, &callable, &text, &name)) return NULL;
+    static char *names[] = {"partition", "key_schema", "name", "schema", NULL};
+    PyObject *callable, *text, *name, *record = NULL;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "OUU|U:partitioner", names, &callable, &text, &name, &record)) return NULL;
     Host *host = host_new(&partition_kind, 1, name);
     bool is_made = host != NULL && (host->input = schema_from_object(text)) != NULL && (host->output = schema_from_text("INT NOT NULL")) != NULL
+                && (record == NULL || (host->second_input = schema_from_object(record)) != NULL)
                 && host_set_stage(host, 0, STAGE_OTHER, callable, name, NULL, 1) == 0;
     if (is_made) return function_wrap(host);
     host_free(host);

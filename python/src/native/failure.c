@@ -122,6 +122,19 @@ static PyObject *add_key(PyObject *note, Host *host, const millstream_request *r
     return note;
 }
 
+/* Of a partitioner, which was called with keys: the record, where its schema is known. */
+static PyObject *add_record(PyObject *note, Host *host, const millstream_request *request, int64_t row)
+{
+    if (host->second_input == NULL || request->columns == NULL || row < 0 || row >= request->count) return note;
+    bool is_read = host->other_reader.schema != NULL || row_reader_make(&host->other_reader, host->second_input) == 0;
+    is_read = is_read && row_reader_bind(&host->other_reader, request->columns, request->schema) == 0;
+    PyObject *record = is_read ? row_reader_get(&host->other_reader, row, 0) : NULL;
+    if (record == NULL) PyErr_Clear();
+    else note = add_value(note, "%U: %U", record);
+    Py_XDECREF(record);
+    return note;
+}
+
 /* What the function was called with. */
 static PyObject *add_call(PyObject *note, Host *host, const millstream_request *request, PyObject *value)
 {
@@ -140,6 +153,10 @@ static PyObject *add_call(PyObject *note, Host *host, const millstream_request *
         if (has_windows) note = add_number(note, "%U to %U", request->window_ends[row]);
         note = add_key(note, host, request, row);
         return add_value(note, has_windows ? "%U: %U" : "%U, window of %U", value);
+    case MILLSTREAM_OPERATION_PARTITION:
+        if (row >= 0) note = add_number(note, "%U, record %U", record);
+        note = add_record(note, host, request, row);
+        return add_value(note, "%U, key %U", value);
     case MILLSTREAM_OPERATION_READ:
         if (row < 0) return add_number(note, host->record_count == 1 ? "%U, after %U record" : "%U, after %U records", host->record_count);
         break;

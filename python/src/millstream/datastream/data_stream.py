@@ -36,7 +36,7 @@ from millstream.datastream.functions import (
 )
 from millstream.datastream.operator_settings import OperatorSettings, warn_no_operator
 from millstream.datastream.output_tag import OutputTag
-from millstream.datastream.transformation import JobBuilder, JobScope, StreamInput, Transformation, infer_type
+from millstream.datastream.transformation import JobBuilder, JobScope, StreamInput, Transformation, call_site, infer_type
 from millstream.datastream.watermarks import add_future_output, check_future_output, lower_watermarks
 from millstream.exceptions import PlanError
 from millstream.notices import say_once
@@ -254,11 +254,13 @@ class DataStream(OperatorSettings):
 
         checked_function(partitioner, Partitioner, "partition", "partition_custom")
         columns = key_columns(self, key_selector, None)
-        key_schema = columns.key_type.schema()
+        key_schema, schema, place = columns.key_type.schema(), self._type_info.schema(), call_site()
 
         def lower(scope: JobScope) -> _native.Function:
             function = callables_of(partitioner, ["partition"], scope, "Custom partitioning")
-            return _native.partitioner(function, key_schema, "Custom partitioning")
+            # Not where the operator behind it was made.
+            _native.set_call_site(place)
+            return _native.partitioner(function, key_schema, "Custom partitioning", schema)
 
         stream = StreamInput(columns.transformation, "CUSTOM", columns.side_output, columns.keys, lower)
         return DataStream(self._env, stream, self._type_info)

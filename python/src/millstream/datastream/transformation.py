@@ -156,6 +156,8 @@ class JobBuilder:
         _native.set_call_site(transformation.call_site)
         try:
             inputs = [self._input(entry) for entry in transformation.inputs]
+            # A partitioner was made at a place of its own.
+            _native.set_call_site(transformation.call_site)
             node = transformation.add(self, transformation, inputs)
         except PlanError as failure:
             if not getattr(failure, "__notes__", None):
