@@ -171,7 +171,8 @@ final class TimeWindowOperator: Operator {
         // Rows of windows that have fired already fire them again, one by one, with what was there before each row. Other rows touch none of these
         // windows, so that they may come first.
         for group in groups.sorted() { try add(try rows.taking(group.rows), toPane: group.start, output, numbers: group.rows) }
-        refiring.rows.sort { ($0.row, $0.pane.start) < ($1.row, $1.pane.start) }
+        // Of the windows of a row, the newest first, as Flink assigns them.
+        refiring.rows.sort { ($0.row, $1.pane.start) < ($1.row, $0.pane.start) }
     }
 
     /// Groups rows of which each belongs to one pane. Returns how many belong to none although they are not late: none.
@@ -320,7 +321,7 @@ final class TimeWindowOperator: Operator {
         spare.append(pane)
     }
 
-    /// The starts of the windows that have fired already but are still kept, and that hold a pane.
+    /// The starts of the windows that have fired already but are still kept, and that hold a pane, the newest first.
     private func firedWindows(ofPane start: Int64) -> [Int64] {
         guard isEventTime, watermark != .min else { return [] }
         var windows: [Int64] = []
@@ -329,7 +330,7 @@ final class TimeWindowOperator: Operator {
         } else {
             windows = [start]
         }
-        return windows.reversed().filter { window in
+        return windows.filter { window in
             let last = EventTime(milliseconds: window) + size - 1
             return last <= watermark && last + lateness > watermark
         }
