@@ -59,6 +59,15 @@ struct KeyedRows {
     }
 }
 
+/// Throws `key` for a row whose only key column is null. Exchanges refuse such keys too, but rows of a chain pass none.
+func refuseNullKeys(_ keys: [Column], count: Int, rowsBefore: Int64) throws(MillstreamError) {
+    guard keys.count == 1, keys[0].mayHaveNulls, keys[0].nullCount > 0 else { return }
+    for row in 0..<count where keys[0].isNull(row) {
+        throw MillstreamError(
+            .key, "the key of a record is null", hint: "Filter such records out before key_by.", recordIndex: rowsBefore &+ Int64(row))
+    }
+}
+
 /// Throws `plan` unless the keys of two connected streams have the same types: only then are equal keys found together.
 package func requireEqualKeyTypes(_ first: [DataType], _ second: [DataType]) throws(MillstreamError) {
     guard first.map(\.nullable) != second.map(\.nullable) else { return }

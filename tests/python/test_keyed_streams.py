@@ -38,7 +38,7 @@ from millstream.datastream.window import (
     SlidingEventTimeWindows,
     TumblingEventTimeWindows,
 )
-from millstream.exceptions import InvalidStateError, PlanError
+from millstream.exceptions import InvalidStateError, KeyValueError, PlanError
 
 SALES = Types.ROW_NAMED(["shop", "city", "t", "euros"], [Types.STRING(), Types.STRING(), Types.LONG(), Types.LONG()])
 VALUES = [("a", "Ulm", 1_000, 5), ("b", "Bonn", 2_000, 7), ("a", "Ulm", 9_000, 1), ("a", "Bonn", 12_000, 2), ("b", "Bonn", 21_000, 4)]
@@ -53,6 +53,24 @@ def collect(stream: DataStream) -> list[Any]:
 def sales(env: StreamExecutionEnvironment) -> DataStream:
     strategy = WatermarkStrategy.for_bounded_out_of_orderness(Duration.of_seconds(60)).with_timestamp_column("t")
     return env.from_collection(VALUES, SALES).assign_timestamps_and_watermarks(strategy)
+
+
+@pytest.mark.parametrize("window", ["time", "sliding", "session", "count"])
+def test_a_null_key_is_refused_in_a_chain_too(env: StreamExecutionEnvironment, window: str) -> None:
+    """With parallelism 1 no exchange stands before the window, which refuses null keys elsewhere."""
+    env.set_parallelism(1)
+    pair = Types.TUPLE([Types.STRING(), Types.LONG()])
+    strategy = WatermarkStrategy.for_monotonous_timestamps().with_timestamp_column("f1")
+    pairs = env.from_collection([("a", 1), (None, 2), ("b", 3)], pair).map(lambda value: value, pair).assign_timestamps_and_watermarks(strategy)
+    keyed = pairs.map(lambda value: value, pair).key_by(0)
+    windows = {
+        "time": lambda: keyed.window(TumblingEventTimeWindows.of(Time.milliseconds(10))),
+        "sliding": lambda: keyed.window(SlidingEventTimeWindows.of(Time.milliseconds(10), Time.milliseconds(5))),
+        "session": lambda: keyed.window(EventTimeSessionWindows.with_gap(Time.milliseconds(10))),
+        "count": lambda: keyed.count_window(1),
+    }
+    with pytest.raises(KeyValueError, match="the key of a record is null"):
+        collect(windows[window]().reduce(lambda one, other: one))
 
 
 class ByShop(KeySelector[Any, str]):

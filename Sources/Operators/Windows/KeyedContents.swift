@@ -8,6 +8,7 @@ final class WindowKeys {
     private let positions: [Int]
     /// The key slot of each row of the batch that was looked up last.
     private(set) var slots: [Int32] = []
+    private var rowsBefore: Int64 = 0
 
     init(positions: [Int], types: [DataType], hostObjects: HostObjects?) throws(MillstreamError) {
         self.positions = positions
@@ -16,6 +17,8 @@ final class WindowKeys {
 
     func lookup(_ rows: Batch) throws(MillstreamError) {
         let keys = positions.map { rows.columns[$0] }
+        try refuseNullKeys(keys, count: rows.count, rowsBefore: rowsBefore)
+        rowsBefore &+= Int64(rows.count)
         let keyed = rows.keyHashes == nil ? try rows.keyed(by: keys) : rows
         guard let hashes = keyed.keyHashes else { throw MillstreamError.internal("rows without key hashes") }
         if slots.count < rows.count { slots = [Int32](repeating: 0, count: max(rows.count, 4_096)) }

@@ -125,6 +125,7 @@ final class TimeWindowOperator: Operator {
     func process(_ batch: Batch, input: Int, output: any Output) throws(MillstreamError) -> Progress {
         if batch.isEmpty { return .done }
         let rows = try batch.compacted()
+        try refuseNullKeys(keyPositions.map { rows.columns[$0] }, count: rows.count, rowsBefore: rowsBefore)
         defer { rowsBefore += Int64(rows.count) }
         if !isEventTime {
             guard let now = context?.clock.now() else { return .done }
