@@ -18,6 +18,14 @@ final class DrawnFunction: HostFunction, @unchecked Sendable {
         case elements
         /// Largest id, sum of values, smallest time.
         case fold
+        /// A host's aggregate function: key, count, sum and greatest of the values.
+        case aggregate
+        /// The key, which is hidden in the first column.
+        case select
+        /// The event time, which is the last column.
+        case timestamps
+        /// Watermarks behind the greatest time, when it is asked without rows alone or at all times.
+        case generator(lag: Int64, isPeriodic: Bool)
     }
 
     /// What all instances of all functions of a job share.
@@ -45,6 +53,20 @@ final class DrawnFunction: HostFunction, @unchecked Sendable {
         var alterState: ((any HostStateAccess) -> any HostStateAccess)?
         /// A planted fault: calls for timers that are made twice.
         var repeatsTimers = false
+        /// A planted fault: of two accumulators that are merged, one is forgotten.
+        var forgetsMerge = false
+        /// Keys are the first column xor this.
+        var keyMask: Int64 = 0
+        /// Whether all rows that a function gets are of the declared types, however they came.
+        var checksTypes = false
+        /// What the watermark generators have seen, and the watermarks that they gave behind so many rows.
+        private(set) var seenTimes: [Int64] = []
+        private(set) var marks: [(rowCount: Int, watermark: Int64)] = []
+
+        func see(_ times: [Int64]) { seenTimes += times }
+        func mark(_ watermark: Int64) {
+            if watermark > marks.last?.watermark ?? .min { marks.append((seenTimes.count, watermark)) }
+        }
 
         init(ledger: Ledger, clock: SimulatedClock) {
             self.ledger = ledger
@@ -59,6 +81,9 @@ final class DrawnFunction: HostFunction, @unchecked Sendable {
     private var rowCount = 0
     private var place: (subtask: Int, parallelism: Int, maxParallelism: Int)?
     private var pending: [[Int64]: Int64] = [:]
+    private var greatestTime: Int64?
+
+    var accumulatorTypes: [DataType] { if case .aggregate = kind { Array(repeating: .bigInt, count: 4) } else { [] } }
 
     init(_ kind: Kind, _ around: Surroundings, seed: UInt64 = 1) {
         self.kind = kind
@@ -95,8 +120,18 @@ final class DrawnFunction: HostFunction, @unchecked Sendable {
     }
 
     private func answer(_ request: HostRequest) throws(MillstreamError) -> HostResponse {
+        if around.checksTypes, request.columns.count == 4, request.columns.map(\.type) != InputRow.schema.types {
+            switch kind {
+            case .timestamps, .generator: break
+            default: around.ledger.complain("\(kind) got \(request.columns.map(\.type))")
+            }
+        }
         switch (kind, request.operation) {
         case (.thinOut, _): return try inPieces(request, thinOut)
+        case (.select, _): return try inPieces(request, select)
+        case (.timestamps, _): return HostResponse(outputs: [HostResponse.Rows(columns: [request.columns[3]], count: request.count)])
+        case (.generator(let lag, let isPeriodic), _): return generate(request, lag: lag, isPeriodic: isPeriodic)
+        case (.aggregate, _): return aggregate(request)
         case (.partition, _): return partition(request)
         case (.elements, _): return try inPieces(request, elements)
         case (.fold, _): return fold(request)
@@ -123,7 +158,7 @@ final class DrawnFunction: HostFunction, @unchecked Sendable {
         }
 
         func rows(sideOutput: SideOutputID? = nil) -> HostResponse.Rows {
-            HostResponse.Rows(sideOutput: sideOutput, columns: columns.map(bigInts), count: parents.count, parents: ints(parents))
+            HostResponse.Rows(sideOutput: sideOutput, columns: columns.map { bigInts($0) }, count: parents.count, parents: ints(parents))
         }
     }
 
@@ -151,6 +186,23 @@ final class DrawnFunction: HostFunction, @unchecked Sendable {
         return [emitted.rows()]
     }
 
+    private func select(_ request: HostRequest, _ range: Range<Int>) throws(MillstreamError) -> [HostResponse.Rows] {
+        let columns = request.columns.map(numbers)
+        var emitted = Emitted(width: 5)
+        for row in range { emitted.add(columns[0][row], columns[1][row], columns[2][row], columns[3][row], columns[0][row].map { $0 ^ around.keyMask }, from: row) }
+        return [emitted.rows()]
+    }
+
+    private func generate(_ request: HostRequest, lag: Int64, isPeriodic: Bool) -> HostResponse {
+        let times = request.timestamps.map(numbers)?.compactMap { $0 } ?? []
+        if times.count != request.count { around.ledger.complain("a generator got \(times.count) times of \(request.count) rows") }
+        around.see(times)
+        greatestTime = (times + [greatestTime].compactMap { $0 }).max()
+        guard let greatestTime, !isPeriodic || request.count == 0 else { return HostResponse() }
+        around.mark(greatestTime - lag - 1)
+        return HostResponse(integers: [greatestTime - lag - 1])
+    }
+
     private func partition(_ request: HostRequest) -> HostResponse {
         let count = request.integers[0]
         let channels = numbers(request.keys[0]).map { key in Int(((key ?? 0) % count + count + 1) % count) }
@@ -167,7 +219,7 @@ final class DrawnFunction: HostFunction, @unchecked Sendable {
         for window in range {
             if offsets[window] == offsets[window + 1] { around.ledger.complain("a window without elements fired") }
             for element in Int(offsets[window])..<Int(offsets[window + 1]) {
-                if columns[0][element] != keys[window] { around.ledger.complain("a window of key \(keys[window] ?? 0) has a row of another key") }
+                if columns[0][element].map({ $0 ^ around.keyMask }) != keys[window] { around.ledger.complain("a window of key \(keys[window] ?? 0) has a row of another key") }
                 emitted.add(keys[window], times.first?[window], times.last?[window], columns[1][element], columns[2][element], from: window)
             }
         }
@@ -186,6 +238,7 @@ final class DrawnFunction: HostFunction, @unchecked Sendable {
             if folded[0][slot] == nil {
                 for column in 0..<4 { folded[column][slot] = rows[column][row] }
             } else {
+                if folded[0][slot] != rows[0][row] { around.ledger.complain("rows of two keys were folded together") }
                 folded[1][slot] = max(folded[1][slot] ?? .min, rows[1][row] ?? .min)
                 if let value = rows[2][row] { folded[2][slot] = (folded[2][slot] ?? 0) &+ value }
                 folded[3][slot] = min(folded[3][slot] ?? .max, rows[3][row] ?? .max)
@@ -193,9 +246,35 @@ final class DrawnFunction: HostFunction, @unchecked Sendable {
             running.add(folded[0][slot], folded[1][slot], folded[2][slot], folded[3][slot], from: row)
         }
         withExtendedLifetime(slotColumn) {}
-        var response = HostResponse(accumulators: folded.map(bigInts))
+        var response = HostResponse(accumulators: folded.map { bigInts($0) })
         if request.integers.first == 1 { response.outputs = [running.rows()] }
         return response
+    }
+
+    private func aggregate(_ request: HostRequest) -> HostResponse {
+        var held = request.accumulators.map(numbers)
+        func add(_ values: [Int64?], to slot: Int, _ into: inout [[Int64?]]) {
+            guard let count = values[1] else { return }
+            if into[1][slot] != nil, into[0][slot] != values[0] { around.ledger.complain("rows of two keys were aggregated together") }
+            into[0][slot] = values[0]
+            into[1][slot] = (into[1][slot] ?? 0) + count
+            if let sum = values[2] { into[2][slot] = (into[2][slot] ?? 0) &+ sum }
+            if let greatest = values[3] { into[3][slot] = max(into[3][slot] ?? .min, greatest) }
+        }
+        switch request.operation {
+        case .accumulate:
+            guard let slotColumn = request.slots else { return HostResponse() }
+            let rows = request.columns.map(numbers)
+            let slots = slotColumn.pointer(as: Int32.self)
+            for row in 0..<request.count { add([rows[0][row], 1, rows[2][row], rows[2][row]], to: Int(slots[row]), &held) }
+            withExtendedLifetime(slotColumn) {}
+            return HostResponse(accumulators: held.map { bigInts($0) })
+        case .merge:
+            var merged = held.map { column in stride(from: 0, to: column.count, by: 2).map { column[$0] } }
+            for pair in merged[0].indices where !around.forgetsMerge { add(held.map { $0[2 * pair + 1] }, to: pair, &merged) }
+            return HostResponse(accumulators: merged.map { bigInts($0) })
+        default: return HostResponse(outputs: [HostResponse.Rows(columns: request.accumulators, count: request.count)])
+        }
     }
 
     // MARK: With keys
@@ -221,10 +300,12 @@ final class DrawnFunction: HostFunction, @unchecked Sendable {
     private func process(_ request: HostRequest, _ range: Range<Int>) throws(MillstreamError) -> [HostResponse.Rows] {
         let state = try state(of: request)
         let columns = request.columns.map(numbers)
+        let keys = numbers(request.keys[0])
         var main = Emitted(width: 4)
         var side = Emitted(width: 4)
         for row in range {
-            guard let key = columns[0][row], let id = columns[1][row], let time = columns[3][row] else { throw .internal("a row without a key") }
+            if columns[0][row].map({ $0 ^ around.keyMask }) != keys[row] { around.ledger.complain("a row came under another key") }
+            guard let key = keys[row], let id = columns[1][row], let time = columns[3][row] else { throw .internal("a row without a key") }
             switch kind {
             case .tally(let size):
                 let bucket = floorDivide(time, size)

@@ -72,7 +72,10 @@ extension DrawnJob {
     var expected: Reference {
         var reference = Reference(step, hasLateOutput: hasLateOutput)
         if mode == .exact {
-            reference.run(Reference.withWatermarks(splits[0], lag: lag, interval: interval, thinsOut: thinsOut))
+            reference.run(
+                hasGenerator
+                    ? Reference.withWatermarks(splits[0], around.marks, thinsOut: thinsOut)
+                    : Reference.withWatermarks(splits[0], lag: lag, interval: interval, thinsOut: thinsOut))
         } else {
             // No row is late: the watermark may as well come at the end. A split that rests comes behind it.
             for split in splits.prefix(mode == .idle ? 1 : .max) {
@@ -84,7 +87,18 @@ extension DrawnJob {
         return reference
     }
 
-    private func problemsOfResult(_ job: Job) -> [String] {
+    /// A generator sees every row once, those of a split in order.
+    private var problemsOfGenerators: [String] {
+        guard hasGenerator else { return [] }
+        let times = splits.flatMap { $0.map(\.time) }
+        let seen = around.seenTimes
+        if splits.count == 1 ? seen == times : seen.sorted() == times.sorted() { return [] }
+        return ["the watermark generators saw \(seen.count) rows of \(times.count), or others"]
+    }
+
+    private func problemsOfResult(_ job: Job) -> [String] { problemsOfGenerators + problemsOfRows(job) }
+
+    private func problemsOfRows(_ job: Job) -> [String] {
         if mode == .late { return problemsOfPlaces(job) }
         let reference = expected
         switch step {
@@ -92,7 +106,7 @@ extension DrawnJob {
         case .processingWindows: return problemsOfProcessingWindows(job)
         default: break
         }
-        var problems = Self.differences("result", main.rows, reference.main) + Self.differences("side output", side.rows, reference.side)
+        var problems = Self.differences("result", mainRows, reference.main) + Self.differences("side output", sideRows, reference.side)
         if checksOrder { problems += problemsOfOrder(reference) }
         let dropped = Int(metric("numLateRecordsDropped", of: job))
         if dropped != reference.dropped { problems.append("\(dropped) late rows were dropped instead of \(reference.dropped)") }
@@ -107,8 +121,8 @@ extension DrawnJob {
         default: break
         }
         let reference = expected
-        return Self.differences("result", main.rows, reference.main, isPart: true)
-            + Self.differences("side output", side.rows, reference.side, isPart: true)
+        return Self.differences("result", mainRows, reference.main, isPart: true)
+            + Self.differences("side output", sideRows, reference.side, isPart: true)
     }
 
     private func metric(_ name: String, of job: Job) -> Int64 {
@@ -135,7 +149,7 @@ extension DrawnJob {
         var expected: [Int64: [[Int64?]]] = [:]
         for row in reference.main { expected[row[0] ?? 0, default: []].append(row) }
         var found: [Int64: [[Int64?]]] = [:]
-        for row in main.rows { found[row[0] ?? 0, default: []].append(row) }
+        for row in mainRows { found[row[0] ?? 0, default: []].append(row) }
         let wrong = expected.keys.sorted().first { expected[$0] != found[$0] }
         return wrong.map { ["the results of key \($0) are in another order"] } ?? []
     }
@@ -162,7 +176,7 @@ extension DrawnJob {
         var last: [[Int64]: Set<Int64>] = [:]
         var problems: [String] = []
         var held: [[Int64]: [Int64: Int]] = [:]
-        for row in main.rows {
+        for row in mainRows {
             guard let key = row[0], let start = row[1], let end = row[2], let id = row[3], let input = rows[id] else {
                 return ["a row from nowhere: \(row)"]
             }
@@ -174,7 +188,7 @@ extension DrawnJob {
         // The first row of a window was in all its firings, so none came more often.
         for (window, counts) in held where lateness == 0 && counts.values.contains(where: { $0 > 1 }) { problems.append("the window of \(window) fired twice") }
         var late: [Int64: Int] = [:]
-        for row in side.rows {
+        for row in sideRows {
             guard let id = row[1], let input = rows[id], input.key == row[0], input.value == row[2], input.time == row[3] else {
                 return ["a late row from nowhere: \(row)"]
             }
@@ -203,7 +217,7 @@ extension DrawnJob {
         for row in rows { sums[[row.key, floorDivide(row.time, size) * size + (size - 1)], default: 0] &+= row.value ?? 1 }
         var problems: [String] = []
         var seen: Set<[Int64]> = []
-        for row in main.rows {
+        for row in mainRows {
             guard let key = row[0], let time = row[1], row[2] == 2, let sum = row[3], row[4] == time else { return ["a timer without a sum: \(row)"] }
             seen.insert([key, time])
             sums[[key, time], default: 0] &-= sum
@@ -213,9 +227,9 @@ extension DrawnJob {
     }
 
     private func problemsOfAlarms(_ job: Job, _ reference: Reference) -> [String] {
-        var problems = Self.differences("result", main.rows.filter { $0[2] == 0 }, reference.main)
+        var problems = Self.differences("result", mainRows.filter { $0[2] == 0 }, reference.main)
         let dropped = Int(metric("numTimersDropped", of: job))
-        let came = main.rows.filter { $0[2] == 4 }
+        let came = mainRows.filter { $0[2] == 4 }
         if came.contains(where: { $0[4] != nil }) { problems.append("the row of an alarm has a timestamp") }
         if came.count != around.fired || around.fired + dropped != around.registered {
             problems.append("\(around.registered) alarms were set, \(around.fired) went off, \(came.count) came, and \(dropped) were dropped")
@@ -230,7 +244,7 @@ extension DrawnJob {
         var rows: [Int64: InputRow] = [:]
         for split in splits { for row in thinsOut ? Reference.thinnedOut(split) : split { rows[row.id] = row } }
         var problems: [String] = []
-        for row in main.rows {
+        for row in mainRows {
             guard let id = row[3], let input = rows.removeValue(forKey: id), input.key == row[0], input.value == row[4] else {
                 problems.append("a row twice, or from nowhere: \(row)")
                 continue

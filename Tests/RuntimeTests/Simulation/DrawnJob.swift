@@ -45,6 +45,11 @@ struct DrawnJob {
     var hasNullKey = false
     /// The plan's node whose subtasks have the keys.
     var keyedNode = NodeID(0)
+    /// Whether keys are a function's, and not a column.
+    var hasKeySelector: Bool { around.keyMask != 0 }
+    var hasGenerator = false
+    /// Whether a union's streams differ in what can be null.
+    var hasMixedUnion = false
 
     static let stallMilliseconds: Int64 = 1_000_000
     static let restMilliseconds: Int64 = 5_000
@@ -55,6 +60,27 @@ struct DrawnJob {
         case .tally, .counts, .reduce, .rolling: true
         default: false
         }
+    }
+
+    /// Results by their true keys, where they have the first column of the rows.
+    var mainRows: [[Int64?]] {
+        switch step {
+        case .reduce, .rolling: unmasked(main.rows)
+        case .windows(_, _, _, _, let function), .sessions(_, _, let function), .counts(_, _, let function):
+            function == .fold || function == .aggregate ? unmasked(main.rows) : main.rows
+        default: main.rows
+        }
+    }
+
+    /// Late rows are as they came.
+    var sideRows: [[Int64?]] {
+        if case .tally = step { return side.rows }
+        return unmasked(side.rows)
+    }
+
+    private func unmasked(_ rows: [[Int64?]]) -> [[Int64?]] {
+        if !hasKeySelector { return rows }
+        return rows.map { row in [row[0].map { $0 ^ around.keyMask }] + row.dropFirst() }
     }
 
     private static func isInProcessingTime(_ step: Reference.Step) -> Bool {
@@ -126,6 +152,15 @@ struct DrawnJob {
         }
         if mode != .exact { lag *= 2 }
 
+        // Drawn apart, so that the rest of a seed is as it was without them.
+        let more = SeededRandom(seed: seed &* 0xD1B5_4A32 &+ 29)
+        hasGenerator = more.next(below: 3) == 0
+        let isPeriodic = more.next(below: 2) == 0
+        let hasTimestampFunction = more.next(below: 4) == 0
+        let mixesUnion = more.next(below: 2) == 0
+        if more.next(below: 3) == 0 { around.keyMask = 0x55AA_1234 }
+        let keyPosition = around.keyMask == 0 ? 0 : 4
+
         // Configuration.
         plan.jobName = "simulation \(seed)"
         plan.configuration.seed = seed
@@ -157,12 +192,24 @@ struct DrawnJob {
             return node
         }
         var bound = Bindings()
-        let watermarks = WatermarkDescription(
+        var watermarks = WatermarkDescription(
             timestamps: .column(3), generator: .boundedOutOfOrderness(milliseconds: lag), idleTimeoutMilliseconds: mode == .idle ? 10_000 : nil)
-        func source(_ range: Range<Int>, parallelism: Int) -> Edge {
+        func source(_ range: Range<Int>, parallelism: Int, _ schema: Schema = InputRow.schema) -> Edge {
             let id = number()
+            if hasGenerator {
+                let generator = number()
+                bound.bind(generator.value, function: DrawnFunction(.generator(lag: lag, isPeriodic: isPeriodic), around, seed: seed))
+                watermarks.generator = .host(generator)
+            }
+            if hasTimestampFunction {
+                let timestamps = number()
+                bound.bind(timestamps.value, function: DrawnFunction(.timestamps, around, seed: seed))
+                watermarks.timestamps = .host(timestamps)
+            }
             let made = RowsSource(
                 splits: Array(splits[range]), seed: seed &+ UInt64(range.lowerBound) &* 64, ledger: ledger, pauses: faults.contains(.sourcePauses))
+            made.schema = schema
+            made.keyMask = around.keyMask
             if mode == .idle, range.lowerBound == 1 {
                 stallsUntil = clock.monotonicNanoseconds() + Self.stallMilliseconds * 1_000_000
                 made.stallsUntil = stallsUntil
@@ -175,7 +222,7 @@ struct DrawnJob {
             nullKeySource = made
             return Edge(
                 source: add(
-                    "source \(range.lowerBound)", [], .source(SourceDescription(.custom(id), watermarks: watermarks)), InputRow.schema,
+                    "source \(range.lowerBound)", [], .source(SourceDescription(.custom(id), watermarks: watermarks)), schema,
                     parallelism: parallelism
                 ).id)
         }
@@ -185,7 +232,12 @@ struct DrawnJob {
             stream = source(0..<1, parallelism: 1)
         } else if mode == .idle || (splitCount > 1 && one(in: 2)) {
             let cut = mode == .idle ? 1 : 1 + below(splitCount - 1)
-            let parts = [source(0..<cut, parallelism: cut), source(cut..<splitCount, parallelism: splitCount - cut)]
+            // A null key, if there is one, is the last source's.
+            hasMixedUnion = mixesUnion
+            around.checksTypes = true
+            let parts = [
+                source(0..<cut, parallelism: cut, hasMixedUnion ? InputRow.strictSchema : InputRow.schema), source(cut..<splitCount, parallelism: splitCount - cut),
+            ]
             stream = Edge(source: add("union", parts, .union, InputRow.schema, parallelism: nil).id)
         } else {
             stream = source(0..<splitCount, parallelism: splitCount + below(3))
@@ -200,12 +252,17 @@ struct DrawnJob {
             }
             stream = Edge(source: add("thin out", [stream], .transform(id), InputRow.schema, parallelism: mode == .exact ? 1 : 1 + below(8)).id)
         }
+        if hasKeySelector {
+            let id = number()
+            bound.bind(id.value, function: DrawnFunction(.select, around, seed: seed))
+            stream = Edge(source: add("select", [stream], .keySelector(id, keyTypes: [.bigInt]), InputRow.schema, parallelism: nil).id)
+        }
         if one(in: 3) {
             let id = number()
             bound.bind(id.value, function: DrawnFunction(.partition, around, seed: seed))
-            stream.partitioning = .custom(id, keys: [0])
+            stream.partitioning = .custom(id, keys: [keyPosition])
         } else {
-            stream.partitioning = .hash(keys: [0])
+            stream.partitioning = .hash(keys: [keyPosition])
             around.isHashed = true
             if faults.contains(.nullKey) {
                 // A row that the first function lets through, of the last source's first split.
@@ -214,12 +271,14 @@ struct DrawnJob {
                 hasNullKey = place != nil
             }
         }
-        let (operation, schema) = Self.operation(step, hasLateOutput: hasLateOutput, number, around, seed, &bound)
+        let (operation, schema) = Self.operation(step, keyPosition, hasLateOutput: hasLateOutput, number, around, seed, &bound)
         let width = 1 + below(8)
         let keyed = add("keyed", [stream], operation, schema, parallelism: width)
         keyedNode = keyed.id
         nodes[keyed.id.value].sideOutputs = [SideOutput(name: "side", schema: InputRow.schema)]
         checksOrder = isOrdered
+        if mode == .exact, case .windows = step { checksOrder = true }
+        if mode == .exact, case .sessions = step { checksOrder = true }
         stream = Edge(source: keyed.id)
         // Not while a split rests: the operator asks for time every seven milliseconds.
         if mode != .idle, one(in: 2) {
@@ -253,7 +312,7 @@ struct DrawnJob {
 
     private static func drawStep(_ mode: Mode, _ unit: Int64, _ grain: Int, _ random: SeededRandom) -> Reference.Step {
         func below(_ bound: Int) -> Int64 { Int64(random.next(below: UInt64(bound))) }
-        let function = [Reference.WindowFunction.native, .fold, .elements][Int(below(3))]
+        let function = Reference.WindowFunction.allCases[Int(below(Reference.WindowFunction.allCases.count))]
         let bucket = unit * (1 + below(300 / grain))
         func windows(_ function: Reference.WindowFunction, isTumbling: Bool, lateness: Int64) -> Reference.Step {
             let size = unit * (1 + below(400 / grain))
@@ -286,7 +345,7 @@ struct DrawnJob {
     }
 
     private static func operation(
-        _ step: Reference.Step, hasLateOutput: Bool, _ number: () -> BindingID, _ around: DrawnFunction.Surroundings, _ seed: UInt64, _ bindings: inout Bindings
+        _ step: Reference.Step, _ keyPosition: Int, hasLateOutput: Bool, _ number: () -> BindingID, _ around: DrawnFunction.Surroundings, _ seed: UInt64, _ bindings: inout Bindings
     ) -> (Operation, Schema) {
         let four = Schema([Field("key", .bigInt), Field("id", .bigInt), Field("kind", .bigInt), Field("value", .bigInt)])
         func function(_ kind: DrawnFunction.Kind) -> BindingID {
@@ -299,7 +358,7 @@ struct DrawnJob {
                 StateDeclaration(name: "count", kind: .value, valueType: .bigInt), StateDeclaration(name: "list", kind: .list, valueType: .bigInt),
                 StateDeclaration(name: "sums", kind: .map, valueType: .bigInt, keyType: .bigInt),
             ]
-            return (.process(ProcessDescription(function: function(kind), keys: [0], states: states)), four)
+            return (.process(ProcessDescription(function: function(kind), keys: [keyPosition], states: states)), four)
         }
         func window(_ assigner: WindowDescription.Assigner, _ kind: Reference.WindowFunction, isCounted: Bool, lateness: Int64) -> (Operation, Schema) {
             let called: WindowDescription.Function
@@ -320,11 +379,17 @@ struct DrawnJob {
             case .elements:
                 fields += [Field("start", .bigInt), Field("end", .bigInt), Field("id", .bigInt), Field("value", .bigInt)]
                 called = .process(function(.elements))
+            case .aggregate:
+                fields += [Field("rows", .bigInt), Field("sum", .bigInt), Field("max", .bigInt)]
+                called = .hostAggregate(function(.aggregate), then: nil)
+            case .aggregateThen:
+                fields += [Field("start", .bigInt), Field("end", .bigInt), Field("rows", .bigInt), Field("sum", .bigInt)]
+                called = .hostAggregate(function(.aggregate), then: function(.elements))
             }
             return (
                 .window(
                     WindowDescription(
-                        assigner: assigner, function: called, keys: [0], allowedLatenessMilliseconds: lateness,
+                        assigner: assigner, function: called, keys: [keyPosition], allowedLatenessMilliseconds: lateness,
                         lateOutput: hasLateOutput ? "side" : nil)), Schema(fields)
             )
         }
@@ -344,9 +409,9 @@ struct DrawnJob {
             let assigner: WindowDescription.Assigner =
                 isSession ? .session(gap: size, isEventTime: false) : .tumbling(size: size, offset: 0, isEventTime: false)
             return window(assigner, .elements, isCounted: false, lateness: 0)
-        case .reduce: return (.reduce(function(.fold), keys: [0]), InputRow.schema)
+        case .reduce: return (.reduce(function(.fold), keys: [keyPosition]), InputRow.schema)
         case .rolling(let aggregate):
-            return (.rolling(RollingAggregate(rawValue: aggregate) ?? .sum, column: 2, keys: [0]), InputRow.schema)
+            return (.rolling(RollingAggregate(rawValue: aggregate) ?? .sum, column: 2, keys: [keyPosition]), InputRow.schema)
         }
     }
 }

@@ -11,10 +11,12 @@ struct InputRow {
     var split: Int
 
     static let schema = Schema([Field("key", .bigInt), Field("id", .bigInt), Field("value", .bigInt), Field("time", .bigInt)])
+    /// The same where no key, id or time is null.
+    static let strictSchema = Schema(schema.fields.map { Field($0.name, $0.name == "value" ? $0.type : $0.type.notNull) })
 }
 
 /// A BIGINT column; nil is null.
-func bigInts(_ values: [Int64?]) -> Column {
+func bigInts(_ values: [Int64?], _ type: DataType = .bigInt) -> Column {
     let isWhole = values.allSatisfy { $0 != nil }
     var validity: Buffer?
     if !isWhole {
@@ -22,7 +24,7 @@ func bigInts(_ values: [Int64?]) -> Column {
         for (index, value) in values.enumerated() { Bits.assign(bits.base, index, value != nil) }
         validity = bits
     }
-    return Column(type: .bigInt, count: values.count, validity: validity, values: Buffer.copying(values.map { $0 ?? 0 }))
+    return Column(type: type, count: values.count, validity: validity, values: Buffer.copying(values.map { $0 ?? 0 }))
 }
 
 /// An INT column without nulls.
@@ -50,6 +52,9 @@ final class RowsSource: Source, @unchecked Sendable {
     var stallsUntil: Int64 = 0
     /// Rests once behind so many rows.
     var restsBehind: Int?
+    var schema = InputRow.schema
+    /// The key column has the keys xor this.
+    var keyMask: Int64 = 0
 
     init(splits: [[InputRow]], seed: UInt64, ledger: Ledger, pauses: Bool) {
         self.splits = splits
@@ -59,7 +64,6 @@ final class RowsSource: Source, @unchecked Sendable {
     }
 
     var boundedness: Boundedness { .bounded }
-    var schema: Schema { InputRow.schema }
 
     func makeEnumerator(parallelism: Int) throws(MillstreamError) -> any SplitEnumerator {
         ledger.opened("enumerator")
@@ -125,10 +129,11 @@ final class RowsSource: Source, @unchecked Sendable {
             var count = min(1 + Int(random.next(below: UInt64(rowLimit))), rows.count - next)
             if let rest = source.restsBehind, next < rest { count = min(count, rest - next) }
             let part = rows[next..<next + count]
-            let keys = part.enumerated().map { next + $0.offset == source.nullKey ? nil : $0.element.key }
+            let keys = part.enumerated().map { next + $0.offset == source.nullKey ? nil : $0.element.key ^ source.keyMask }
             next += count
-            let columns = [bigInts(keys), bigInts(part.map(\.id)), bigInts(part.map(\.value)), bigInts(part.map(\.time))]
-            return .batch(Batch(schema: InputRow.schema, columns: columns, count: count), split: "\(split)")
+            let values = [keys, part.map(\.id), part.map(\.value), part.map(\.time)]
+            let columns = zip(values, source.schema.types).map { bigInts($0, $1) }
+            return .batch(Batch(schema: source.schema, columns: columns, count: count), split: "\(split)")
         }
 
         func snapshot() throws(MillstreamError) -> [SourceSplit] { [] }

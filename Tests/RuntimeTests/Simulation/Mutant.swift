@@ -21,6 +21,8 @@ enum Mutant: String, CaseIterable, CustomTestStringConvertible {
     case latenessOffByOne, windowStartOffByOne, windowEndOffByOne, sessionGapOffByOne, countWindowOffByOne
     // State and timers
     case dropsTimer, firesTimerTwice, timerOffByOne, ignoresTimerDeletion, forgetsStateClear, forgetsListClear, mixesUpKeys
+    // Functions of the host
+    case misplacesKey, forgetsMerge, watermarkBeforeRows, losesRowOfGenerator
 
     var testDescription: String { rawValue }
 
@@ -35,6 +37,11 @@ enum Mutant: String, CaseIterable, CustomTestStringConvertible {
         case .forgetsIdleness: if job.mode != .idle { return nil }
         case .valveTakesMaximum: if job.mode == .exact { return nil }
         case .losesSideOutputRow: if case .windows = job.step, !job.hasLateOutput { return nil }
+        case .misplacesKey: if !job.hasKeySelector { return nil }
+        case .watermarkBeforeRows, .losesRowOfGenerator: if !job.hasGenerator { return nil }
+        case .forgetsMerge:
+            guard case .sessions(_, _, let function) = job.step, function == .aggregate || function == .aggregateThen else { return nil }
+            job.around.forgetsMerge = true
         case .firesLate: guard case .windows = job.step else { return nil }
         case .ignoresTimeOfDay: guard case .processingWindows = job.step else { return nil }
         case .latenessOffByOne, .windowStartOffByOne, .windowEndOffByOne, .sessionGapOffByOne, .countWindowOffByOne:
@@ -89,6 +96,9 @@ final class MutantParts: PartSubstitution {
     func operation(_ made: any Operator, of node: Node, subtask: Int) -> any Operator {
         switch mutant {
         case nil, .losesSideOutputRow, .repeatsRowOnResume, .forgetsResumption, .closesEarly: AlteredOperator(made, mutant)
+        case .misplacesKey: node.name == "select" ? AlteredOperator(made, mutant) : made
+        case .watermarkBeforeRows, .losesRowOfGenerator:
+            if case .assignTimestamps = node.operation { AlteredOperator(made, mutant) } else { made }
         case .firesLate: node.name == "keyed" ? AlteredOperator(made, mutant) : made
         case .ignoresTimeOfDay: node.name == "keyed" ? AlteredOperator(made, mutant) : made
         default: made
@@ -218,7 +228,13 @@ private final class AlteredOperator: Operator {
     func open(_ context: OperatorContext) throws(MillstreamError) { try inner.open(context) }
 
     func process(_ batch: Batch, input: Int, output: any Output) throws(MillstreamError) -> Progress {
-        try answer(try inner.process(batch, input: input, output: altered.over(output)))
+        guard mutant == .losesRowOfGenerator, batch.count > 8 else { return try answer(try inner.process(batch, input: input, output: altered.over(output))) }
+        // The last row goes by the operator.
+        let progress = try inner.process(batch.slice(0, batch.count - 1), input: input, output: altered.over(output))
+        var last = batch.slice(batch.count - 1, 1)
+        last.timestamps = last.columns[3].retyped(.bigInt)
+        try output.emit(last)
+        return progress
     }
 
     func onWatermark(_ watermark: EventTime, output: any Output) throws(MillstreamError) -> Progress {
@@ -261,6 +277,7 @@ private final class AlteredOutput: Output {
     private unowned var output: any Output
     /// The last row that went out.
     private(set) var last: Batch?
+    private var held: Batch?
 
     init(_ mutant: Mutant?) {
         self.mutant = mutant
@@ -274,14 +291,36 @@ private final class AlteredOutput: Output {
 
     func emit(_ batch: Batch) throws(MillstreamError) {
         if mutant == .repeatsRowOnResume { last = batch.slice(batch.count - 1, 1) }
-        try output.emit(batch)
+        if mutant == .watermarkBeforeRows {
+            try release()
+            held = batch
+            return
+        }
+        guard mutant == .misplacesKey, batch.count > 1 else { return try output.emit(batch) }
+        // Each row gets the key of the next one.
+        var turned = batch
+        let keys = batch.columns[4]
+        turned.columns[4] = try Column.concat([keys.slice(1, batch.count - 1), keys.slice(0, 1)])
+        try output.emit(turned)
     }
 
     func emit(_ batch: Batch, to sideOutput: SideOutputID) throws(MillstreamError) {
         try output.emit(mutant == .losesSideOutputRow ? batch.slice(0, batch.count - 1) : batch, to: sideOutput)
     }
 
-    func emit(_ watermark: EventTime) throws(MillstreamError) { try output.emit(watermark) }
+    func emit(_ watermark: EventTime) throws(MillstreamError) {
+        if watermark == .max { try release() }
+        try output.emit(watermark)
+        try release()
+    }
+
+    /// What was held back for a watermark.
+    private func release() throws(MillstreamError) {
+        guard let batch = held else { return }
+        held = nil
+        try output.emit(batch)
+    }
+
     func emit(_ status: WatermarkStatus) throws(MillstreamError) { try output.emit(status) }
     var isFull: Bool { output.isFull }
 }

@@ -10,7 +10,8 @@ struct Reference {
         case watermark(Int64)
     }
 
-    enum WindowFunction { case native, fold, elements }
+    /// `aggregateThen`: the aggregate's result goes to the window function of `elements`.
+    enum WindowFunction: CaseIterable { case native, fold, elements, aggregate, aggregateThen }
 
     enum Step {
         case tally(bucket: Int64)
@@ -97,6 +98,20 @@ struct Reference {
             }
         }
         return events + [.watermark(.max)]
+    }
+
+    /// The rows with watermarks behind so many of them, and the last one.
+    static func withWatermarks(_ rows: [InputRow], _ marks: [(rowCount: Int, watermark: Int64)], thinsOut: Bool) -> [Event] {
+        var events: [Event] = []
+        var next = 0
+        for (index, row) in rows.enumerated() {
+            while next < marks.count, marks[next].rowCount <= index {
+                events.append(.watermark(marks[next].watermark))
+                next += 1
+            }
+            events += (thinsOut ? thinnedOut([row]) : [row]).map { .row($0) }
+        }
+        return events + marks[next...].map { .watermark($0.watermark) } + [.watermark(.max)]
     }
 
     // MARK: Rows
@@ -233,6 +248,10 @@ struct Reference {
         case .fold:
             let result = window.rows.dropFirst().reduce(first) { Self.folded($0, $1) }
             main.append([result.key, result.id, result.value, result.time, stamp])
+        case .aggregate, .aggregateThen:
+            let values = window.rows.compactMap(\.value)
+            let results: [Int64?] = [Int64(window.rows.count), values.isEmpty ? nil : values.reduce(0, &+), values.max()]
+            main.append(function == .aggregate ? [first.key] + results + [stamp] : [first.key, times.first ?? nil, times.last ?? nil] + results.prefix(2) + [stamp])
         case .elements:
             for row in window.rows { main.append([first.key, times.first ?? nil, times.last ?? nil, row.id, row.value, stamp]) }
         }

@@ -33,11 +33,21 @@ struct SimulatedJobTests {
             if job.thinsOut { drawn["thins out", default: 0] += 1 }
             if !job.around.isHashed { drawn["custom partitioning", default: 0] += 1 }
             if job.hasNullKey { drawn["null key", default: 0] += 1 }
+            if job.hasMixedUnion { drawn["mixed union", default: 0] += 1 }
+            if job.hasKeySelector { drawn["\(job.mode) key selector", default: 0] += 1 }
+            if job.hasGenerator { drawn["\(job.mode) generator", default: 0] += 1 }
+            switch job.step {
+            case .windows(_, _, _, _, let function), .sessions(_, _, let function), .counts(_, _, let function):
+                drawn["\(step) \(function)", default: 0] += 1
+            default: break
+            }
         }
         let steps = ["tally", "buckets", "alarms", "windows", "sessions", "counts", "processingWindows", "reduce", "rolling"]
         let wanted = DrawnJob.Mode.allCases.map { "\($0)" } + DrawnJob.Fault.allCases.map { "\($0)" } + ["thins out", "custom partitioning", "null key"]
             + steps.filter { $0 != "buckets" }.map { "exact \($0)" } + steps.filter { $0 != "tally" }.map { "punctual \($0)" }
-            + ["late windows", "late buckets", "idle windows", "idle buckets"]
+            + ["late windows", "late buckets", "idle windows", "idle buckets", "mixed union"]
+            + DrawnJob.Mode.allCases.flatMap { ["\($0) key selector", "\($0) generator"] }
+            + ["windows", "sessions", "counts"].flatMap { step in Reference.WindowFunction.allCases.map { "\(step) \($0)" } }
         for word in wanted { #expect(drawn[word, default: 0] >= 5, "\(word)") }
     }
 
