@@ -39,6 +39,7 @@ from millstream.datastream.window import (
     TumblingEventTimeWindows,
 )
 from millstream.exceptions import InvalidStateError, KeyValueError, PlanError
+from millstream.testing import StreamHarness
 
 SALES = Types.ROW_NAMED(["shop", "city", "t", "euros"], [Types.STRING(), Types.STRING(), Types.LONG(), Types.LONG()])
 VALUES = [("a", "Ulm", 1_000, 5), ("b", "Bonn", 2_000, 7), ("a", "Ulm", 9_000, 1), ("a", "Bonn", 12_000, 2), ("b", "Bonn", 21_000, 4)]
@@ -116,6 +117,33 @@ def test_undeclared_values_take_positions_and_names(env: StreamExecutionEnvironm
     assert collect(tuples.key_by(0).sum(1)) == [("a", 1), ("a", 3)]
     dicts = env.from_collection([{"k": "a", "n": 1}, {"k": "a", "n": 2}])
     assert collect(dicts.key_by("k").sum("n")) == [{"k": "a", "n": 1}, {"k": "a", "n": 3}]
+
+
+@pytest.mark.parametrize("field", [2, -1, -3])
+@pytest.mark.parametrize("name", ["sum", "min", "max", "min_by", "max_by"])
+@pytest.mark.parametrize("value", [("a", 1), ["a", 1], Row("a", 1)])
+def test_a_rolling_field_is_looked_for_in_the_first_record(env: StreamExecutionEnvironment, name: str, field: int, value: Any) -> None:
+    kind = "".join(part.capitalize() for part in name.split("_"))
+    for is_window, operator in ((False, kind), (True, "Window")):
+        keyed = env.from_collection([value]).key_by(lambda one: one[0], Types.STRING())
+        stream = getattr(keyed.count_window(1) if is_window else keyed, name)(field)
+        with pytest.raises(IndexError) as caught:
+            collect(stream.map(lambda one: one))
+        assert str(caught.value) == f"{name}: there is no field {field} in a record of 2; positions are 0 to 1"
+        assert f"in operator '{operator}" in caught.value.__notes__[0] and "record 0: " in caught.value.__notes__[0]
+    typed = env.from_collection([("a", 1)], Types.TUPLE([Types.STRING(), Types.LONG()])).key_by(0)
+    with pytest.raises(PlanError, match=f"{name}: there is no field {field}; positions are 0 to 1"):
+        getattr(typed, name)(field)
+
+
+def test_a_rolling_name_is_looked_for_in_the_first_record(env: StreamExecutionEnvironment) -> None:
+    with pytest.raises(KeyError, match="m"):
+        collect(env.from_collection([{"k": "a", "n": 1}]).key_by("k").sum("m"))
+    with pytest.raises(TypeError, match="has no field 1; of a bare value only field 0"):
+        collect(env.from_collection([5]).key_by(lambda n: n, Types.LONG()).max(1))
+    assert collect(env.from_collection([{-1: 5}, {-1: 6}]).key_by(lambda one: 0, Types.LONG()).max_by(-1)) == [{-1: 5}, {-1: 6}]
+    with StreamHarness(lambda pairs: pairs.key_by(0).sum(2), None) as harness, pytest.raises(IndexError, match="no field 2 in a record of 2"):
+        harness.process_element(("a", 1))
 
 
 def test_rolling_keeps_the_values_that_came_in(env: StreamExecutionEnvironment) -> None:

@@ -196,8 +196,10 @@ def partitioner(partition: Callable[[Any, int], int] | PerSubtask, key_schema: s
     `schema`: the records', which failures then show.
     """
 
-def reducer(reduce: Callable[[Any, Any], Any] | PerSubtask, schema: str, name: str) -> Function:
-    """`reduce(accumulated, value)` -> accumulated; for `Environment.reduce` and for windows."""
+def reducer(
+    reduce: Callable[[Any, Any], Any] | PerSubtask, schema: str, name: str, first: Callable[[Any], Any] | None = ...
+) -> Function:
+    """`reduce(accumulated, value)` -> accumulated; for `Environment.reduce` and for windows. `first(value)` -> what a key's first value is reduced to."""
 
 def aggregator(
     callables: tuple[Callable[[], Any], Callable[[Any, Any], Any], Callable[[Any], Any], Callable[[Any, Any], Any]] | PerSubtask,

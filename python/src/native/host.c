@@ -379,6 +379,7 @@ static int32_t host_fuse(void *first_context, void *second_context, millstream_f
         host->output = schema_retain(second->output != NULL ? second->output : first->output);
         host->keys = schema_retain(second->keys);
         host->accumulator = schema_retain(first->accumulator);
+        host->third_extra = Py_XNewRef(first->third_extra);
         fill_options(host, joined);
     }
     PyErr_Clear();

@@ -75,7 +75,8 @@ struct Host {
     Schema *accumulator;
     /* side_outputs: tag -> schema text. */
     PyObject *side_outputs;
-    /* Process functions: the context's class, what describes the user's function, what makes windows. Collections: the values stand second. */
+    /* Process functions: the context's class, what describes the user's function, what makes windows. Collections: the values stand second.
+     * Reducers: what is called with a key's first value stands third. */
     PyObject *extra;
     PyObject *second_extra;
     PyObject *third_extra;

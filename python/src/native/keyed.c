@@ -70,14 +70,14 @@ static PyObject *read_value(Rows *rows, int64_t row)
 }
 
 /* The next accumulator: f(accumulated, value), or for an AggregateFunction add(value, accumulated). The first value of a key is reduced to itself,
- * without a call. A new reference, or NULL with an exception. */
+ * without a call of the function; `first` (third_extra) may look at it. A new reference, or NULL with an exception. */
 static PyObject *accumulated(Host *host, PyObject *function, vectorcallfunc call, int64_t slot, PyObject *value)
 {
     Rows *rows = host->rows;
     if (load_accumulator(rows, slot) < 0) return NULL;
     PyObject *create = rows->create;
     if (rows->accumulators[slot] == NULL) {
-        if (create == NULL) return Py_NewRef(value);
+        if (create == NULL) return host->third_extra == NULL ? Py_NewRef(value) : PyObject_CallOneArg(host->third_extra, value);
         rows->accumulators[slot] = PyObject_CallNoArgs(create);
         if (rows->accumulators[slot] == NULL) return NULL;
     }
@@ -275,15 +275,16 @@ static const HostKind aggregate_kind = {.prepare = aggregate_prepare, .call = ag
 PyObject *make_reducer(PyObject *module, PyObject *arguments, PyObject *keywords)
 {
     (void)module;
-    static char *names[] = {"reduce", "schema", "name", NULL};
-    PyObject *callable, *text, *name;
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "OUU:reducer", names, &callable, &text, &name)) return NULL;
+    static char *names[] = {"reduce", "schema", "name", "first", NULL};
+    PyObject *callable, *text, *name, *first = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "OUU|O:reducer", names, &callable, &text, &name, &first)) return NULL;
     Schema *schema = schema_from_object(text);
     Host *host = schema == NULL ? NULL : host_new(&reduce_kind, 1, name);
     if (host != NULL) {
         host->input = schema_retain(schema);
         host->output = schema_retain(schema);
         host->accumulator = schema_retain(schema);
+        if (first != Py_None) host->third_extra = Py_NewRef(first);
     }
     bool is_made = host != NULL && host_set_stage(host, 0, STAGE_OTHER, callable, name, schema, 1) == 0;
     schema_release(schema);

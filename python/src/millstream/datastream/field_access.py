@@ -90,6 +90,24 @@ def rolling_function(kind: str, field: str | int) -> Callable[[Any, Any], Any]:
     return combine
 
 
+def rolling_first(kind: str, field: str | int) -> Callable[[Any], Any]:
+    """A look at a key's first value, which :func:`rolling_function` is not called with: raises ``IndexError`` where it has no such field.
+
+    Positions in tuples, lists and rows begin at 0; a negative one is none.
+    """
+    name = kind.lower()
+
+    def check(value: Any) -> Any:
+        if isinstance(value, (tuple, list, Row)) and isinstance(field, int):
+            if not 0 <= field < len(value):
+                raise IndexError(f"{name}: there is no field {field} in a record of {len(value)}; positions are 0 to {len(value) - 1}")
+        else:
+            part_of(value, field)
+        return value
+
+    return check
+
+
 def part_of(value: Any, field: str | int) -> Any:
     """A field of a value that is a Python object, by name or position; of a bare value field 0 is the value."""
     if isinstance(value, (tuple, list, Row, dict)):

@@ -10,7 +10,7 @@ from millstream import _native
 from millstream._tracebacks import guard
 from millstream.common.typeinfo import PickledBytesTypeInfo, RowTypeInfo, TupleTypeInfo, TypeInformation, type_of
 from millstream.datastream.data_stream import DataStream
-from millstream.datastream.field_access import field_index, field_names, field_types, is_number, rolling_function
+from millstream.datastream.field_access import field_index, field_names, field_types, is_number, rolling_first, rolling_function
 from millstream.datastream.function_adapter import callables_of, checked_function, keyed_process, may_have_state, stage_elements
 from millstream.datastream.functions import (
     FilterFunction,
@@ -253,25 +253,25 @@ class KeyedStream(DataStream):
             lambda builder, transformation, inputs: keyed_process(builder, transformation, inputs[0], function, elements, schema, key_schema),
         )
 
-    def _reduce(self, name: str, function: Any) -> DataStream:
+    def _reduce(self, name: str, function: Any, first: Callable[[Any], Any] | None = None) -> DataStream:
         schema = self._type_info.schema()
 
         def add(builder: JobBuilder, transformation: Transformation, inputs: list[_native.Input]) -> int:
             callables = callables_of(function, ["reduce"], builder.scope, transformation.name)
-            return builder.native.reduce(inputs[0], _native.reducer(callables, schema, transformation.name))
+            return builder.native.reduce(inputs[0], _native.reducer(callables, schema, transformation.name, first))
 
         return self._add(name, self._type_info, add)
 
     def _rolling(self, kind: Any, name: str, field: int | str) -> DataStream:
         if isinstance(field, bool) or not isinstance(field, (int, str)):
-            raise TypeError(f"{name.lower()}: a field is a name or a position, not {field!r}")
+            raise TypeError(f"{kind.lower()}: a field is a name or a position, not {field!r}")
         if isinstance(self._type_info, PickledBytesTypeInfo):
-            return self._reduce(name, rolling_function(kind, field))
-        position = field_index(self._type_info, field, name.lower())
+            return self._reduce(name, rolling_function(kind, field), rolling_first(kind, field))
+        position = field_index(self._type_info, field, kind.lower())
         if not is_number(field_types(self._type_info)[position]):
             if kind == "SUM" and isinstance(self._type_info, (RowTypeInfo, TupleTypeInfo)):
                 raise PlanError(f"sum: field {field!r} is no number, but {field_types(self._type_info)[position]!r}")
-            return self._reduce(name, rolling_function(kind, field))
+            return self._reduce(name, rolling_function(kind, field), rolling_first(kind, field))
         return self._add(name, self._type_info, lambda builder, _, inputs: builder.native.rolling(inputs[0], kind, position))
 
     def __repr__(self) -> str:

@@ -13,7 +13,7 @@ from millstream.common.typeinfo import PickledBytesTypeInfo, TypeInformation, ty
 from millstream.datastream.checkpointed_function import refuse_checkpointed
 from millstream.datastream.data_stream import DataStream
 from millstream.datastream.evictors import Evictor
-from millstream.datastream.field_access import field_index, rolling_function
+from millstream.datastream.field_access import field_index, rolling_first, rolling_function
 from millstream.datastream.function_adapter import callables_of, checked_function, declare_side_outputs, window_process
 from millstream.datastream.functions import AggregateFunction, Function, ProcessWindowFunction, ReduceFunction, WindowFunction
 from millstream.datastream.output_tag import OutputTag
@@ -183,6 +183,11 @@ class WindowedStream:
         output_type: TypeInformation | list[Any] | str | None = None,
     ) -> DataStream:
         """Reduces each window's elements to one, as they come; a window function may then make results of that one."""
+        return self._reduce(reduce_function, window_function, output_type)
+
+    def _reduce(
+        self, reduce_function: Any, window_function: Any = None, output_type: Any = None, first: Callable[[Any], Any] | None = None
+    ) -> DataStream:
         checked_function(reduce_function, ReduceFunction, "reduce", "reduce")
         schema = self.get_input_type().schema()
         if window_function is None and output_type is None:
@@ -190,7 +195,7 @@ class WindowedStream:
 
         def parts(builder: JobBuilder, transformation: Transformation) -> dict[str, _native.Function]:
             callables = callables_of(reduce_function, ["reduce"], builder.scope, transformation.name)
-            return {"reduce": _native.reducer(callables, schema, transformation.name)}
+            return {"reduce": _native.reducer(callables, schema, transformation.name, first)}
 
         return self._functions(parts, reduce_function, window_function, schema, type_of(output_type, "output_type of reduce"))
 
@@ -256,7 +261,7 @@ class WindowedStream:
     def _rolling(self, kind: str, field: int | str) -> DataStream:
         if not isinstance(self.get_input_type(), PickledBytesTypeInfo):
             field_index(self.get_input_type(), field, kind.lower())
-        return self.reduce(rolling_function(kind, field))
+        return self._reduce(rolling_function(kind, field), first=rolling_first(kind, field))
 
     def _native_shape(self, window_function: Any = None) -> WindowShape | None:
         """How the engine's own window operator does it; None if it cannot."""

@@ -372,9 +372,10 @@ class KeyedNode(Node):
 class RunningNode(KeyedNode):
     """reduce, sum, min and the like: a running value per key."""
 
-    def __init__(self, name: str, schema: str, key_schema: str, given: Any) -> None:
+    def __init__(self, name: str, schema: str, key_schema: str, given: Any, first: Callable[[Any], Any] | None = None) -> None:
         super().__init__(name, schema, key_schema)
         self._given = given
+        self._first = first
         self._reduce: Callable[[Any, Any], Any] = _unopened
         self._values: dict[int, Any] = {}
 
@@ -387,6 +388,8 @@ class RunningNode(KeyedNode):
             value = self._reduce(self._values[slot], value)
             if self._convert is not None:
                 value = self._convert(value)
+        elif self._first is not None:
+            self._first(value)
         self._values[slot] = value
         self.pass_on(value, timestamp)
 
@@ -707,8 +710,8 @@ class TwinEnvironment:
 
     def reduce(self, stream: TwinInput, function: Any) -> int:
         """A running reduction per key."""
-        (given, schema, *_), _ = self._recipe(function, "reducer")
-        return self._new(RunningNode(self.adding.name, schema, self._key_schema(stream), given), [stream])
+        (given, schema, _, *first), _ = self._recipe(function, "reducer")
+        return self._new(RunningNode(self.adding.name, schema, self._key_schema(stream), given, *first), [stream])
 
     def rolling(self, stream: TwinInput, kind: str, column: int) -> int:
         """The engine's running sum, min and the like of a column of numbers."""
