@@ -72,7 +72,18 @@ private final class EngineJob: RunningJob {
             writer.raw(
                 ",\"number\":\(subtask.number),\"subtask\":\(subtask.index),\"parallelism\":\(subtask.parallelism),\"isSource\":\(subtask.isSource),"
                     + "\"isIdle\":\(subtask.isIdle),\"quietMillis\":\(subtask.quietMilliseconds.map(String.init) ?? "null"),"
-                    + "\"heldBackBy\":\(subtask.heldBackBy.map(String.init) ?? "null"),\"inputs\":[")
+                    + "\"heldBackBy\":\(subtask.heldBackBy.map(String.init) ?? "null"),\"splits\":")
+            if let splits = subtask.splits {
+                writer.raw("{\"reading\":[")
+                for (number, name) in splits.reading.enumerated() {
+                    if number > 0 { writer.raw(",") }
+                    writer.string(name)
+                }
+                writer.raw("],\"numFinished\":\(splits.finishedCount),\"mayHaveMore\":\(splits.mayHaveMore)}")
+            } else {
+                writer.raw("null")
+            }
+            writer.raw(",\"inputs\":[")
             for (number, input) in subtask.inputs.enumerated() {
                 writer.raw(
                     "\(number == 0 ? "" : ","){\"from\":\(input.producer),\"watermark\":\(time(input.watermark)),\"isIdle\":\(input.isIdle),"

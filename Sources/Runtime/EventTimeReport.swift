@@ -19,6 +19,15 @@ public struct EventTimeReport: Sendable {
         public var waitingBytes: Int
     }
 
+    /// What a source's subtask reads. A reader reads one split after the other, so that the subtask's watermark is that of the split at hand.
+    public struct Splits: Equatable, Sendable {
+        /// The names of those at hand: a file or a range of one, a range of numbers. Some sources have one split for all that they read.
+        public var reading: [String] = []
+        public var finishedCount = 0
+        /// Whether there may be others that no subtask has begun.
+        public var mayHaveMore = true
+    }
+
     /// One operator of a subtask.
     public struct Step: Sendable {
         public var id: String
@@ -44,6 +53,8 @@ public struct EventTimeReport: Sendable {
         public var isIdle: Bool
         /// How long ago rows came last; nil: none came yet.
         public var quietMilliseconds: Int64?
+        /// nil: no source.
+        public var splits: Splits?
         public var inputs: [Input]
         public var steps: [Step]
         /// The subtask that holds event time back here: the source, or whoever comes nearest to it; nil where nobody does.
@@ -117,6 +128,7 @@ public struct EventTimeReport: Sendable {
             line += subtask.isIdle ? ", idle" : ""
             line += subtask.quietMilliseconds.map { ", last rows \(Self.duration($0)) ago" } ?? ", no rows yet"
             lines.append(line)
+            if let splits = subtask.splits { lines.append("    " + Self.text(splits)) }
         } else {
             let waitingRows = subtask.inputs.reduce(0) { $0 + $1.waitingRows }
             lines.append(
@@ -159,6 +171,14 @@ public struct EventTimeReport: Sendable {
         "'\(name ?? (subtask.isSource ? subtask.steps.first?.name : nil) ?? subtask.name)'" + (subtask.parallelism > 1 ? " \(subtask.index + 1)/\(subtask.parallelism)" : "")
     }
 
+    /// The splits of one subtask for a person: at most three by name.
+    static func text(_ splits: Splits) -> String {
+        let names = splits.reading.prefix(3).map { "'\($0)'" }.joined(separator: ", ") + (splits.reading.count > 3 ? ", …" : "")
+        let finished = "\(splits.finishedCount) split\(splits.finishedCount == 1 ? "" : "s") finished"
+        if !splits.reading.isEmpty { return "reads \(names); \(finished)" }
+        return splits.mayHaveMore ? "waits for a split; \(finished)" : "has no more splits; \(finished)"
+    }
+
     /// A point in event time for a person.
     static func text(_ time: EventTime) -> String {
         if time == .min { return "none yet" }
@@ -179,6 +199,8 @@ struct SubtaskProgress: Sendable {
     var index: Int
     var parallelism: Int
     var isSource: Bool
+    /// nil: no source.
+    var splits: SplitProgress?
     var steps: [(id: String, name: String, metrics: OperatorMetrics)]
     var inputs: [(producer: Int, channel: Channel)]
 
@@ -186,7 +208,7 @@ struct SubtaskProgress: Sendable {
         let last = steps.first?.metrics.lastRecordNanoseconds.value ?? .min
         return EventTimeReport.Subtask(
             number: number, name: name, index: index, parallelism: parallelism, isSource: isSource, isIdle: steps.last?.metrics.isIdle.value == 1,
-            quietMilliseconds: last == .min ? nil : max(0, now &- last) / 1_000_000,
+            quietMilliseconds: last == .min ? nil : max(0, now &- last) / 1_000_000, splits: splits?.read(),
             inputs: inputs.map { producer, channel in
                 EventTimeReport.Input(
                     producer: producer, watermark: EventTime(milliseconds: channel.progress.watermark.value), isIdle: channel.progress.isIdle.value == 1,

@@ -126,7 +126,7 @@ struct JobBuilder {
                 target.subtask = subtask
                 result.progress.append(
                     SubtaskProgress(
-                        number: subtask.number, name: task.name, index: index, parallelism: task.parallelism, isSource: input != nil,
+                        number: subtask.number, name: task.name, index: index, parallelism: task.parallelism, isSource: input != nil, splits: input?.progress,
                         steps: zip(task.steps, links).map { ($0.id.text, $0.node.name, $1.metrics) }, inputs: []))
                 result.subtasks.append(subtask)
             }

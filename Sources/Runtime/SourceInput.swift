@@ -26,6 +26,21 @@ final class SharedEnumerator: @unchecked Sendable {
     func abandon() { enumerator.close() }
 }
 
+/// Which splits a source's subtask has, for reports while it reads. Written where a split begins or ends, never per batch.
+final class SplitProgress: Sendable {
+    private let splits = Mutex(EventTimeReport.Splits())
+
+    func begin(_ id: String) { splits.withLock { $0.reading.append(id) } }
+    func finish(_ id: String) {
+        splits.withLock { splits in
+            splits.reading.removeAll { $0 == id }
+            splits.finishedCount += 1
+        }
+    }
+    func noMore() { splits.withLock { $0.mayHaveMore = false } }
+    func read() -> EventTimeReport.Splits { splits.withLock { $0 } }
+}
+
 /// The head of a source's chain: polls the reader and asks for splits.
 final class SourceInput {
     enum Event {
@@ -39,6 +54,7 @@ final class SourceInput {
     private let enumerator: SharedEnumerator
     private let context: SourceReaderContext
     private let rowCountLimit: Int
+    let progress = SplitProgress()
     private var reader: (any SourceReader)?
     private var noMoreSplits = false
 
@@ -59,16 +75,19 @@ final class SourceInput {
             case .batch(let batch, _):
                 if batch.isEmpty { continue }
                 return .batch(batch)
-            case .splitFinished: continue
+            case .splitFinished(let id): progress.finish(id)
             case .wait(let time): return .wait(time)
             case .end: return .end
             case .needsSplit:
                 if noMoreSplits { return .end }
                 switch try enumerator.nextSplit(for: context.subtask) {
-                case .split(let split): try reader.addSplit(split)
+                case .split(let split):
+                    progress.begin(split.id)
+                    try reader.addSplit(split)
                 case .later(let time): return .wait(time)
                 case .noMore:
                     noMoreSplits = true
+                    progress.noMore()
                     reader.noMoreSplits()
                 }
             }

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from millstream.common import Duration, Time, Types, WatermarkStrategy
 from millstream.common.watermark_strategy import TimestampAssigner
 from millstream.datastream import StreamExecutionEnvironment
+from millstream.datastream.connectors.file_system import FileSource, StreamFormat
+from millstream.datastream.connectors.number_seq import NumberSequenceSource
 from millstream.datastream.connectors.python import PythonSource
 from millstream.datastream.window import EventTimeSessionWindows, SlidingEventTimeWindows, TumblingEventTimeWindows
 
@@ -120,6 +124,61 @@ def test_late_rows_are_counted(env: StreamExecutionEnvironment) -> None:
     assert sum(step.num_late_records for step in steps) == 1
     assert sum(step.num_late_records_dropped for step in steps) == 1
     assert "1 late rows, of which 1 were dropped" in str(explanation)
+
+
+def test_splits_are_named(env: StreamExecutionEnvironment, tmp_path: Path) -> None:
+    for name in ("one", "two", "three"):
+        (tmp_path / f"{name}.txt").write_text("".join(f"{name} {line}\n" for line in range(50)))
+    entered, go = threading.Event(), threading.Event()
+
+    def hold(line: str) -> str:
+        entered.set()
+        go.wait(20)
+        return line
+
+    env.set_parallelism(1)
+    lines = env.from_source(FileSource.for_record_stream_format(StreamFormat.text_line_format(), str(tmp_path)).build(), WatermarkStrategy.no_watermarks(), "lines")
+    numbers = env.from_source(NumberSequenceSource(5, 8), WatermarkStrategy.no_watermarks(), "numbers")
+    lines.map(hold, Types.STRING()).add_sink(lambda value: None)
+    numbers.add_sink(lambda value: None)
+    client = env.execute_async("splits")
+    try:
+        assert entered.wait(20)
+        explanation = client.explain_time()
+        files = next(part for part in explanation.subtasks if part.is_source and "lines" in part.name)
+        assert files.splits is not None and files.splits.may_have_more and files.splits.num_finished == 0
+        (reading,) = files.splits.reading
+        assert Path(reading).parent == tmp_path
+        assert f"reads '{reading}'; 0 splits finished" in str(explanation)
+    finally:
+        go.set()
+        client.wait()
+    explanation = client.explain_time()
+    found = {part.name.split(" -> ")[0]: part.splits for part in explanation.subtasks if part.is_source}
+    assert sorted(splits.num_finished for splits in found.values() if splits is not None) == [1, 3]
+    assert all(splits is not None and splits.reading == () and not splits.may_have_more for splits in found.values())
+    assert "has no more splits; 3 splits finished" in str(explanation)
+    assert all(part.splits is None for part in explanation.subtasks if not part.is_source)
+
+
+def test_ranges_of_numbers_are_named(env: StreamExecutionEnvironment) -> None:
+    entered, go = threading.Event(), threading.Event()
+
+    def hold(number: int) -> int:
+        entered.set()
+        go.wait(20)
+        return number
+
+    env.set_parallelism(2)
+    env.from_source(NumberSequenceSource(1, 100_000), WatermarkStrategy.no_watermarks(), "numbers").map(hold, Types.LONG()).add_sink(lambda value: None)
+    client = env.execute_async("ranges")
+    try:
+        assert entered.wait(20)
+        names = [name for part in client.explain_time().subtasks if part.splits is not None for name in part.splits.reading]
+        assert names and set(names) <= {"1 to 50000", "50001 to 100000"}
+    finally:
+        go.set()
+        client.wait()
 
 
 class Ticking(Seconds):

@@ -24,7 +24,7 @@ public final class SequenceSource: Source {
     }
 
     public func makeEnumerator(parallelism: Int) throws(MillstreamError) -> any SplitEnumerator {
-        SplitList(ranges(parallelism).enumerated().map { SourceSplit(id: "range-\($0.offset)", payload: encode($0.element)) })
+        SplitList(ranges(parallelism).map { SourceSplit(id: "\($0.lowerBound) to \($0.upperBound)", payload: encode($0)) })
     }
 
     public func makeReader(_ context: SourceReaderContext) throws(MillstreamError) -> any SourceReader { SequenceReader(schema: schema) }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-__all__ = ["InputTime", "OperatorTime", "SubtaskTime", "TimeExplanation"]
+__all__ = ["InputTime", "OperatorTime", "SplitsTime", "SubtaskTime", "TimeExplanation"]
 
 
 class InputTime(NamedTuple):
@@ -33,6 +33,18 @@ class OperatorTime(NamedTuple):
     num_malformed_records: int
 
 
+class SplitsTime(NamedTuple):
+    """What a source's subtask reads: ``reading`` names the splits at hand, such as a file, a range of one (``path@first_byte``) or of numbers.
+
+    A subtask reads one split after the other, so that its watermark is that of the split at hand. With ``may_have_more`` there may be others that
+    nobody has begun.
+    """
+
+    reading: tuple[str, ...]
+    num_finished: int
+    may_have_more: bool
+
+
 class SubtaskTime(NamedTuple):
     """One parallel instance of a task.
 
@@ -50,6 +62,8 @@ class SubtaskTime(NamedTuple):
     held_back_by: int | None
     inputs: tuple[InputTime, ...]
     operators: tuple[OperatorTime, ...]
+    #: ``None``: no source.
+    splits: SplitsTime | None
 
 
 class TimeExplanation:
@@ -88,6 +102,7 @@ class TimeExplanation:
 
 
 def _subtask(values: Mapping[str, Any]) -> SubtaskTime:
+    splits = values["splits"]
     return SubtaskTime(
         values["number"],
         values["name"],
@@ -99,6 +114,7 @@ def _subtask(values: Mapping[str, Any]) -> SubtaskTime:
         values["heldBackBy"],
         tuple(InputTime(*(entry[key] for key in _INPUT_KEYS)) for entry in values["inputs"]),
         tuple(OperatorTime(*(entry[key] for key in _OPERATOR_KEYS)) for entry in values["operators"]),
+        None if splits is None else SplitsTime(tuple(splits["reading"]), splits["numFinished"], splits["mayHaveMore"]),
     )
 
 
