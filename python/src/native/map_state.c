@@ -18,8 +18,10 @@ static int look_up(StateObject *self, PyObject *key, PyObject **found)
     millstream_value wanted, value;
     millstream_error *error = NULL;
     millstream_state *state = state_begin(self, &row);
-    if (state == NULL || state_codec_write(&self->key, key, true, &wanted) < 0) return -1;
+    PyObject *held = state == NULL ? NULL : state_codec_hold(&self->key, key);
+    if (held == NULL || state_codec_write(&self->key, held, true, &wanted) < 0) return Py_XDECREF(held), -1;
     millstream_status status = millstream_state_map_get(state, self->index, row, &wanted, &value, &error);
+    Py_DECREF(held);
     if (status != MILLSTREAM_OK) return error_raise_engine(status, error), -1;
     if (value.kind == MILLSTREAM_VALUE_NULL) return 0;
     if (found == NULL) return 1;
@@ -49,13 +51,20 @@ static int map_put_entry(StateObject *self, PyObject *key, PyObject *item)
     millstream_value name, value;
     millstream_error *error = NULL;
     millstream_state *state = state_begin(self, &row);
+    PyObject *held_item = state == NULL ? NULL : state_codec_hold(&self->value, item);
+    PyObject *held_key = held_item == NULL ? NULL : state_codec_hold(&self->key, key);
+    int result = -1;
     /* The value first: if it is refused, no reference to the key has been given away. */
-    if (state == NULL || state_codec_write(&self->value, item, true, &value) < 0 || state_codec_write(&self->key, key, true, &name) < 0) return -1;
-    if (value.kind == MILLSTREAM_VALUE_OBJECT) Py_INCREF(item);
-    if (name.kind == MILLSTREAM_VALUE_OBJECT) Py_INCREF(key);
-    millstream_status status = millstream_state_map_put(state, self->index, row, &name, &value, &error);
-    if (status != MILLSTREAM_OK) return error_raise_engine(status, error), -1;
-    return 0;
+    if (held_key != NULL && state_codec_write(&self->value, held_item, true, &value) == 0 && state_codec_write(&self->key, held_key, true, &name) == 0) {
+        if (value.kind == MILLSTREAM_VALUE_OBJECT) Py_INCREF(held_item);
+        if (name.kind == MILLSTREAM_VALUE_OBJECT) Py_INCREF(held_key);
+        millstream_status status = millstream_state_map_put(state, self->index, row, &name, &value, &error);
+        result = status == MILLSTREAM_OK ? 0 : -1;
+        if (status != MILLSTREAM_OK) error_raise_engine(status, error);
+    }
+    Py_XDECREF(held_item);
+    Py_XDECREF(held_key);
+    return result;
 }
 
 static PyObject *map_put(StateObject *self, PyObject *arguments)
@@ -87,8 +96,12 @@ static PyObject *map_remove(StateObject *self, PyObject *key)
     millstream_value name;
     millstream_error *error = NULL;
     millstream_state *state = state_begin(self, &row);
-    if (state == NULL || state_codec_write(&self->key, key, true, &name) < 0) return NULL;
-    return state_done(millstream_state_map_remove(state, self->index, row, &name, &error), error);
+    PyObject *held = state == NULL ? NULL : state_codec_hold(&self->key, key), *result = NULL;
+    if (held != NULL && state_codec_write(&self->key, held, true, &name) == 0) {
+        result = state_done(millstream_state_map_remove(state, self->index, row, &name, &error), error);
+    }
+    Py_XDECREF(held);
+    return result;
 }
 
 static int map_assign(StateObject *self, PyObject *key, PyObject *value)

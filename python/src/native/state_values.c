@@ -13,12 +13,20 @@ int state_codec_make(StateCodec *codec, PyObject *text)
     if (schema == NULL) return -1;
     schema_release(codec->schema);
     codec->schema = schema;
+    Py_CLEAR(codec->check);
     switch (schema->type->kind) {
     case TYPE_DECIMAL: case TYPE_ARRAY: case TYPE_MAP: case TYPE_MULTISET: case TYPE_ROW: case TYPE_TUPLE: case TYPE_NULL:
-        error_raise(MILLSTREAM_UNSUPPORTED, NULL, "a state cannot have the type %s; declare it as OBJECT", schema->type->text);
-        return -1;
+        codec->check = stage_check_new(schema);
+        return codec->check == NULL ? -1 : 0;
     default: return 0;
     }
+}
+
+PyObject *state_codec_hold(const StateCodec *codec, PyObject *value)
+{
+    if (codec->check == NULL) return Py_NewRef(value);
+    if (value == Py_None) return conversion_refuse(codec->schema->type, value, "null is not allowed"), NULL;
+    return PyObject_CallOneArg(codec->check, value);
 }
 
 static int write_number(const StateCodec *codec, PyObject *value, millstream_value *target)
@@ -72,7 +80,7 @@ static int write_bytes(const StateCodec *codec, PyObject *value, millstream_valu
 int state_codec_write(const StateCodec *codec, PyObject *value, bool is_lent, millstream_value *target)
 {
     memset(target, 0, sizeof *target);
-    switch (codec->schema->type->kind) {
+    switch (codec->check != NULL ? TYPE_OBJECT : codec->schema->type->kind) {
     case TYPE_OBJECT:
         target->kind = MILLSTREAM_VALUE_OBJECT;
         target->as.object = is_lent ? value : Py_NewRef(value);
@@ -134,6 +142,8 @@ void state_dealloc(StateObject *self)
     state_clear_references(self);
     schema_release(self->value.schema);
     schema_release(self->key.schema);
+    Py_XDECREF(self->value.check);
+    Py_XDECREF(self->key.check);
     Py_TYPE(self)->tp_free((PyObject *)self);
 }
 

@@ -6,13 +6,17 @@
 
 #include "process.h"
 
-/* How one declared type crosses. */
+/* How one declared type crosses. Rows, lists, maps and decimals are kept as Python objects; `check` finds whether they are of the type, and is NULL for
+ * others. */
 typedef struct StateCodec {
     Schema *schema;
+    PyObject *check;
 } StateCodec;
 
-/* 0 or -1 (also for types that no state can have). */
+/* 0 or -1. */
 int state_codec_make(StateCodec *codec, PyObject *text);
+/* A reference to the value as it is kept, to be held until the engine has it; NULL for one of another type. */
+PyObject *state_codec_hold(const StateCodec *codec, PyObject *value);
 /* `is_lent`: for lookups; otherwise a reference goes with an object, and `holder` keeps text alive until the call is over. */
 int state_codec_write(const StateCodec *codec, PyObject *value, bool is_lent, millstream_value *target);
 PyObject *state_codec_read(const StateCodec *codec, const millstream_value *value);

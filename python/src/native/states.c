@@ -20,8 +20,13 @@ static PyObject *set_value(StateObject *self, PyObject *new_value)
     millstream_value value = {.kind = MILLSTREAM_VALUE_NULL};
     millstream_error *error = NULL;
     millstream_state *state = state_begin(self, &row);
-    if (state == NULL || (new_value != Py_None && state_codec_write(&self->value, new_value, false, &value) < 0)) return NULL;
-    return state_done(millstream_state_set(state, self->index, row, &value, &error), error);
+    if (state == NULL) return NULL;
+    PyObject *held = new_value == Py_None ? Py_NewRef(new_value) : state_codec_hold(&self->value, new_value), *result = NULL;
+    if (held != NULL && (held == Py_None || state_codec_write(&self->value, held, false, &value) == 0)) {
+        result = state_done(millstream_state_set(state, self->index, row, &value, &error), error);
+    }
+    Py_XDECREF(held);
+    return result;
 }
 
 /* ---- ValueState ---- */
@@ -91,8 +96,12 @@ static PyObject *list_add(StateObject *self, PyObject *element)
     millstream_value value;
     millstream_error *error = NULL;
     millstream_state *state = state_begin(self, &row);
-    if (state == NULL || state_codec_write(&self->value, element, false, &value) < 0) return NULL;
-    return state_done(millstream_state_list_add(state, self->index, row, &value, &error), error);
+    PyObject *held = state == NULL ? NULL : state_codec_hold(&self->value, element), *result = NULL;
+    if (held != NULL && state_codec_write(&self->value, held, false, &value) == 0) {
+        result = state_done(millstream_state_list_add(state, self->index, row, &value, &error), error);
+    }
+    Py_XDECREF(held);
+    return result;
 }
 
 static PyObject *list_add_all(StateObject *self, PyObject *values)
