@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -442,3 +443,27 @@ def test_internal_window_functions(elements: str, kind: str, scope: str) -> None
     wrapped.close()
     cleared = [("clear", "later", 2, "window state")] if kind == "Process" else []
     assert recorder.calls == [("open", "context"), *cleared, "close"]
+
+
+def test_values_of_a_slow_generator_do_not_wait_for_the_next(env: StreamExecutionEnvironment) -> None:
+    """The first value, and those of a burst, are there before the generator goes on."""
+    from millstream.datastream.connectors.python import IteratorSource
+
+    seen: list[int] = []
+    arrived: list[int] = []
+
+    def bursts() -> Iterator[int]:
+        for number in range(3):
+            yield number
+            yield number + 10
+            deadline = time.monotonic() + 10
+            while len(seen) < 2 * (number + 1) and time.monotonic() < deadline:
+                time.sleep(0.005)
+            arrived.append(len(seen))
+
+    env.from_source(IteratorSource(bursts())).add_sink(seen.append)
+    env.execute()
+    assert arrived == [2, 4, 6]
+    assert list(env.from_source(IteratorSource(iter(range(100_000)))).filter(lambda number: number % 10_000 == 0).execute_and_collect()) == list(
+        range(0, 100_000, 10_000)
+    )

@@ -100,12 +100,15 @@ class IteratorSource(Source):
     name = "Iterator"
     #: How long values are gathered before they go on, in seconds: a slow generator's values must not wait for a full batch.
     patience = 0.01
+    #: So many values must have come quickly, one after the other, before values are gathered: what is gathered waits while the generator does.
+    quick_count = 64
 
     def __init__(self, values: Iterable[Any], type_info: TypeInformation | list[Any] | str | None = None) -> None:
         self._values = iter(values)
         self._type = type_of(type_info, "the type of an IteratorSource")
         self._is_used = False
         self._failure: BaseException | None = None
+        self._quick = 0
 
     @property
     def produced_type(self) -> TypeInformation:
@@ -115,12 +118,18 @@ class IteratorSource(Source):
         """The next values, or ``None`` at the end."""
         if self._failure is not None:
             raise self._failure
-        until = time.monotonic() + self.patience
+        before = time.monotonic()
+        until = before + self.patience
+        quick = self._quick
         found: list[Any] = []
         try:
             for value in self._values:
                 found.append(value)
-                if len(found) >= limit or time.monotonic() >= until:
+                now = time.monotonic()
+                quick = quick + 1 if now - before < self.patience else 0
+                before = now
+                if quick < self.quick_count or len(found) >= limit or now >= until:
+                    self._quick = quick
                     return found
         except BaseException as failure:
             if not found:
