@@ -492,7 +492,7 @@ millstream_status millstream_union(
 
 /* The keyed operators take their key from `input`, which is partitioned by MILLSTREAM_HASH. */
 
-/* A function for REDUCE; emits the running value for each row. */
+/* A function for REDUCE; emits the running value for each row; in BATCH mode the last one of each key, when the input has ended. */
 millstream_status millstream_reduce(
     millstream_environment *environment, const millstream_input *input, millstream_function *function, millstream_node *node,
     millstream_error **error);

@@ -4,6 +4,18 @@ import Plan
 
 /// Makes the source that a description names.
 public enum SourceFactory {
+    /// Whether the source that a description names will end. Throws `plan` for a binding that is missing.
+    public static func isBounded(_ description: SourceDescription, bindings: Bindings) throws(MillstreamError) -> Bool {
+        switch description.kind {
+        case .sequence, .arrow: true
+        case .generator(let generator): generator.count != nil
+        case .files(let files): files.monitorMilliseconds == nil
+        case .socketText: false
+        case .host(_, let isBounded): isBounded
+        case .custom(let binding): try bindings.source(binding.value).boundedness == .bounded
+        }
+    }
+
     /// `schema` is what the source emits. Throws `configuration` for values that are refused, `plan` for a binding that is missing.
     public static func make(
         _ description: SourceDescription, schema: Schema, environment: ConnectorEnvironment

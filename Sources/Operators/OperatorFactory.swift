@@ -5,9 +5,30 @@ import Plan
 /// Makes the operator that a node names.
 public enum OperatorFactory {
     /// `inputs` are the schemas of the node's logical inputs, `hidden` the types of the key columns behind the first one's. Throws `plan` for expressions that
-    /// do not bind, for keys that are not there, and for bindings that are missing.
+    /// do not bind, for keys that are not there, and for bindings that are missing. `isBatch`: the job runs in BATCH mode.
     public static func make(
-        for node: Node, inputs: [Schema], hidden: [DataType] = [], bindings: Bindings, configuration: JobConfiguration = JobConfiguration()
+        for node: Node, inputs: [Schema], hidden: [DataType] = [], bindings: Bindings, configuration: JobConfiguration = JobConfiguration(),
+        isBatch: Bool = false
+    ) throws(MillstreamError) -> any Operator {
+        let made = try makePlain(for: node, inputs: inputs, hidden: hidden, bindings: bindings, configuration: configuration, isBatch: isBatch)
+        guard isBatch, let (keys, broadcast) = orderedInputs(of: node.operation) else { return made }
+        return BatchInputOperator(made, keys: keys, broadcastInput: broadcast, hostObjects: bindings.hostObjects)
+    }
+
+    /// The keys of each input, and which one is broadcast, of an operator that sees a difference between orders of its input; nil for others.
+    private static func orderedInputs(of operation: Plan.Operation) -> (keys: [[Int]?], broadcast: Int?)? {
+        switch operation {
+        case .reduce(_, let keys), .rolling(_, _, let keys): return ([keys], nil)
+        case .process(let process):
+            let broadcast = process.second != nil && process.states.contains { $0.kind == .broadcast } ? 1 : nil
+            return process.isKeyed || broadcast != nil ? (process.inputKeys, broadcast) : nil
+        case .window(let window): return ([window.isOrderFree ? nil : window.keys], nil)
+        default: return nil
+        }
+    }
+
+    private static func makePlain(
+        for node: Node, inputs: [Schema], hidden: [DataType], bindings: Bindings, configuration: JobConfiguration, isBatch: Bool
     ) throws(MillstreamError) -> any Operator {
         let input = inputs.first ?? Schema([])
         let columnTypes = input.types + hidden
@@ -26,10 +47,10 @@ public enum OperatorFactory {
                 description, node: node, input: input, keyTypes: try keyTypes(description.keys, columnTypes), bindings: bindings)
         case .reduce(let id, let keys):
             return try ReduceOperator(
-                try bindings.function(id.value), keys: keys, input: input, output: node.output, hostObjects: bindings.hostObjects)
+                try bindings.function(id.value), keys: keys, input: input, output: node.output, givesLastOnly: isBatch, hostObjects: bindings.hostObjects)
         case .rolling(let aggregate, let column, let keys):
             return try RollingOperator(
-                aggregate, column: column, keys: keys, input: input, output: node.output, hostObjects: bindings.hostObjects)
+                aggregate, column: column, keys: keys, input: input, output: node.output, givesLastOnly: isBatch, hostObjects: bindings.hostObjects)
         case .process(let description):
             return try ProcessOperator(
                 try bindings.function(description.function.value), description, output: node.output, sideOutputs: node.sideOutputs,
@@ -50,5 +71,15 @@ public enum OperatorFactory {
             types.append(columnTypes[position])
         }
         return types
+    }
+}
+
+extension WindowDescription {
+    /// Whether its results do not depend on the order of the rows, as long as no watermark comes between them.
+    fileprivate var isOrderFree: Bool {
+        switch (function, assigner) {
+        case (.aggregate, .tumbling), (.aggregate, .sliding), (.aggregate, .session): true
+        default: false
+        }
     }
 }

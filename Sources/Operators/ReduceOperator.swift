@@ -5,21 +5,30 @@ import State
 
 /// Keyed rolling reduce by a host function: emits the running value for each row, or what joined maps and filters make of it. One crossing per batch.
 ///
-/// The function sees the accumulators of the batch's keys and the rows' numbers among them; the rest stays here.
+/// The function sees the accumulators of the batch's keys and the rows' numbers among them; the rest stays here. In BATCH mode each key's last value comes out
+/// alone, when the input has ended, with the last timestamp there is.
 final class ReduceOperator: Operator {
     private var caller: HostCaller
     private let schema: Schema
     private var keyed: KeyedRows
     private let local = LocalSlots()
     private let accumulators: RowStore
+    /// In BATCH mode: the keys' last values.
+    private let last: LastRows?
+    /// Whether those are the accumulators themselves; else the function's last results.
+    private let lastAreAccumulators: Bool
 
     /// `input` is the type of the rows, and of the accumulators where the function says nothing else.
-    init(_ function: any HostFunction, keys: [Int], input: Schema, output: Schema, hostObjects: HostObjects?) throws(MillstreamError) {
+    init(
+        _ function: any HostFunction, keys: [Int], input: Schema, output: Schema, givesLastOnly: Bool = false, hostObjects: HostObjects?
+    ) throws(MillstreamError) {
         caller = try HostCaller(function)
         schema = output
         keyed = KeyedRows(keys: keys, hostObjects: hostObjects)
         let types = function.accumulatorTypes.isEmpty ? input.fields.map(\.type) : function.accumulatorTypes
         accumulators = RowStore(types: types, hostObjects: hostObjects)
+        lastAreAccumulators = types.map(\.nullable) == output.types.map(\.nullable)
+        last = !givesLastOnly ? nil : LastRows(lastAreAccumulators ? accumulators : RowStore(types: output.types, hostObjects: hostObjects), schema: output)
     }
 
     func open(_ context: OperatorContext) throws(MillstreamError) { try caller.open(context) }
@@ -37,20 +46,21 @@ final class ReduceOperator: Operator {
         request.slots = local.rows
         request.timestamps = batch.timestamps
         request.rowKinds = batch.rowKinds
-        request.integers = [1]
+        let wantsResults = last == nil || !lastAreAccumulators
+        request.integers = [wantsResults ? 1 : 0]
         request.accumulators = try local.slots.withUnsafeBufferPointer { (slots) throws(MillstreamError) in
             guard let base = slots.baseAddress else { return [Column]() }
             return try accumulators.gather(base, count: slots.count)
         }
         let response = try caller.callKeepingRows(request)
         if let failure = response.failure {
-            for rows in response.outputs where rows.count > 0 { try output.emit(try rows.batch(schema: schema, from: batch)) }
+            for rows in response.outputs where last == nil && rows.count > 0 { try output.emit(try rows.batch(schema: schema, from: batch)) }
             throw failure
         }
         caller.rowsBefore += Int64(batch.count)
         // Fewer than the rows where filters behind it were joined with the function; then they have parents.
         let results = response.outputs.first
-        guard results == nil || results?.parents != nil || results?.count == batch.count else {
+        guard !wantsResults || results == nil || results?.parents != nil || results?.count == batch.count else {
             throw .internal("'\(caller.function.name)' gave \(results?.count ?? 0) results for \(batch.count) rows")
         }
         guard response.accumulators.first?.count == local.slots.count else {
@@ -59,9 +69,19 @@ final class ReduceOperator: Operator {
         try local.slots.withUnsafeBufferPointer { (slots) throws(MillstreamError) in
             if let base = slots.baseAddress { try accumulators.set(response.accumulators, slots: base, count: slots.count) }
         }
-        if let results { try output.emit(try results.batch(schema: schema, from: batch)) }
+        if let last {
+            try last.note(local, results: lastAreAccumulators ? nil : results?.columns)
+        } else if let results {
+            try output.emit(try results.batch(schema: schema, from: batch))
+        }
         return .done
     }
+
+    func onWatermark(_ watermark: EventTime, output: any Output) throws(MillstreamError) -> Progress {
+        watermark == .max ? try last?.emit(output) ?? .done : .done
+    }
+
+    func resume(output: any Output) throws(MillstreamError) -> Progress { try last?.emit(output) ?? .done }
 
     func close() throws(MillstreamError) { try caller.close() }
 }

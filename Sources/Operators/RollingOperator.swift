@@ -6,7 +6,7 @@ import State
 /// Rolling sum, min, max, minBy and maxBy of a column per key; emits the running value for each row.
 ///
 /// As in Flink, sum, min and max keep the other fields of the key's first record, while minBy and maxBy give the whole record with the extreme value, the
-/// first one where several have it. Integer sums wrap. Nulls do not count.
+/// first one where several have it. Integer sums wrap. Nulls do not count. In BATCH mode each key's last record comes out alone, when the input has ended.
 final class RollingOperator: Operator {
     private let aggregate: RollingAggregate
     private let column: Int
@@ -15,10 +15,12 @@ final class RollingOperator: Operator {
     private let local = LocalSlots()
     /// The record that each key emitted last.
     private let records: RowStore
+    /// In BATCH mode.
+    private let last: LastRows?
     private let hostObjects: HostObjects?
 
     init(
-        _ aggregate: RollingAggregate, column: Int, keys: [Int], input: Schema, output: Schema, hostObjects: HostObjects?
+        _ aggregate: RollingAggregate, column: Int, keys: [Int], input: Schema, output: Schema, givesLastOnly: Bool = false, hostObjects: HostObjects?
     ) throws(MillstreamError) {
         guard column >= 0, column < input.fields.count else {
             throw MillstreamError(.plan, "there is no column \(column) to aggregate; the stream has \(input.fields.count)")
@@ -32,6 +34,7 @@ final class RollingOperator: Operator {
         schema = output
         keyed = KeyedRows(keys: keys, hostObjects: hostObjects)
         records = RowStore(types: input.fields.map(\.type), hostObjects: hostObjects)
+        last = givesLastOnly ? LastRows(records, schema: output) : nil
     }
 
     func process(_ batch: Batch, input: Int, output: any Output) throws(MillstreamError) -> Progress {
@@ -65,10 +68,20 @@ final class RollingOperator: Operator {
             }
         }
         try keep(columns, numbers)
+        if let last {
+            try last.note(local, results: nil)
+            return .done
+        }
         for position in columns.indices { columns[position] = columns[position].retyped(batch.columns[position].type) }
         try output.emit(Batch(schema: schema, columns: columns, count: batch.count, rowKinds: batch.rowKinds, timestamps: batch.timestamps))
         return .done
     }
+
+    func onWatermark(_ watermark: EventTime, output: any Output) throws(MillstreamError) -> Progress {
+        watermark == .max ? try last?.emit(output) ?? .done : .done
+    }
+
+    func resume(output: any Output) throws(MillstreamError) -> Progress { try last?.emit(output) ?? .done }
 
     /// For each row the candidate that is its key's first record, and the one with the extreme value so far.
     private func choose(_ numbers: [Int32], _ known: [Bool], _ values: Column) throws(MillstreamError) -> (firsts: [Int32], extremes: [Int32]) {

@@ -51,7 +51,6 @@ struct JobBuilder {
         _ result: inout Result
     ) throws(MillstreamError) {
         var sinks: [Int: any Sink] = [:]
-        var isBounded = true
         for task in graph.tasks {
             for step in task.steps {
                 if case .source(let description) = step.node.operation {
@@ -59,7 +58,6 @@ struct JobBuilder {
                         try SourceFactory.make(description, schema: step.node.output, environment: environment)
                     }
                     let enumerator = try make(step) { () throws(MillstreamError) in try source.makeEnumerator(parallelism: task.parallelism) }
-                    if source.boundedness == .unbounded { isBounded = false }
                     sources[step.node.id.value] = (source, SharedEnumerator(enumerator, userCount: task.parallelism))
                 }
                 if case .sink(let description) = step.node.operation {
@@ -75,7 +73,6 @@ struct JobBuilder {
                 }
             }
         }
-        let isBatch = try isBatch(isBounded: isBounded)
         for task in graph.tasks {
             for index in 0..<task.parallelism {
                 let target = WakeTarget()
@@ -86,7 +83,7 @@ struct JobBuilder {
                     let operation = try make(step) { () throws(MillstreamError) in try makeOperator(step, subtask: index, sinks: sinks, wake: wake) }
                     let metrics = OperatorMetrics()
                     links.append(
-                        ChainLink(operation: operation, inputCount: step.inputs.count, emitsOnlyFinalWatermark: isBatch) { requestWakeUp in
+                        ChainLink(operation: operation, inputCount: step.inputs.count, emitsOnlyFinalWatermark: graph.isBatch) { requestWakeUp in
                             OperatorContext(
                                 operatorID: step.id, operatorName: step.node.name, subtask: SubtaskIndex(index), parallelism: task.parallelism,
                                 maxParallelism: task.maxParallelism, jobName: plan.jobName, clock: clock,
@@ -133,19 +130,6 @@ struct JobBuilder {
         }
     }
 
-    private func isBatch(isBounded: Bool) throws(MillstreamError) -> Bool {
-        switch plan.configuration.mode {
-        case .streaming: return false
-        case .automatic: return isBounded
-        case .batch:
-            guard isBounded else {
-                throw MillstreamError(
-                    .configuration, "the runtime mode is BATCH, but a source has no end", hint: "Use STREAMING or AUTOMATIC, or bound the source.")
-            }
-            return true
-        }
-    }
-
     /// Where a host's source or sink keeps operator state, one for each subtask; nil for all other nodes.
     private func operatorState(of node: Node) -> KeyedState? {
         switch node.operation {
@@ -183,9 +167,11 @@ struct JobBuilder {
             var bindings = environment.bindings
             if let function = step.function { bindings.bind(id.value, function: function) }
             return try OperatorFactory.make(
-                for: step.node, inputs: step.inputs, hidden: step.hidden, bindings: bindings, configuration: plan.configuration)
+                for: step.node, inputs: step.inputs, hidden: step.hidden, bindings: bindings, configuration: plan.configuration, isBatch: graph.isBatch)
         default:
-            return try OperatorFactory.make(for: step.node, inputs: step.inputs, hidden: step.hidden, bindings: environment.bindings, configuration: plan.configuration)
+            return try OperatorFactory.make(
+                for: step.node, inputs: step.inputs, hidden: step.hidden, bindings: environment.bindings, configuration: plan.configuration,
+                isBatch: graph.isBatch)
         }
     }
 

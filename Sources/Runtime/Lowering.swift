@@ -1,4 +1,5 @@
 import Columnar
+import Connectors
 import Dataflow
 import Plan
 
@@ -50,6 +51,8 @@ struct JobGraph {
 
     var tasks: [Task] = []
     var exchanges: [Exchange] = []
+    /// Whether the job runs in BATCH mode.
+    var isBatch = false
 }
 
 /// Lowers a plan. Throws `.plan` and `.configuration` for what a user can get wrong.
@@ -65,6 +68,7 @@ struct Lowering {
     private var joinedInto: [Int] = []
     private var functions: [Int: any HostFunction] = [:]
     private var names: [Int: String] = [:]
+    private var isBatch = false
 
     /// How many operators call each other directly: a chain is as deep on the stack as it is long.
     static let chainLengthMax = 128
@@ -78,6 +82,7 @@ struct Lowering {
 
     mutating func lower() throws(MillstreamError) -> JobGraph {
         try checkNodes()
+        isBatch = try resolvedMode()
         edges = try plan.nodes.map { node throws(MillstreamError) in try inputEdges(of: node) }
         inputSchemas = plan.nodes.map { schemasOfInputs($0) }
         for index in plan.nodes.indices { parallelism.append(try resolvedParallelism(index)) }
@@ -120,6 +125,17 @@ struct Lowering {
                 throw MillstreamError(.plan, "a process function over connected streams has 2 inputs, not \(node.inputs.count)", operatorName: node.name)
             }
         }
+    }
+
+    private func resolvedMode() throws(MillstreamError) -> Bool {
+        if plan.configuration.mode == .streaming { return false }
+        for node in plan.nodes {
+            guard case .source(let source) = node.operation, !(try SourceFactory.isBounded(source, bindings: bindings)) else { continue }
+            if plan.configuration.mode == .automatic { return false }
+            throw MillstreamError(
+                .configuration, "the runtime mode is BATCH, but a source has no end", hint: "Use STREAMING or AUTOMATIC, or bound the source.")
+        }
+        return true
     }
 
     private func checkUnion(_ node: Node) throws(MillstreamError) {
@@ -297,7 +313,8 @@ struct Lowering {
         switch plan.nodes[index].operation {
         case .transform(let function): return function
         case .reduce(let function, _):
-            guard maxParallelism[index] == maxParallelism[next], case .transform = plan.nodes[next].operation else { return nil }
+            // In BATCH mode there are no running results.
+            guard !isBatch, maxParallelism[index] == maxParallelism[next], case .transform = plan.nodes[next].operation else { return nil }
             return function
         default: return nil
         }
@@ -330,6 +347,7 @@ struct Lowering {
 
     private mutating func buildTasks() throws(MillstreamError) -> JobGraph {
         var graph = JobGraph()
+        graph.isBatch = isBatch
         var place: [Int: (task: Int, step: Int)] = [:]
         var entries: [(consumer: Int, input: Int, edge: Edge)] = []
         for index in plan.nodes.indices where joinedInto[index] == index && !isUnion(index) {

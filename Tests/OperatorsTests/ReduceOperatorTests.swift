@@ -5,9 +5,9 @@ import Plan
 import Testing
 
 /// Sums f1; the accumulator is the record.
-private func summing() -> ScriptedFunction {
-    ScriptedFunction { (request) throws(MillstreamError) in
-        guard request.integers == [1], let slots = request.slots else { throw .internal("no slots") }
+private func summing(accumulatorTypes: [DataType] = [], isRunning: Bool = true) -> ScriptedFunction {
+    ScriptedFunction(accumulatorTypes: accumulatorTypes) { (request) throws(MillstreamError) in
+        guard request.integers == [isRunning ? 1 : 0], let slots = request.slots else { throw .internal("no slots") }
         var keys = int64s(request.accumulators[0])
         var sums = int64s(request.accumulators[1])
         var results: [Int64?] = []
@@ -20,7 +20,8 @@ private func summing() -> ScriptedFunction {
             results.append(sums[slot])
         }
         var response = HostResponse(accumulators: [try int64Column(keys), try int64Column(sums)])
-        response.outputs = [HostResponse.Rows(columns: [request.columns[0], try int64Column(results)], count: request.count)]
+        if isRunning { response.outputs = [HostResponse.Rows(columns: [request.columns[0], try int64Column(results)], count: request.count)] }
+        if !accumulatorTypes.isEmpty { response.accumulators.append(response.accumulators[1]) }
         return response
     }
 }
@@ -59,6 +60,31 @@ private func summing() -> ScriptedFunction {
         #expect(rows == expected)
         try harness.operation.close()
         #expect(function.operations.first == .open && function.operations.last == .close)
+    }
+
+    /// With accumulators that are the results, the function is not asked for running ones; with others, its last results count.
+    @Test(arguments: [true, false]) func inBatchModeGivesEachKeysLastValue(hasOwnAccumulators: Bool) throws {
+        let function = summing(
+            accumulatorTypes: hasOwnAccumulators ? [.bigInt, .bigInt, .bigInt] : [], isRunning: hasOwnAccumulators)
+        let harness = try OperatorHarness(try makeNodeOperator(.reduce(BindingID(0), keys: [0]), columns: 2, function: function, isBatch: true))
+        let random = SeededRandom(seed: 6)
+        var sums: [Int64: Int64] = [:]
+        var order: [Int64] = []
+        for _ in 0..<30 {
+            let keys = (0..<400).map { _ in Int64(random.next(below: 7_000)) }
+            let values = (0..<400).map { _ in Int64(random.next(below: 1_000)) - 300 }
+            for (key, value) in zip(keys, values) {
+                if sums[key] == nil { order.append(key) }
+                sums[key, default: 0] += value
+            }
+            try harness.process(try int64Batch([keys, values]))
+        }
+        #expect(harness.batches.isEmpty)
+        harness.isFull = true
+        try harness.watermark(.max)
+        #expect(try harness.rows() == order.map { [.int64($0), .int64(sums[$0] ?? 0)] })
+        #expect(harness.batchCountPerCallMax == 1)
+        #expect(harness.batches.allSatisfy { $0.timestamps.map { int64s($0) }?.allSatisfy { $0 == .max } ?? false })
     }
 
     @Test func aNullKeyNamesItsRecord() throws {

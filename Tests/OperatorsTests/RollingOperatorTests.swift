@@ -6,13 +6,20 @@ import Testing
 
 @Suite struct RollingOperatorTests {
     /// Key, value, and a number that tells the records of a key apart.
-    private func run(_ aggregate: RollingAggregate, _ rows: [[Int64?]], batchSize: Int) throws -> [[Scalar]] {
-        let harness = try OperatorHarness(try makeNodeOperator(.rolling(aggregate, column: 1, keys: [0]), columns: 3, function: nil))
+    private func run(_ aggregate: RollingAggregate, _ rows: [[Int64?]], batchSize: Int, isBatch: Bool = false) throws -> [[Scalar]] {
+        let harness = try OperatorHarness(
+            try makeNodeOperator(.rolling(aggregate, column: 1, keys: [0]), columns: 3, function: nil, isBatch: isBatch))
+        harness.isFull = isBatch
+        defer { #expect(!isBatch || harness.batches.allSatisfy { $0.timestamps.map { int64s($0) }?.allSatisfy { $0 == .max } ?? false }) }
         var start = 0
         while start < rows.count {
             let part = rows[start..<min(rows.count, start + batchSize)]
             try harness.process(try int64Batch((0..<3).map { column in part.map { $0[column] } }))
             start += batchSize
+        }
+        if isBatch {
+            #expect(harness.batches.isEmpty)
+            try harness.watermark(.max)
         }
         return try harness.rows()
     }
@@ -48,6 +55,21 @@ import Testing
             return [Int64(random.next(below: 25)), value, Int64(number)]
         }
         #expect(try run(aggregate, rows, batchSize: batchSize) == model(aggregate, rows))
+    }
+
+    @Test(arguments: [RollingAggregate.sum, .min, .max, .minBy, .maxBy], [7, 500])
+    func inBatchModeGivesEachKeysLastRecord(aggregate: RollingAggregate, batchSize: Int) throws {
+        let random = SeededRandom(seed: 12)
+        let rows: [[Int64?]] = (0..<9_000).map { number in
+            [Int64(random.next(below: 5_000)), random.next(below: 12) == 0 ? nil : Int64(random.next(below: 40)) - 20, Int64(number)]
+        }
+        var last: [Int64: [Scalar]] = [:]
+        var order: [Int64] = []
+        for (row, result) in zip(rows, model(aggregate, rows)) {
+            guard let key = row[0] else { continue }
+            if last.updateValue(result, forKey: key) == nil { order.append(key) }
+        }
+        #expect(try run(aggregate, rows, batchSize: batchSize, isBatch: true) == order.map { last[$0] ?? [] })
     }
 
     /// Values of a type in the order of their numbers; the greatest floating point number is NaN.

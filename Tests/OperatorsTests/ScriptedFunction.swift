@@ -38,11 +38,13 @@ func int64s(_ column: Column) -> [Int64?] {
 }
 
 /// The operator of a node with input columns f0, f1, ... of BIGINT.
-func makeNodeOperator(_ operation: Operation, columns: Int, function: ScriptedFunction?, sideOutputs: [SideOutput] = []) throws -> any Operator {
+func makeNodeOperator(
+    _ operation: Operation, columns: Int, function: ScriptedFunction?, sideOutputs: [SideOutput] = [], isBatch: Bool = false
+) throws -> any Operator {
     let schema = Schema((0..<columns).map { Field("f\($0)", .bigInt) }, shape: .tuple)
     var node = Node(id: NodeID(0), name: "node", inputs: [], operation: operation, output: schema)
     node.sideOutputs = sideOutputs
     var bindings = Bindings()
     if let function { bindings.bind(0, function: function) }
-    return try OperatorFactory.make(for: node, inputs: [schema], bindings: bindings)
+    return try OperatorFactory.make(for: node, inputs: [schema], bindings: bindings, isBatch: isBatch)
 }

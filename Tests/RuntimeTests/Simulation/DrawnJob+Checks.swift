@@ -70,8 +70,12 @@ extension DrawnJob {
 
     /// What the reference makes of the input.
     var expected: Reference {
-        var reference = Reference(step, hasLateOutput: hasLateOutput)
-        if mode == .exact {
+        var reference = Reference(step, hasLateOutput: hasLateOutput, isBatch: isBatch)
+        if isBatch {
+            // A key's rows come by their times, and no watermark before the last.
+            let rows = splits.flatMap { thinsOut ? Reference.thinnedOut($0) : $0 }.enumerated()
+            reference.run(rows.sorted { ($0.element.time, $0.offset) < ($1.element.time, $1.offset) }.map { .row($0.element) } + [.watermark(.max)])
+        } else if mode == .exact {
             reference.run(
                 hasGenerator
                     ? Reference.withWatermarks(splits[0], around.marks, thinsOut: thinsOut)

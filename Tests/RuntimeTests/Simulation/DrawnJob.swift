@@ -43,6 +43,8 @@ struct DrawnJob {
     var restsBehind: Int?
     var cancelsAtTick: Int?
     var hasNullKey = false
+    /// All sources end, so AUTOMATIC is BATCH.
+    var isBatch: Bool { plan.configuration.mode != .streaming }
     /// The plan's node whose subtasks have the keys.
     var keyedNode = NodeID(0)
     /// Whether keys are a function's, and not a column.
@@ -171,10 +173,13 @@ struct DrawnJob {
         plan.configuration.maxParallelism = 8 + below(200)
         plan.configuration.watermarkIntervalMilliseconds = interval
         if mode == .punctual, one(in: 6) { plan.configuration.mode = .automatic }
+        // Of a random source of its own, so that the rest of a seed's job stays what it was.
+        if mode == .exact, SeededRandom(seed: seed ^ 0xBA7C4).next(below: 6) == 0 { plan.configuration.mode = .batch }
         around.slowness = faults.contains(.slowFunctions) ? 30 : 0
         around.piece = faults.contains(.pieces) ? UInt64(1 + below(8)) : .max
         if faults.contains(.failingFunction) { around.failsAtRow = below(rowCount) }
-        around.isClockSteady = !faults.contains(.clockJumps)
+        // In BATCH mode alarms go off when the input has ended, whatever the clock says.
+        around.isClockSteady = !faults.contains(.clockJumps) && !isBatch
         if faults.contains(.cancellation) { cancelsAtTick = below(2_000) }
 
         // Operators.
@@ -214,7 +219,7 @@ struct DrawnJob {
                 stallsUntil = clock.monotonicNanoseconds() + Self.stallMilliseconds * 1_000_000
                 made.stallsUntil = stallsUntil
             }
-            if mode == .exact, Self.isInProcessingTime(step), !faults.contains(.slowSinks), !faults.contains(.clockJumps) {
+            if mode == .exact, !isBatch, Self.isInProcessingTime(step), !faults.contains(.slowSinks), !faults.contains(.clockJumps) {
                 restsBehind = rowCount / 2
                 made.restsBehind = restsBehind
             }

@@ -35,6 +35,8 @@ struct Reference {
     private(set) var dropped = 0
     /// Late rows go to the side output.
     let hasLateOutput: Bool
+    /// Reductions give the last value of a key alone.
+    let isBatch: Bool
     private var watermark = Int64.min
     private var keys: [Int64: KeyContents] = [:]
 
@@ -55,8 +57,9 @@ struct Reference {
         var record: InputRow?
     }
 
-    init(_ step: Step, hasLateOutput: Bool) {
+    init(_ step: Step, hasLateOutput: Bool, isBatch: Bool = false) {
         self.step = step
+        self.isBatch = isBatch
         self.hasLateOutput = hasLateOutput
     }
 
@@ -148,10 +151,10 @@ struct Reference {
         case .processingWindows: break
         case .reduce:
             key.record = key.record.map { Self.folded($0, row) } ?? row
-            if let record = key.record { main.append([record.key, record.id, record.value, record.time, row.time]) }
+            if !isBatch, let record = key.record { main.append([record.key, record.id, record.value, record.time, row.time]) }
         case .rolling(let aggregate):
             key.record = key.record.map { Self.rolled(aggregate, $0, row) } ?? row
-            if let record = key.record { main.append([record.key, record.id, record.value, record.time, row.time]) }
+            if !isBatch, let record = key.record { main.append([record.key, record.id, record.value, record.time, row.time]) }
         }
     }
 
@@ -271,6 +274,8 @@ struct Reference {
                 let due = key.windows.filter { $0.end - 1 > before && $0.end - 1 <= time }.sorted { $0.end < $1.end }
                 for window in due { fire(window, function, isCounted: false) }
                 key.windows.removeAll { isPast($0.end - 1, lateness) }
+            case .reduce where isBatch, .rolling where isBatch:
+                if let record = key.record { main.append([record.key, record.id, record.value, record.time, .max]) }
             default: break
             }
             keys[number] = key

@@ -1,4 +1,3 @@
-# Differs: in BATCH mode Flink gives each key's last value alone, at the end; here a reduce gives every value, as in streaming.
 from pyflink.common import Types
 from pyflink.datastream import RuntimeExecutionMode, StreamExecutionEnvironment
 
