@@ -121,7 +121,7 @@ void millstream_string_free(char *string);
 /* ---- Properties of a node ------------------------------------------------------------------------------------------------------------------ */
 
 /* Keys: "name", "uid", "parallelism", "max-parallelism", "chaining" (always, head, never), "buffer-timeout" (milliseconds), "slot-sharing-group",
- * "defined-at" ("file:line" of the user's program, for messages). */
+ * "dead-letters" (of a process function: the side output whose rows are counted as failed records), "defined-at" ("file:line" of the user's program, for messages). */
 millstream_status millstream_node_set(
     millstream_environment *environment, millstream_node node, const char *key, const char *value, millstream_error **error);
 /* Declares a side output that the node's function may emit to. */

@@ -98,7 +98,8 @@ private final class EngineJob: RunningJob {
                 writer.raw(
                     ",\"inputWatermark\":\(time(step.inputWatermark)),\"outputWatermark\":\(time(step.outputWatermark)),"
                         + "\"waitsFor\":\(step.nextEventTime.map(time) ?? "null"),\"numRecordsIn\":\(step.recordsIn),\"numLateRecords\":\(step.lateRecords),"
-                        + "\"numLateRecordsDropped\":\(step.lateRecordsDropped),\"numMalformedRecords\":\(step.malformedRecords)}")
+                        + "\"numLateRecordsDropped\":\(step.lateRecordsDropped),\"numMalformedRecords\":\(step.malformedRecords),"
+                        + "\"numRecordsFailed\":\(step.recordsFailed)}")
             }
             writer.raw("]}")
         }

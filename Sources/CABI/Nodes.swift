@@ -4,7 +4,7 @@ import Plan
 
 /// The properties that a program may set on a node.
 extension Node {
-    static let optionKeys = ["name", "uid", "parallelism", "max-parallelism", "chaining", "buffer-timeout", "slot-sharing-group", "defined-at"]
+    static let optionKeys = ["name", "uid", "parallelism", "max-parallelism", "chaining", "buffer-timeout", "slot-sharing-group", "dead-letters", "defined-at"]
     /// What Flink calls "flush only when the buffer is full": a timeout that never comes.
     static let bufferTimeoutNever: Int64 = 1 << 40
 
@@ -22,6 +22,7 @@ extension Node {
             let value = try option.integer(-1...Node.bufferTimeoutNever)
             bufferTimeoutMilliseconds = value < 0 ? Node.bufferTimeoutNever : value
         case "slot-sharing-group": slotSharingGroup = try notEmpty(option)
+        case "dead-letters": deadLetterOutput = try notEmpty(option)
         case "defined-at": definedAt = option.value
         default: throw Option.unknown(option.key, among: Node.optionKeys, of: "property of a node")
         }

@@ -27,6 +27,8 @@ public final class OperatorMetrics: Sendable {
     public let futureRecordsDropped = Counter()
     /// Rows of a source that did not decode and were skipped because the user asked for it.
     public let malformedRecords = Counter()
+    /// Records that the operator's function failed with, and that went to its output of dead letters.
+    public let recordsFailed = Counter()
     /// The last watermark that came in, `Int64.min` before the first.
     public let currentInputWatermark = Counter(.min)
     /// The last watermark that went out.

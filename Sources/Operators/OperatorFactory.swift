@@ -54,7 +54,7 @@ public enum OperatorFactory {
         case .process(let description):
             return try ProcessOperator(
                 try bindings.function(description.function.value), description, output: node.output, sideOutputs: node.sideOutputs,
-                hostObjects: bindings.hostObjects)
+                deadLetterOutput: node.deadLetterOutput, hostObjects: bindings.hostObjects)
         case .asynchronous(let description):
             return try AsyncOperator(try bindings.function(description.function.value), capacity: description.capacity, output: node.output)
         default: throw MillstreamError(.unsupported, "\(node.name) is not built yet")

@@ -25,6 +25,7 @@ final class ProcessOperator: Operator {
     private var caller: HostCaller
     private let schema: Schema
     private let sideOutputs: [SideOutputID: Schema]
+    private let deadLetterOutput: SideOutputID?
     private var keyed: KeyedRows?
     /// For each logical input whether its rows have keys.
     private let isKeyed: [Bool]
@@ -41,11 +42,13 @@ final class ProcessOperator: Operator {
     private var wakeUpAt: Int64?
 
     init(
-        _ function: any HostFunction, _ description: ProcessDescription, output: Schema, sideOutputs: [SideOutput], hostObjects: HostObjects?
+        _ function: any HostFunction, _ description: ProcessDescription, output: Schema, sideOutputs: [SideOutput], deadLetterOutput: String? = nil,
+        hostObjects: HostObjects?
     ) throws(MillstreamError) {
         caller = try HostCaller(function)
         schema = output
         self.sideOutputs = Dictionary(sideOutputs.map { (SideOutputID($0.name), $0.schema) }) { first, _ in first }
+        self.deadLetterOutput = deadLetterOutput.map { SideOutputID($0) }
         isKeyed = description.inputKeys.map { $0 != nil }
         rowsBefore = isKeyed.map { _ in 0 }
         openInputCount = isKeyed.count
@@ -167,6 +170,7 @@ final class ProcessOperator: Operator {
         guard let schema = sideOutputs[side] else {
             throw MillstreamError(.plan, "'\(caller.function.name)' emits to a side output '\(side)' that its operator has not")
         }
+        if side == deadLetterOutput { context?.metrics.recordsFailed.add(rows.count) }
         try output.emit(try rows.batch(schema: schema, from: parent), to: side)
     }
 

@@ -40,6 +40,7 @@ public struct EventTimeReport: Sendable {
         public var lateRecords: Int64
         public var lateRecordsDropped: Int64
         public var malformedRecords: Int64
+        public var recordsFailed: Int64
     }
 
     public struct Subtask: Sendable {
@@ -141,6 +142,7 @@ public struct EventTimeReport: Sendable {
             }
             if step.lateRecords > 0 { lines.append("    \(step.name): \(step.lateRecords) late rows, of which \(step.lateRecordsDropped) were dropped") }
             if step.malformedRecords > 0 { lines.append("    \(step.name): \(step.malformedRecords) rows could not be decoded and were skipped") }
+            if step.recordsFailed > 0 { lines.append("    \(step.name): \(step.recordsFailed) records failed and went to its dead letters") }
         }
         return lines
     }
@@ -222,7 +224,7 @@ struct SubtaskProgress: Sendable {
                     outputWatermark: EventTime(milliseconds: metrics.currentOutputWatermark.value),
                     nextEventTime: next == .max ? nil : EventTime(milliseconds: next), recordsIn: metrics.recordsIn.value,
                     lateRecords: metrics.lateRecords.value, lateRecordsDropped: metrics.lateRecordsDropped.value,
-                    malformedRecords: metrics.malformedRecords.value)
+                    malformedRecords: metrics.malformedRecords.value, recordsFailed: metrics.recordsFailed.value)
             })
     }
 }

@@ -251,7 +251,7 @@ public struct OperatorStatistics: Sendable {
                 ("numLateRecords", metrics.lateRecords.value), ("numLateRecordsDropped", metrics.lateRecordsDropped.value),
                 ("numFutureRecords", metrics.futureRecords.value), ("numFutureRecordsDropped", metrics.futureRecordsDropped.value),
                 ("numMalformedRecords", metrics.malformedRecords.value), ("numTimersDropped", metrics.timersDropped.value),
-                ("numCloseFailures", metrics.closeFailures.value),
+                ("numRecordsFailed", metrics.recordsFailed.value), ("numCloseFailures", metrics.closeFailures.value),
                 ("currentInputWatermark", metrics.currentInputWatermark.value),
                 ("currentOutputWatermark", metrics.currentOutputWatermark.value), ("busyNanoseconds", metrics.busyNanoseconds.value),
                 ("backPressuredNanoseconds", metrics.backPressuredNanoseconds.value), ("queuedBytes", Int64(queuedByteCount)),

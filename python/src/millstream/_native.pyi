@@ -141,6 +141,9 @@ def schema_from_arrow(schema: Any) -> str:
 def check_value(value: Any, schema: str) -> Any:
     """Converts a value to the schema and back, as crossing an operator would. Raises TypeMismatchError."""
 
+def value_check(schema: str) -> Callable[[Any], Any]:
+    """A function that gives a value as it goes on in a stream of a schema, and raises ``TypeMismatchError`` for one that does not fit."""
+
 def stable_hash(key: Any) -> int:
     """The hash that routes an OBJECT key (docs/hash.md), 0 ... 2**64 - 1. Raises KeyValueError."""
 

@@ -32,6 +32,15 @@ static PyObject *check_value(PyObject *module, PyObject *arguments, PyObject *ke
     return result;
 }
 
+static PyObject *value_check(PyObject *module, PyObject *text)
+{
+    (void)module;
+    Schema *schema = schema_from_object(text);
+    PyObject *check = schema == NULL ? NULL : stage_check_new(schema);
+    schema_release(schema);
+    return check;
+}
+
 /* A factory of Functions, which remember what they were made of: the test kit's twin of the engine runs them from that. */
 #define REMEMBERED(name, make)                                                               \
     static PyObject *make##_remembered(PyObject *module, PyObject *arguments, PyObject *keywords) \
@@ -60,6 +69,7 @@ static PyMethodDef methods[] = {
     {"set_call_site", set_call_site, METH_O, "Where the functions made next are told to be that have no place of their own."},
     {"shutdown", (PyCFunction)shutdown_now, METH_VARARGS, "Cancels all jobs and stops the engine's threads."},
     FACTORY("check_value", check_value, "Converts a value to a schema and back."),
+    {"value_check", value_check, METH_O, "A function that raises TypeMismatchError for a value that does not fit a schema."},
     FACTORY("transform", make_transform_remembered, "map, flat_map, filter and key selectors, in one crossing."),
     FACTORY("extract_timestamps", make_extract_timestamps_remembered, "extract(value, record_timestamp) -> milliseconds."),
     FACTORY("watermark_generator", make_watermark_generator_remembered, "(on_event, on_periodic_emit)."),

@@ -24,6 +24,7 @@ from millstream.datastream.function_adapter import (
     SubtaskCopies,
     checked_function,
     closer,
+    dead_letter_guard,
     declare_side_outputs,
     opener,
     side_schemas,
@@ -299,6 +300,7 @@ def add_two_input(
         scope, task_name = builder.scope, transformation.name
         keyed = None if key_schema is None else KeyedCopies(builder, transformation, function, operator_states)
         plain = SubtaskCopies(function) if keyed is None else None
+        make_guard = dead_letter_guard(transformation)
 
         def make(native: _native.Context) -> tuple[Any, Open, Close]:
             opened = Opened()
@@ -309,6 +311,10 @@ def add_two_input(
                 instance = plain.next()
                 open = opener(instance, scope, task_name, native)
             first, second, on_timer, *contexts = methods(instance, native, opened)
+            if make_guard is not None:
+                guarded = make_guard()
+                first, second = guarded.element(first, "first input, "), guarded.element(second, "second input, ")
+                on_timer = None if on_timer is None else guarded.timer(on_timer)
             timers = on_timer if keyed is None else keyed.timers(on_timer)
             return (first, second, timers, *(contexts or (None, None, None))), open, closer(instance)
 
@@ -327,6 +333,8 @@ def add_two_input(
         return declare_side_outputs(builder, transformation, builder.native.co_process(inputs[0], inputs[1], process, states))
 
     transformation = env._register(Transformation(name, [stream1._input, stream2._input], result, add))
+    # What stands for several functions of the user's gives results before it knows that a later one fails.
+    transformation.takes_dead_letters = describe is None
     return DataStream(env, StreamInput(transformation), result)
 
 

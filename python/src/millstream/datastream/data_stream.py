@@ -22,6 +22,7 @@ from millstream.common.watermark_strategy import WatermarkStrategy
 from millstream.datastream.checkpointed_function import CheckpointedFunction
 from millstream.datastream.closeable_iterator import CloseableIterator
 from millstream.datastream.data_stream_sink import DataStreamSink
+from millstream.datastream.dead_letters import checked_tag
 from millstream.datastream.field_access import field_index, field_names, field_types, plain_type
 from millstream.datastream.function_adapter import callables_of, checked_function, plain_process, stage_elements
 from millstream.datastream.functions import (
@@ -139,11 +140,13 @@ class DataStream(OperatorSettings):
         if not isinstance(func, ProcessFunction):
             raise TypeError(f"process takes a ProcessFunction, not {func!r}; key_by comes before a KeyedProcessFunction")
         schema = self._type_info.schema()
-        return self._add(
+        stream = self._add(
             "Process",
             type_of(output_type, "output_type of process"),
             lambda builder, transformation, inputs: plain_process(builder, transformation, inputs[0], func, schema),
         )
+        stream._transformation.takes_dead_letters = True
+        return stream
 
     def map_batches(
         self, func: Callable[[Any], Any], output_type: TypeInformation | list[Any] | str, format: Literal["arrow", "pandas"] = "arrow"
@@ -393,6 +396,31 @@ class DataStream(OperatorSettings):
             )
         return DataStream(self._env, StreamInput(self._transformation, side_output=output_tag.tag_id), output_tag.type_info)
 
+    def with_dead_letters(self, output_tag: OutputTag) -> DataStream:
+        """Sends each record that the operator's function fails with to a side output, instead of failing the job. Millstream's own.
+
+        The tag is a :class:`~millstream.datastream.dead_letters.DeadLetterTag`; :meth:`get_side_output` gives the letters, rows of ``operator``,
+        ``place``, ``error_type``, ``error`` and ``record``. A record fails if the function raises an ``Exception``, or gives something that is not of
+        its declared type. Nothing that it gave for that record goes on, not even what a flat map had yielded before: so a record's results are kept
+        until there are all of them. The records before and behind it are processed as ever, each once. What the function did to states and timers
+        before it failed stays. A timer whose function fails gives a letter with the key as its record. ``numRecordsFailed`` of
+        ``JobClient.get_metrics()`` counts the letters, whether anybody reads them or not, and ``explain_time`` tells of them.
+
+        Operators: ``map``, ``flat_map``, ``filter`` and ``process``, of streams with and without keys, connected or not; not key selectors,
+        reductions, windows, joins and sinks. Such an operator is not joined with its neighbours into one crossing. Raises ``PlanError`` for another
+        operator and ``TypeError`` for a tag of another type. :mod:`millstream.datastream.dead_letters` has an example.
+        """
+        transformation = self._setting("dead letters")
+        if not transformation.takes_dead_letters:
+            raise PlanError(
+                f"with_dead_letters: {transformation.name!r} is none of map, flat_map, filter and process; "
+                "catch what its function raises in the function"
+            )
+        tag = checked_tag(output_tag, transformation.side_outputs)
+        transformation.side_outputs[tag.tag_id] = tag.type_info
+        transformation.dead_letters = tag
+        return self
+
     # ---- Sinks and results ----
 
     def print(self, sink_identifier: str | None = None) -> DataStreamSink:
@@ -538,18 +566,24 @@ class DataStream(OperatorSettings):
         schema = self._type_info.schema()
         if isinstance(function, CheckpointedFunction):
             elements = stage_elements(kind)
-            return self._add(
+            stream = self._add(
                 name, result, lambda builder, transformation, inputs: plain_process(builder, transformation, inputs[0], function, schema, elements)
             )
+            stream._transformation.takes_dead_letters = True
+            return stream
         output = None if kind == "filter" else result.schema()
         method = {"map": "map", "flat_map": "flat_map", "filter": "filter"}.get(kind, "map")
 
         def add(builder: JobBuilder, transformation: Transformation, inputs: list[_native.Input]) -> int:
+            if transformation.dead_letters is not None:
+                return plain_process(builder, transformation, inputs[0], function, schema, stage_elements(kind))
             callables = callables_of(function, [method], builder.scope, transformation.name)
             stage: _native.Stage = (kind, callables, transformation.name, output)
             return builder.native.transform(inputs[0], _native.transform([stage], schema))
 
-        return self._add(name, result, add)
+        stream = self._add(name, result, add)
+        stream._transformation.takes_dead_letters = kind in ("map", "flat_map", "filter")
+        return stream
 
     def _add(self, name: str, type_info: TypeInformation, add: Callable[[JobBuilder, Transformation, list[_native.Input]], int]) -> DataStream:
         """An operator that reads this stream."""

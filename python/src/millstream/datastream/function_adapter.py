@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from millstream import _native
 from millstream.datastream.checkpointed_function import CheckpointedFunction, refuse_checkpointed
+from millstream.datastream.dead_letters import Guarded
 from millstream.datastream.functions import AllWindowFunction, Function, ProcessAllWindowFunction
 from millstream.datastream.runtime_context import (
     CleanedContext,
@@ -136,10 +137,10 @@ Elements = Callable[[Any], tuple[Callable[..., Any], Callable[..., Any] | None]]
 
 
 def stage_elements(method: str) -> Elements:
-    """What takes the values of a function of map, flat_map or filter, where it is run as a process function because it has states."""
+    """What takes the values of a function of map, flat_map or filter, where it is run as a process function: for states or dead letters."""
 
     def elements(instance: Any) -> tuple[Callable[..., Any], None]:
-        function = getattr(instance, method)
+        function = getattr(instance, method) if isinstance(instance, Function) else instance
         if method == "map":
             return lambda value, context: (function(value),), None
         if method == "filter":
@@ -155,10 +156,14 @@ def keyed_process(
     """Adds a function on a keyed stream, with its states. ``elements`` picks ``process_element`` and ``on_timer`` from a copy."""
     task_name = transformation.name
     copies = KeyedCopies(builder, transformation, function)
+    make_guard = dead_letter_guard(transformation)
 
     def make(native: _native.Context) -> tuple[Any, Open, Close]:
         instance, open = copies.next(native)
         process, on_timer = elements(instance)
+        if make_guard is not None:
+            guarded = make_guard()
+            process, on_timer = guarded.element(process), None if on_timer is None else guarded.timer(on_timer)
         return (process, copies.timers(on_timer)), open, closer(instance)
 
     process = _native.process(
@@ -268,14 +273,20 @@ def adopt(instance: Any, first: Any) -> None:
 def plain_process(
     builder: JobBuilder, transformation: Transformation, stream: _native.Input, function: Any, schema: str, elements: Elements | None = None
 ) -> int:
-    """Adds a process function on a stream without keys, or another with operator state: ``elements`` picks what takes values from a copy."""
+    """Adds a process function on a stream without keys, or another function: ``elements`` picks what takes values from a copy."""
     # What the engine keeps must not lead back to the builder: it holds the engine's environment, and neither would ever go.
     scope, task_name, copies = builder.scope, transformation.name, SubtaskCopies(function)
+    make_guard = dead_letter_guard(transformation)
 
     def make(native: _native.Context) -> tuple[Any, Open, Close]:
-        instance = copies.next()
-        callables = (instance.process_element, None) if elements is None else elements(instance)
-        return callables, opener(instance, scope, task_name, native), closer(instance)
+        # A plain callable is shared, as everywhere.
+        instance = copies.next() if isinstance(function, Function) else function
+        process = instance.process_element if elements is None else elements(instance)[0]
+        if make_guard is not None:
+            process = make_guard().element(process)
+        if not isinstance(function, Function):
+            return (process, None), None, None
+        return (process, None), opener(instance, scope, task_name, native), closer(instance)
 
     process = _native.process(
         make,
@@ -287,6 +298,15 @@ def plain_process(
         context=KeyedContext,
     )
     return declare_side_outputs(builder, transformation, builder.native.process(stream, process))
+
+
+def dead_letter_guard(transformation: Transformation) -> Callable[[], Guarded] | None:
+    """Makes what catches the failures of one subtask's functions; None where they fail the job."""
+    tag = transformation.dead_letters
+    if tag is None:
+        return None
+    name, schema, sides = transformation.name, transformation.type_info.schema(), side_schemas(transformation)
+    return lambda: Guarded(tag, name, schema, sides)
 
 
 def side_schemas(transformation: Transformation, late: str | None = None) -> dict[str, str]:

@@ -247,11 +247,13 @@ class KeyedStream(DataStream):
 
     def _keyed(self, name: str, function: Any, elements: Any, result: TypeInformation) -> DataStream:
         schema, key_schema = self._type_info.schema(), self._key_type.schema()
-        return self._add(
+        stream = self._add(
             name,
             result,
             lambda builder, transformation, inputs: keyed_process(builder, transformation, inputs[0], function, elements, schema, key_schema),
         )
+        stream._transformation.takes_dead_letters = True
+        return stream
 
     def _reduce(self, name: str, function: Any, first: Callable[[Any], Any] | None = None) -> DataStream:
         schema = self._type_info.schema()

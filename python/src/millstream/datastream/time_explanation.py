@@ -31,6 +31,7 @@ class OperatorTime(NamedTuple):
     num_late_records: int
     num_late_records_dropped: int
     num_malformed_records: int
+    num_records_failed: int
 
 
 class SplitsTime(NamedTuple):
@@ -129,4 +130,5 @@ _OPERATOR_KEYS = (
     "numLateRecords",
     "numLateRecordsDropped",
     "numMalformedRecords",
+    "numRecordsFailed",
 )

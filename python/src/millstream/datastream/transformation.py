@@ -19,6 +19,7 @@ from millstream.exceptions import ConfigurationError, PlanError
 from millstream.metrics import MetricRegistry
 
 if TYPE_CHECKING:
+    from millstream.datastream.output_tag import OutputTag
     from millstream.datastream.stream_execution_environment import StreamExecutionEnvironment
 
 _ids = itertools.count()
@@ -39,8 +40,8 @@ class Transformation:
     """One operator, source or sink."""
 
     __slots__ = (
-        "add", "call_site", "description", "gives_rows", "id", "inputs", "is_sink", "is_virtual", "name", "settings", "side_outputs",
-        "type_info", "uid_hash",
+        "add", "call_site", "dead_letters", "description", "gives_rows", "id", "inputs", "is_sink", "is_virtual", "name", "settings", "side_outputs",
+        "takes_dead_letters", "type_info", "uid_hash",
     )
 
     def __init__(
@@ -61,6 +62,9 @@ class Transformation:
         self.settings: dict[str, str] = {}
         self.side_outputs: dict[str, TypeInformation] = {}
         self.description: str | None = None
+        #: Where the records go that its function fails with, and whether it can give any.
+        self.dead_letters: OutputTag | None = None
+        self.takes_dead_letters = False
         #: Whether the engine gives rows where the declared type is tuples.
         self.gives_rows = False
         self.call_site = call_site()
@@ -168,6 +172,8 @@ class JobBuilder:
         self._nodes[transformation] = node
         self.native.set(node, "name", transformation.name)
         self.native.set(node, "defined-at", transformation.call_site)
+        if transformation.dead_letters is not None:
+            self.native.set(node, "dead-letters", transformation.dead_letters.tag_id)
         for key, value in transformation.settings.items():
             self.native.set(node, key, value)
 
