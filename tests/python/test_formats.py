@@ -46,6 +46,7 @@ from millstream.datastream.formats.csv import (
 )
 from millstream.datastream.formats.json import JsonReaderFormat, JsonRowDeserializationSchema, JsonRowSerializationSchema
 from millstream.exceptions import ConfigurationError, DecodeError, InputOutputError, PlanError, TypeMismatchError, UnsupportedError
+from millstream.table.expressions import col
 
 NESTED = Types.ROW_NAMED(
     ["id", "name", "price", "flag", "day", "at", "moment", "tags", "counts", "inner", "raw"],
@@ -620,3 +621,111 @@ def test_csv_files_whose_first_row_is_left_out(env: StreamExecutionEnvironment, 
     schema = CsvSchema.builder().add_number_column("n").set_skip_first_data_row().set_use_header(header).build()
     source = FileSource.for_record_stream_format(CsvReaderFormat.for_schema(schema), str(tmp_path)).build()
     assert list(env.from_source(source).execute_and_collect()) == [Row(n=1), Row(n=2)]
+
+
+# ---- Files of columns, without a Python object for each row -----------------------------------------------------------------------------------
+
+FLAT = "ROW<name STRING, n BIGINT, x DOUBLE, at TIMESTAMP(3), tags ARRAY<STRING>, inner ROW<p INT, q STRING>>"
+
+
+def by_columns_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Readers and writers fail where they would look at rows one by one."""
+    from millstream.datastream.formats import columnar
+
+    def refuse(*arguments: Any) -> Any:
+        raise AssertionError("rows one by one")
+
+    monkeypatch.setattr(columnar.RowsOfBatches, "read", refuse)
+    monkeypatch.setattr(columnar.ColumnsWriter, "write", refuse)
+
+
+@pytest.mark.parametrize("kind", ["parquet", "orc"])
+@pytest.mark.parametrize("rows_per_batch", [1, 3_000])
+def test_columns_go_through_as_they_are(
+    env: StreamExecutionEnvironment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, rows_per_batch: int
+) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    module = importlib.import_module(f"millstream.datastream.formats.{kind}")
+    reader, writers = (
+        (module.ParquetColumnarRowInputFormat(FLAT, batch_size=rows_per_batch), module.ParquetBulkWriters)
+        if kind == "parquet"
+        else (module.OrcRowInputFormat(FLAT), module.OrcBulkWriters)
+    )
+    by_columns_only(monkeypatch)
+    start = datetime.datetime(2024, 1, 1)
+    count = 300 if rows_per_batch == 1 else 20_000
+    rows = [
+        {
+            "name": None if number % 7 == 0 else f"name {number}" * (number % 3),
+            "n": None if number % 11 == 0 else number,
+            "x": number / 3,
+            "at": start + datetime.timedelta(milliseconds=number),
+            "tags": None if number % 5 == 0 else ["t"] * (number % 4),
+            "inner": None if number % 13 == 0 else {"p": number, "q": None if number % 2 else "ä"},
+        }
+        for number in range(count)
+    ]
+    inner = pyarrow.struct([("p", pyarrow.int32()), ("q", pyarrow.string())])
+    schema = pyarrow.schema(
+        [("name", pyarrow.string()), ("n", pyarrow.int64()), ("x", pyarrow.float64()), ("at", pyarrow.timestamp("ms")),
+         ("tags", pyarrow.list_(pyarrow.string())), ("inner", inner)]
+    )  # fmt: skip
+    (tmp_path / "in").mkdir()
+    write = importlib.import_module(f"pyarrow.{kind}").write_table
+    write(pyarrow.Table.from_pylist(rows[: count // 3], schema=schema), tmp_path / "in" / f"a.{kind}")
+    write(pyarrow.Table.from_pylist(rows[count // 3 :], schema=schema), tmp_path / "in" / f"b.{kind}")
+    source = FileSource.for_bulk_file_format(reader, str(tmp_path / "in")).build()
+    stream = env.from_source(source, WatermarkStrategy.no_watermarks(), "files")
+    stream.filter(col("x") >= 10.0).rebalance().sink_to(FileSink.for_bulk_format(str(tmp_path / "out"), writers.for_row_type(FLAT)).build()).set_parallelism(2)
+    env.execute()
+    read = importlib.import_module(f"pyarrow.{kind}").read_table
+    found = [row for path in part_files(tmp_path / "out") for row in read(path).to_pylist()]
+    assert sorted(found, key=lambda row: row["x"]) == [row for row in rows if row["x"] >= 10.0]
+
+
+def test_a_stream_of_tuples_is_written_by_columns(env: StreamExecutionEnvironment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By position, as rows are; the file has the names of the writer's type."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    by_columns_only(monkeypatch)
+    writers = importlib.import_module("millstream.datastream.formats.parquet").ParquetBulkWriters
+    pairs = [(f"k{number}", number) for number in range(10_000)]
+    stream = env.from_collection(pairs, Types.TUPLE([Types.STRING(), Types.LONG()]))
+    stream.sink_to(FileSink.for_bulk_format(str(tmp_path), writers.for_row_type("ROW<name STRING, n BIGINT>")).build())
+    env.execute()
+    assert [(row["name"], row["n"]) for path in part_files(tmp_path) for row in parquet.read_table(path).to_pylist()] == pairs
+
+
+def test_other_types_and_folders_are_written_by_rows(env: StreamExecutionEnvironment, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    writers = importlib.import_module("millstream.datastream.formats.parquet").ParquetBulkWriters.for_row_type("ROW<name STRING, n BIGINT>")
+    ints = env.from_collection([("a", 1), ("b", 2)], Types.TUPLE([Types.STRING(), Types.INT()]))
+    ints.sink_to(FileSink.for_bulk_format(str(tmp_path / "ints"), writers).build())
+    objects = env.from_collection([("a", 1), ("b", 2)])
+    objects.sink_to(FileSink.for_bulk_format(str(tmp_path / "objects"), writers).build())
+    env.execute()
+    for folder in ("ints", "objects"):
+        rows = [row for path in part_files(tmp_path / folder) for row in parquet.read_table(path).to_pylist()]
+        assert rows == [{"name": "a", "n": 1}, {"name": "b", "n": 2}]
+
+
+def test_a_hybrid_source_reads_rows_of_files_of_columns(env: StreamExecutionEnvironment, tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    reader = importlib.import_module("millstream.datastream.formats.parquet").ParquetColumnarRowInputFormat("ROW<n BIGINT>")
+    parquet.write_table(pyarrow.table({"n": pyarrow.array(range(5_000), pyarrow.int64())}), tmp_path / "a.parquet")
+    files = FileSource.for_bulk_file_format(reader, str(tmp_path)).build()
+    stream = env.from_source(HybridSource.builder(files).add_source(files).build(), WatermarkStrategy.no_watermarks(), "both")
+    assert [row.n for row in stream.execute_and_collect()] == [*range(5_000), *range(5_000)]
+
+
+def test_what_the_library_raises_comes_as_itself(env: StreamExecutionEnvironment, tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    reader = importlib.import_module("millstream.datastream.formats.parquet").ParquetColumnarRowInputFormat("ROW<n BIGINT>")
+    parquet.write_table(pyarrow.table({"n": ["1", "two"]}), tmp_path / "a.parquet")
+    source = FileSource.for_bulk_file_format(reader, str(tmp_path)).build()
+    with pytest.raises(pyarrow.ArrowInvalid, match="two"):
+        list(env.from_source(source, WatermarkStrategy.no_watermarks(), "files").execute_and_collect())
+    (tmp_path / "a.parquet").write_bytes(b"no parquet")
+    with pytest.raises(pyarrow.ArrowInvalid):
+        list(env.from_source(source, WatermarkStrategy.no_watermarks(), "files").execute_and_collect())

@@ -283,11 +283,11 @@ def asynchronous(make: PerSubtask, schema: str, output_schema: str, name: str) -
     done, or has failed, `notify()` is called from any thread, and `poll(epoch)` gives results (`AsyncResults`) of values of that epoch alone."""
 
 def source(
-    read: Callable[[int], Sequence[Any] | float | None] | PerSubtask, schema: str, name: str, *, context: type[Context] | None = None
+    read: Callable[[int], Any] | PerSubtask, schema: str, name: str, *, context: type[Context] | None = None
 ) -> Function:
     """With `context`, `read` is a PerSubtask whose make gets one: the door to operator state.
 
-    `read(limit)` -> at most so many values; a number: nothing at hand, ask again in so many seconds; None: the source has ended. An exception fails the job."""
+    `read(limit)` -> at most so many values, or what has `__arrow_c_array__`, with at most so many rows; a number: nothing at hand, ask again in so many seconds; None: the source has ended. An exception fails the job."""
 
 def collection(values: Sequence[Any], schema: str, name: str) -> Function:
     """A bounded source over a sequence, which must not be changed afterwards. Read and converted in C, slice by slice."""
@@ -298,8 +298,10 @@ def sink(
     name: str,
     *,
     context: type[Context] | None = None,
+    takes_columns: bool = False,
 ) -> Function:
-    """`write(values)`, or `(write, flush)`: `flush(end_of_input)` makes everything durable. `context` as for :func:`source`."""
+    """`write(values)`, or `(write, flush)`: `flush(end_of_input)` makes everything durable. `context` as for :func:`source`. With `takes_columns`, `write` gets an
+    object with `__arrow_c_array__` instead of a list."""
 
 # ---- What a process function sees -----------------------------------------------------------------------------------------------------------------
 

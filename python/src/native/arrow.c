@@ -221,14 +221,9 @@ static int check_shape(const Host *host, const struct ArrowSchema *given)
     return -1;
 }
 
-/* Checks what came back and gives it the layout of the function's output. */
-static int emit_arrow(Host *host, const millstream_request *request, struct ArrowSchema *schema, struct ArrowArray *array)
+/* Gives an array the layout of the function's output, and emits it. Takes the array over. */
+static int emit_array(Host *host, const millstream_request *request, struct ArrowSchema *schema, struct ArrowArray *array)
 {
-    if (array->length != request->count) {
-        error_raise(MILLSTREAM_TYPE_MISMATCH, NULL, "the function gave %lld rows for %lld", (long long)array->length, (long long)request->count);
-        array->release(array);
-        return -1;
-    }
     struct ArrowArray checked;
     struct ArrowSchema checked_schema;
     millstream_error *error = NULL;
@@ -246,23 +241,60 @@ static int emit_arrow(Host *host, const millstream_request *request, struct Arro
     return -1;
 }
 
+/* Moves the array out of what has `__arrow_c_array__`; the schema lives as long as the pair, which is given back. NULL with an exception. */
+static PyObject *take_array(PyObject *source, struct ArrowSchema **schema, struct ArrowArray *array)
+{
+    PyObject *pair = PyObject_CallMethod(source, "__arrow_c_array__", NULL);
+    if (pair == NULL && PyErr_ExceptionMatches(PyExc_AttributeError)) {
+        PyErr_Clear();
+        error_raise(MILLSTREAM_TYPE_MISMATCH, NULL, "the function gave %.100s; an Arrow array or record batch was expected", Py_TYPE(source)->tp_name);
+    }
+    if (pair == NULL) return NULL;
+    struct ArrowArray *found = NULL;
+    if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2) {
+        PyErr_SetString(PyExc_TypeError, "__arrow_c_array__ gives a pair of capsules");
+    } else {
+        *schema = PyCapsule_GetPointer(PyTuple_GET_ITEM(pair, 0), "arrow_schema");
+        if (*schema != NULL) found = PyCapsule_GetPointer(PyTuple_GET_ITEM(pair, 1), "arrow_array");
+    }
+    if (found == NULL) {
+        Py_DECREF(pair);
+        return NULL;
+    }
+    *array = *found;
+    found->release = NULL;
+    return pair;
+}
+
+bool arrow_is_array(PyObject *source) { return PyObject_HasAttrString(source, "__arrow_c_array__"); }
+
+int64_t arrow_emit(Host *host, const millstream_request *request, PyObject *source)
+{
+    struct ArrowSchema *schema;
+    struct ArrowArray array;
+    PyObject *pair = take_array(source, &schema, &array);
+    if (pair == NULL) return -1;
+    int64_t count = array.length;
+    int status = emit_array(host, request, schema, &array);
+    Py_DECREF(pair);
+    return status < 0 ? -1 : count;
+}
+
+PyObject *arrow_columns(Host *host, const millstream_request *request) { return columns_new(host, request); }
+
 int arrow_transform(Host *host, const millstream_request *request)
 {
     PyObject *columns = columns_new(host, request);
     PyObject *result = columns == NULL ? NULL : PyObject_CallOneArg(stage_callable(&host->stages[0], 0), columns);
-    PyObject *pair = result == NULL ? NULL : PyObject_CallMethod(result, "__arrow_c_array__", NULL);
+    struct ArrowSchema *schema;
+    struct ArrowArray array;
+    PyObject *pair = result == NULL ? NULL : take_array(result, &schema, &array);
     int status = -1;
-    if (pair != NULL && PyTuple_Check(pair) && PyTuple_GET_SIZE(pair) == 2) {
-        struct ArrowSchema *schema = PyCapsule_GetPointer(PyTuple_GET_ITEM(pair, 0), "arrow_schema");
-        struct ArrowArray *array = schema == NULL ? NULL : PyCapsule_GetPointer(PyTuple_GET_ITEM(pair, 1), "arrow_array");
-        if (array != NULL) {
-            struct ArrowArray moved = *array;
-            array->release = NULL;
-            status = emit_arrow(host, request, schema, &moved);
-        }
-    } else if (result != NULL && PyErr_ExceptionMatches(PyExc_AttributeError)) {
-        PyErr_Clear();
-        error_raise(MILLSTREAM_TYPE_MISMATCH, NULL, "the function gave %.100s; an Arrow array or record batch was expected", Py_TYPE(result)->tp_name);
+    if (pair != NULL && array.length == request->count) {
+        status = emit_array(host, request, schema, &array);
+    } else if (pair != NULL) {
+        error_raise(MILLSTREAM_TYPE_MISMATCH, NULL, "the function gave %lld rows for %lld", (long long)array.length, (long long)request->count);
+        array.release(&array);
     }
     Py_XDECREF(pair);
     Py_XDECREF(result);

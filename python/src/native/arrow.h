@@ -20,6 +20,12 @@ int arrow_take_stream(PyObject *source, struct ArrowArrayStream *stream);
 
 /* A stage of kind map_arrow. */
 int arrow_transform(Host *host, const millstream_request *request);
+/* Whether an object has `__arrow_c_array__`. */
+bool arrow_is_array(PyObject *source);
+/* Emits the rows of what has `__arrow_c_array__`, in the layout of the function's output. Their number, or -1. */
+int64_t arrow_emit(Host *host, const millstream_request *request, PyObject *source);
+/* The request's columns as an object with `__arrow_c_array__`; they are moved out of the request. */
+PyObject *arrow_columns(Host *host, const millstream_request *request);
 
 /* Module functions. */
 PyObject *parse_schema(PyObject *module, PyObject *text);

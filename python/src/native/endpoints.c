@@ -1,6 +1,7 @@
 /* READ, WRITE and FLUSH: sources and sinks that the program defines. */
 #include <math.h>
 
+#include "arrow.h"
 #include "errors.h"
 #include "host.h"
 #include "kinds.h"
@@ -66,6 +67,10 @@ static int source_call(Host *host, const millstream_request *request)
     } else if (PyList_Check(values) || PyTuple_Check(values)) {
         status = host_emit_values(host, request->response, values);
         if (status == 0) host->record_count += PySequence_Fast_GET_SIZE(values);
+    } else if (arrow_is_array(values)) {
+        int64_t count = arrow_emit(host, request, values);
+        if (count < 0) status = -1;
+        else host->record_count += count;
     } else {
         PyErr_Format(PyExc_TypeError, "a source's read gives a list, a number of seconds, or None, not %.100s", Py_TYPE(values)->tp_name);
         status = -1;
@@ -180,6 +185,8 @@ static int sink_prepare(Host *host)
     return row_reader_make(&host->reader, host->input);
 }
 
+static int columns_sink_prepare(Host *host) { return attach_context(host), 0; }
+
 static PyObject *read_rows(Host *host, const millstream_request *request)
 {
     if (row_reader_bind(&host->reader, request->columns, request->schema) < 0) return NULL;
@@ -192,12 +199,22 @@ static PyObject *read_rows(Host *host, const millstream_request *request)
     return list;
 }
 
+static int sink_call(Host *host, const millstream_request *request);
+
+static const HostKind sink_kind = {
+    .prepare = sink_prepare, .call = sink_call, .clear = endpoint_clear, .set_request = process_set_request};
+/* A sink of columns reads no rows. */
+static const HostKind columns_sink_kind = {
+    .prepare = columns_sink_prepare, .call = sink_call, .clear = endpoint_clear, .set_request = process_set_request};
+
 static int sink_call(Host *host, const millstream_request *request)
 {
     bool is_flush = request->operation == MILLSTREAM_OPERATION_FLUSH;
     PyObject *callable = stage_callable(&host->stages[0], is_flush ? 1 : 0);
     if (callable == NULL) return 0;
-    PyObject *argument = is_flush ? PyBool_FromLong(request->integer_count > 0 && request->integers[0] != 0) : read_rows(host, request);
+    PyObject *argument = is_flush                           ? PyBool_FromLong(request->integer_count > 0 && request->integers[0] != 0)
+                       : host->kind == &columns_sink_kind ? arrow_columns(host, request)
+                                                           : read_rows(host, request);
     process_set_request(host, request);
     PyObject *result = argument == NULL ? NULL : PyObject_CallOneArg(callable, argument);
     process_set_request(host, NULL);
@@ -207,16 +224,14 @@ static int sink_call(Host *host, const millstream_request *request)
     return 0;
 }
 
-static const HostKind sink_kind = {
-    .prepare = sink_prepare, .call = sink_call, .clear = endpoint_clear, .set_request = process_set_request};
-
 PyObject *make_sink(PyObject *module, PyObject *arguments, PyObject *keywords)
 {
     (void)module;
-    static char *names[] = {"write", "schema", "name", "context", NULL};
+    static char *names[] = {"write", "schema", "name", "context", "takes_columns", NULL};
     PyObject *write, *text, *name, *context = Py_None;
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "OUU|$O:sink", names, &write, &text, &name, &context)) return NULL;
-    Host *host = host_new(&sink_kind, 1, name);
+    int takes_columns = 0;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "OUU|$Op:sink", names, &write, &text, &name, &context, &takes_columns)) return NULL;
+    Host *host = host_new(takes_columns ? &columns_sink_kind : &sink_kind, 1, name);
     bool is_made = host != NULL && (host->input = schema_from_object(text)) != NULL
                 && host_set_stage(host, 0, STAGE_OTHER, write, name, NULL, PyTuple_Check(write) ? 2 : 1) == 0 && take_context_class(host, context);
     if (is_made) return function_wrap(host);

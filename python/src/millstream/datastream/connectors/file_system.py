@@ -556,6 +556,8 @@ class FileSink(Sink, SupportsPreprocessing):
             self._options.get("suffix", ""),
             int(size.split()[0]) if size is not None else None,
             milliseconds_in(age) if age is not None else None,
+            # Folders by the clock are the same for all rows of a batch.
+            getattr(factory, "columns_type", None) if column is None else None,
         )
         return sink.lower(type_info)
 

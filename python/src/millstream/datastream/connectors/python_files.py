@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import glob
 import os
 import time
@@ -10,10 +11,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from millstream import _native
 from millstream._tracebacks import guard
 from millstream.common.typeinfo import TypeInformation
-from millstream.datastream.connectors.base import AddSource
+from millstream.datastream.connectors.base import AddSink, AddSource
 from millstream.datastream.connectors.python import PythonSink, PythonSource
+from millstream.datastream.field_access import field_names, field_types
+from millstream.datastream.function_adapter import endpoint_callables
 from millstream.datastream.functions import RuntimeContext
 from millstream.exceptions import InputOutputError
 
@@ -24,9 +28,16 @@ _PATIENCE = 0.05
 class PythonFileReader(ABC):
     """Reads one kind of files."""
 
+    #: Whether :meth:`read_columns` can be used.
+    has_columns = False
+
     @abstractmethod
     def read(self, path: str) -> Iterator[list[Any]]:
         """The values of a file, in batches. Raises what the file's library raises."""
+
+    def read_columns(self, path: str) -> Iterator[Any]:
+        """The same as ``pyarrow.RecordBatch`` es, whose types are those of the stream."""
+        raise TypeError(f"{type(self).__name__} gives no columns")
 
 
 class PythonFileWriter(ABC):
@@ -39,6 +50,10 @@ class PythonFileWriter(ABC):
     @abstractmethod
     def finish(self) -> None:
         """Completes and closes the file."""
+
+    def write_columns(self, batch: Any) -> None:
+        """Takes some values as a ``pyarrow.RecordBatch`` of the stream's type."""
+        raise TypeError(f"{type(self).__name__} takes no columns")
 
     def size(self) -> int:
         """How large the file is so far, in bytes; 0 where that is not known."""
@@ -60,13 +75,15 @@ class PythonFilesSource(PythonSource):
         self._interval = interval_millis
         self._files: list[str] | None = None
         self._seen: set[str] = set()
-        self._batches: Iterator[list[Any]] | None = None
-        self._rest: list[Any] = []
+        self._batches: Iterator[Any] | None = None
+        self._rest: Any = []
         self._look_at = 0.0
+        #: Whether ``read`` gives columns; Python's own readers (a hybrid source) want values.
+        self._gives_columns = False
 
-    def read(self, limit: int) -> Sequence[Any] | float | None:
-        """The next values."""
-        while not self._rest:
+    def read(self, limit: int) -> Any:
+        """The next values, or columns with as many rows."""
+        while len(self._rest) == 0:
             if self._batches is None:
                 waiting = self._next_file()
                 if waiting is not False:
@@ -77,7 +94,10 @@ class PythonFilesSource(PythonSource):
                 self._batches = None
             else:
                 self._rest = found
-        taken, self._rest = self._rest[:limit], self._rest[limit:]
+        if self._gives_columns:
+            taken, self._rest = self._rest.slice(0, limit), self._rest.slice(limit)
+        else:
+            taken, self._rest = self._rest[:limit], self._rest[limit:]
         return taken
 
     def _next_file(self) -> float | bool | None:
@@ -94,19 +114,27 @@ class PythonFilesSource(PythonSource):
                 return None if self._interval is None else min(self._interval / 1_000, _PATIENCE)
         path = self._files.pop(0)
         self._seen.add(path)
-        self._batches = self._reader.read(path)
+        self._batches = self._reader.read_columns(path) if self._gives_columns else self._reader.read(path)
         return False
 
     def lower(self, type_info: TypeInformation) -> AddSource:
         add_source = super().lower(type_info)
+        columns = copy.copy(self)
+        columns._gives_columns = True
+        add_columns = super(PythonFilesSource, columns).lower(type_info)
 
         def add(builder: Any, transformation: Any, watermarks: Any) -> int:
             if not builder.for_plan:
                 # A missing path is told when the job starts, as for the engine's formats.
                 list_files(self._paths, self._interval is None)
-            return add_source(builder, transformation, watermarks)
+            has_columns = self._reader.has_columns and not builder.is_twin
+            return (add_columns if has_columns else add_source)(builder, transformation, watermarks)
 
         return add
+
+
+def _columns_of(type_info: TypeInformation) -> list[str]:
+    return [field.schema() for field in field_types(type_info)]
 
 
 def list_files(paths: Sequence[str], must_exist: bool = True) -> list[str]:
@@ -148,7 +176,9 @@ class PythonFilesSink(PythonSink):
         suffix: str,
         size_limit: int | None = None,
         age_limit_millis: int | None = None,
+        columns_type: TypeInformation | None = None,
     ) -> None:
+        """``columns_type``: streams of this type are written by columns; then ``bucket_of`` may not look at the value."""
         self._base_path = base_path
         self._make_writer = make_writer
         self._bucket_of = bucket_of
@@ -157,6 +187,7 @@ class PythonFilesSink(PythonSink):
         self._open: dict[str, tuple[PythonFileWriter, str, str, float]] = {}
         self._numbers: dict[str, int] = {}
         self._subtask = 0
+        self._columns_type = columns_type
 
     def open(self, runtime_context: RuntimeContext) -> None:
         """Learns which subtask it is."""
@@ -171,12 +202,40 @@ class PythonFilesSink(PythonSink):
             for value in values:
                 by_bucket.setdefault(self._bucket_of(value), []).append(value)
         for bucket, some in by_bucket.items():
-            writer, _, _, started = self._open.get(bucket) or self._begin(bucket)
-            writer.write(some)
-            is_large = self._size_limit is not None and writer.size() >= self._size_limit
-            is_old = self._age_limit is not None and (time.monotonic() - started) * 1_000 >= self._age_limit
-            if is_large or is_old:
-                self._finish(bucket)
+            (self._open.get(bucket) or self._begin(bucket))[0].write(some)
+            self._finish_if_due(bucket)
+
+    def write_columns(self, columns: Any) -> None:
+        """Writes what has Arrow's interface."""
+        import pyarrow  # type: ignore[import-untyped,unused-ignore]
+
+        bucket = "" if self._bucket_of is None else self._bucket_of(None)
+        (self._open.get(bucket) or self._begin(bucket))[0].write_columns(pyarrow.record_batch(columns))
+        self._finish_if_due(bucket)
+
+    def lower(self, type_info: TypeInformation) -> AddSink:
+        add_sink = super().lower(type_info)
+        schema = type_info.schema()
+        if self._columns_type is None or field_names(type_info) is None or _columns_of(type_info) != _columns_of(self._columns_type):
+            return add_sink
+
+        def add(builder: Any, transformation: Any, inputs: list[_native.Input]) -> int:
+            if builder.is_twin:
+                return add_sink(builder, transformation, inputs)
+            callables, context = endpoint_callables(
+                self, lambda instance: (instance.write_columns, instance.flush), builder.scope, transformation.name
+            )
+            native: _native.Environment = builder.native
+            return native.sink_function(inputs[0], _native.sink(callables, schema, transformation.name, context=context, takes_columns=True))
+
+        return add
+
+    def _finish_if_due(self, bucket: str) -> None:
+        writer, _, _, started = self._open[bucket]
+        is_large = self._size_limit is not None and writer.size() >= self._size_limit
+        is_old = self._age_limit is not None and (time.monotonic() - started) * 1_000 >= self._age_limit
+        if is_large or is_old:
+            self._finish(bucket)
 
     def flush(self, end_of_input: bool) -> None:
         """Finishes all files at the end of the input."""

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from millstream import _native
 from millstream._tracebacks import guard
 from millstream.common.serialization import RowDataBulkWriterFactory
 from millstream.common.time import Instant
@@ -19,7 +20,7 @@ from millstream.common.typeinfo import (
     type_from_schema,
 )
 from millstream.common.types import Row
-from millstream.datastream.arrow import import_pyarrow
+from millstream.datastream.arrow import _without_views, import_pyarrow
 from millstream.datastream.connectors.python_files import PythonFileReader, PythonFileWriter
 from millstream.exceptions import PlanError
 
@@ -87,6 +88,18 @@ def arrow_fields(pyarrow: Any, row_type: RowTypeInfo, where: str) -> list[Any]:
     ]
 
 
+def has_columns(row_type: RowTypeInfo) -> bool:
+    """Whether the engine's columns of a row type are those of a file as they are."""
+    if "OBJECT" in row_type.schema():
+        return False
+    import pyarrow  # type: ignore[import-untyped,unused-ignore]
+
+    try:
+        return _native.schema_from_arrow(pyarrow.schema(arrow_fields(pyarrow, row_type, "columns"))) == _native.parse_schema(row_type.schema())
+    except PlanError:
+        return False
+
+
 def plain(value: Any, type_info: TypeInformation) -> Any:
     """A value as pyarrow takes it: rows as dicts, by the names of their type."""
     if value is None:
@@ -136,6 +149,8 @@ class ColumnsWriter(PythonFileWriter):
         self._row_type = row_type
         self.schema = self._pyarrow.schema(arrow_fields(self._pyarrow, row_type, what))
         self._rows: list[Any] = []
+        self._columns: list[Any] = []
+        self._column_rows = 0
 
     def write(self, values: list[Any]) -> None:
         """Takes some rows."""
@@ -143,11 +158,21 @@ class ColumnsWriter(PythonFileWriter):
         if len(self._rows) >= ROW_GROUP_ROWS:
             self._flush()
 
+    def write_columns(self, batch: Any) -> None:
+        """Takes some rows as a ``pyarrow.RecordBatch``, without looking at them one by one."""
+        self._columns.append(_without_views(batch))
+        self._column_rows += batch.num_rows
+        if self._column_rows >= ROW_GROUP_ROWS:
+            self._flush()
+
     def write_table(self, table: Any) -> None:
         """Writes some rows as a ``pyarrow.Table``."""
         raise TypeError(f"{type(self).__name__} does not say how a table is written")
 
     def _flush(self) -> None:
+        if self._columns:
+            batches, self._columns, self._column_rows = self._columns, [], 0
+            self.write_table(self._pyarrow.Table.from_batches(batches).rename_columns(self.schema.names).cast(self.schema))
         rows, self._rows = self._rows, []
         if not rows:
             return
@@ -168,6 +193,8 @@ class ColumnarWriterFactory(RowDataBulkWriterFactory):
         import_pyarrow(what)
         super().__init__(None, row_type)
         self._make = make
+        #: Streams of this type are written by columns.
+        self.columns_type = row_type if has_columns(row_type) else None
 
     def open_writer(self, path: str) -> PythonFileWriter:
         """Begins a file."""
@@ -181,6 +208,12 @@ class RowsOfBatches(PythonFileReader):
     def __init__(self, row_type: RowTypeInfo, batches: Any) -> None:
         self._row_type = row_type
         self._batches = batches
+        self.has_columns = has_columns(row_type)
+
+    def read_columns(self, path: str) -> Iterator[Any]:
+        """The columns of a file."""
+        batches: Iterator[Any] = self._batches(path)
+        return batches
 
     def read(self, path: str) -> Iterator[list[Any]]:
         """The rows of a file."""

@@ -63,6 +63,9 @@ class _OrcWriter(ColumnsWriter):
         self._is_empty = True
 
     def write_table(self, table: Any) -> None:
+        # pyarrow's writer takes the fields of a struct from the array's start where it has an offset and nulls: a copy has no offset.
+        if any(self._pyarrow.types.is_nested(field.type) for field in self.schema):
+            table = table.take(self._pyarrow.array(range(table.num_rows)))
         self._writer.write(table)
         self._is_empty = False
 
