@@ -1,6 +1,7 @@
 import Columnar
 import Dataflow
 import Exchange
+import Synchronization
 
 /// What passes through a chain.
 enum ChainEvent {
@@ -12,6 +13,14 @@ enum ChainEvent {
     case endOfInput(Int)
     /// Work that the operator has left to others has come on.
     case notification
+}
+
+/// Whether a subtask is to stop. Set from any thread, once.
+final class StopFlag: Sendable {
+    private let flag = Atomic<Bool>(false)
+
+    var isSet: Bool { flag.load(ordering: .acquiring) }
+    func set() { flag.store(true, ordering: .releasing) }
 }
 
 /// One operator in its chain: runs it, and is the output that it emits to.
@@ -37,6 +46,8 @@ final class ChainLink: Output {
     private let emitsOnlyFinalWatermark: Bool
     private(set) var hasEnded = false
     private var isOpen = false
+    /// The subtask's.
+    var stop = StopFlag()
 
     init(
         operation: any Operator, inputCount: Int, emitsOnlyFinalWatermark: Bool = false, makeContext: (@escaping (ProcessingTime) -> Void) -> OperatorContext
@@ -244,7 +255,8 @@ final class ChainLink: Output {
         try forward(status)
     }
 
-    var isFull: Bool { isOutputFull }
+    /// A job that stops takes nothing any more: its operators come back early, whatever they are in the middle of.
+    var isFull: Bool { stop.isSet || isOutputFull }
 
     private var isOutputFull: Bool {
         for writer in writers where writer.isFull { return true }

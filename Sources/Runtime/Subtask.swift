@@ -36,7 +36,7 @@ final class Subtask: Wakeable, @unchecked Sendable {
     private let gate: InputGate?
     private let source: SourceInput?
     private let phase = Atomic<Int>(Phase.idle)
-    private let isCancelled = Atomic<Bool>(false)
+    private let stop = StopFlag()
     private var isOpen = false
     private var sourceWait: Int64?
     private var sourceEnded = false
@@ -69,6 +69,7 @@ final class Subtask: Wakeable, @unchecked Sendable {
         self.gate = gate
         self.source = source
         stallNanoseconds = stallMilliseconds <= 0 ? nil : min(stallMilliseconds, 1 << 40) * 1_000_000
+        for link in links { link.stop = stop }
         LiveObjects.subtasks.add(1)
     }
 
@@ -101,7 +102,7 @@ final class Subtask: Wakeable, @unchecked Sendable {
 
     /// Asks the subtask to stop without finishing.
     func cancel() {
-        isCancelled.store(true, ordering: .releasing)
+        stop.set()
         wake()
     }
 
@@ -148,11 +149,11 @@ final class Subtask: Wakeable, @unchecked Sendable {
     }
 
     private func takeTurn() throws(MillstreamError) -> Turn {
-        if isCancelled.load(ordering: .acquiring) { return .finished }
+        if stop.isSet { return .finished }
         if !isOpen { try open() }
         try checkTime()
         for _ in 0..<scheduler.quantum() {
-            if isCancelled.load(ordering: .acquiring) { return .finished }
+            if stop.isSet { return .finished }
             guard try pump() else { return .again }
             if links[0].hasEnded, !links.contains(where: \.hasWork) { return .finished }
             if links.contains(where: \.hasWork) || links[0].isFull {
@@ -181,7 +182,7 @@ final class Subtask: Wakeable, @unchecked Sendable {
         while moved {
             moved = false
             for link in links.reversed() where link.canStep {
-                if steps == Self.stepCountMax { return false }
+                if steps == Self.stepCountMax || stop.isSet { return false }
                 steps += 1
                 try link.step()
                 moved = true

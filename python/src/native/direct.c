@@ -159,8 +159,13 @@ int direct_run(Host *host)
 {
     Rows *rows = host->rows;
     direct_begin(host);
-    for (int64_t row = 0; row < rows->count; row++) {
-        rows->starts[row] = (int32_t)host_output_count(host);
+    for (int64_t row = rows->next; row < rows->count; row++) {
+        /* A key selector alone gives the keys of all rows at once. */
+        if (host->output != NULL && rows_is_slow(rows, row)) {
+            rows->is_between = true;
+            return 1;
+        }
+        rows->starts[row - rows->first] = (int32_t)host_output_count(host);
         rows->next = row + 1;
         PyObject *value = rows->step(rows, row);
         if (value == NULL) return host_fail_at(host, row, 0);

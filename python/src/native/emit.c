@@ -41,7 +41,7 @@ int host_run(Host *host)
             return 1;
         }
         Py_CLEAR(host->generator);
-        return PyErr_Occurred() ? -1 : 0;
+        return PyErr_Occurred() ? -1 : !host->rows->is_finished;
     }
     if (host->rows->pending != NULL && rows_continue(host->rows) < 0) return -1;
     PyObject *result = PyObject_CallFunctionObjArgs(host->function, host->rows, host->out, host->key_list, NULL);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "errors.h"
 #include "values.h"
@@ -21,6 +22,25 @@ Rows *rows_new(RowsStep step, RowReader *reader, PyObject *out)
     return rows;
 }
 
+/* A call that takes longer is interrupted between two rows. */
+#define SLOW_MILLISECONDS 20
+
+static int64_t coarse_milliseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+bool rows_is_slow(Rows *rows, int64_t row)
+{
+    if (--rows->patience > 0 || row <= rows->begun_row) return false;
+    int64_t elapsed = coarse_milliseconds() - rows->begun;
+    /* Of fast functions few rows ask, of slow ones each. */
+    rows->patience = elapsed == 0 ? 16 : 1;
+    return elapsed >= SLOW_MILLISECONDS;
+}
+
 int rows_begin(Rows *rows, const millstream_request *request, int64_t count)
 {
     rows->request = request;
@@ -30,6 +50,10 @@ int rows_begin(Rows *rows, const millstream_request *request, int64_t count)
         rows->stamp_count = 0;
         Py_CLEAR(rows->pending);
     }
+    rows->begun = coarse_milliseconds();
+    rows->begun_row = rows->next;
+    rows->patience = 1;
+    rows->is_between = false;
     rows->count = count;
     if (count + 2 <= rows->start_capacity) return 0;
     int32_t *starts = realloc(rows->starts, sizeof(int32_t) * (size_t)(count + 2));
@@ -39,7 +63,10 @@ int rows_begin(Rows *rows, const millstream_request *request, int64_t count)
     return 0;
 }
 
-bool rows_is_in_row(const Rows *rows) { return rows->next > 0 && (rows->pending != NULL || (!rows->is_pausing && !rows->is_finished)); }
+bool rows_is_in_row(const Rows *rows)
+{
+    return rows->next > 0 && (rows->pending != NULL || (!rows->is_pausing && !rows->is_between && !rows->is_finished));
+}
 
 void rows_rebase(Rows *rows)
 {
@@ -80,7 +107,11 @@ static PyObject *rows_next(Rows *rows)
         rows->is_finished = true;
         return NULL;
     }
-    if (rows->is_pausing && output_count >= OUTPUT_LIMIT) return NULL;
+    if (rows->is_pausing && (output_count >= OUTPUT_LIMIT || rows_is_slow(rows, row))) return NULL;
+    if (rows->is_stopping && rows_is_slow(rows, row)) {
+        rows->is_between = true;
+        return NULL;
+    }
     rows->starts[row - rows->first] = (int32_t)output_count;
     rows->next = row + 1;
     return rows->step(rows, row);

@@ -35,6 +35,14 @@ struct Rows {
     int64_t start_capacity;
     /* Stops between rows when `out` is full. */
     bool is_pausing;
+    /* When this call began, in milliseconds of a coarse clock, with which row, and after how many rows the clock is asked again. */
+    int64_t begun;
+    int64_t begun_row;
+    int patience;
+    /* The last run stopped between two rows, before its last one. */
+    bool is_between;
+    /* A generator's loop ends when the call is slow, and begins anew with the next call. */
+    bool is_stopping;
     /* A row may have any number of outputs, so that as many outputs as rows say nothing. */
     bool is_expanding;
     bool is_finished;
@@ -71,6 +79,8 @@ bool rows_is_in_row(const Rows *rows);
 void rows_rebase(Rows *rows);
 /* At the end of a call: lets go of the last pair and of the request. */
 void rows_end(Rows *rows);
+/* Whether this call has taken so long that what it has so far should go on, and a cancellation be looked for: functions may sleep. Never before a row is done. */
+bool rows_is_slow(Rows *rows, int64_t row);
 /* parents of the first outputs, by `starts`. */
 void rows_parents(const Rows *rows, int32_t *parents, int64_t output_count);
 /* What a function returned: None or an iterable of outputs. 0 or -1. */

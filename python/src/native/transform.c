@@ -205,6 +205,7 @@ static int transform_prepare(Host *host)
         host->rows->is_pausing = true;
     }
     if (status == 0 && !ends_in_flat_map(host)) {
+        host->rows->is_stopping = true;
         status = bind_method(parameters, host, "expand");
         if (status == 0) status = PyDict_SetItemString(parameters, "pause", rows_pause);
     }
