@@ -249,7 +249,8 @@ def test_an_interrupt_ends_the_wait_at_exit():
 @pytest.mark.slow
 def test_exit_waits_ten_seconds():
     start = time.monotonic()
-    result = run(ENDLESS + "\njob = endless(lambda x: time.sleep(0.3))\ntime.sleep(0.1)\n")
+    # One call that takes longer; between two calls the job would stop at once.
+    result = run(ENDLESS + "\njob = endless(lambda x: time.sleep(60))\ntime.sleep(0.1)\n")
     assert result.returncode == 0 and result.stderr.count("\n") == 1
     assert 10 <= time.monotonic() - start < 20
 
