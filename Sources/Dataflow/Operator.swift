@@ -124,6 +124,7 @@ public final class OperatorContext {
 
 /// Where an operator's state goes at a checkpoint: named parts of bytes or batches, the keyed ones by key group.
 public protocol StateWriter: AnyObject {
+    /// The columns are shared: they may be written long after the call, while the operator goes on, so nobody may change them.
     func write(_ name: String, keyGroup: KeyGroup?, batch: Batch) throws(MillstreamError)
     func write(_ name: String, keyGroup: KeyGroup?, bytes: [UInt8]) throws(MillstreamError)
 }
