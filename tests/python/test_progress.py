@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
+import pty
+import re
+import subprocess
+import sys
+import time
 from typing import Any
 
 from millstream.common.job_status import JobStatus
@@ -63,6 +69,73 @@ def test_a_terminal_gets_one_line_that_changes() -> None:
     text = terminal.getvalue()
     assert text.count("\n") == 1
     assert text.count("\r100 rows") == 3
+
+
+SCRIPT = """
+import logging, sys, time
+from millstream.common import Types, WatermarkStrategy
+from millstream.datastream import StreamExecutionEnvironment
+from millstream.datastream.connectors.number_seq import NumberSequenceSource
+
+log = logging.StreamHandler()
+
+def work(value):
+    time.sleep(0.02)
+    if value % 10 == 3:
+        print("printed", value)
+    if value % 10 == 5:
+        log.emit(logging.LogRecord("job", logging.WARNING, "job.py", 1, f"logged {value}", (), None))
+    if value % 10 == 7:
+        # A line that comes in two halves, with the progress line due in between.
+        sys.stdout.write("half ")
+        time.sleep(0.05)
+        sys.stdout.write("whole\\n")
+    return value
+
+env = StreamExecutionEnvironment.get_execution_environment()
+env.set_parallelism(1)
+env.from_source(NumberSequenceSource(0, 39), WatermarkStrategy.no_watermarks(), "numbers", Types.LONG()).map(work, Types.LONG()).print()
+env.execute_async("job").print_progress(interval=0.01)
+print("behind")
+"""
+
+
+def run_in_terminal(script: str) -> list[str]:
+    """What stands on the terminal, line by line, when the script has ended."""
+    leader, follower = pty.openpty()
+    environment = {**os.environ, "COLUMNS": "90"}
+    process = subprocess.Popen([sys.executable, "-c", script], stdin=follower, stdout=follower, stderr=follower, env=environment)
+    os.close(follower)
+    written = b""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            part = os.read(leader, 65_536)
+        except OSError:
+            break
+        if not part:
+            break
+        written += part
+    os.close(leader)
+    assert process.wait(30) == 0, written.decode()
+    lines: list[str] = []
+    for line in written.decode().replace("\r\n", "\n").split("\n"):
+        # A carriage return goes back to the line's beginning; what comes then stands over what was there.
+        shown = ""
+        for run in line.split("\r"):
+            shown = run + shown[len(run) :]
+        lines.append(shown.rstrip())
+    return lines
+
+
+def test_results_on_the_same_terminal_have_lines_of_their_own() -> None:
+    *lines, last, behind, rest = run_in_terminal(SCRIPT)
+    assert (behind, rest) == ("behind", "")
+    assert re.fullmatch(r"40 rows \| [\d,]+ rows/s \| 40 results \| all input read", last)
+    expected = [str(value) for value in range(40)]
+    for value in range(3, 40, 10):
+        expected += [f"printed {value}", f"logged {value + 2}", "half whole"]
+    assert sorted(lines) == sorted(expected)
 
 
 def test_anything_else_stays_quiet() -> None:

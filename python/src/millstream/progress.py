@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 import sys
+import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
 if TYPE_CHECKING:
     from millstream.common.job_client import JobClient
@@ -65,36 +67,127 @@ def progress_line(now: Progress, rows_per_second: float, clock_millis: int) -> s
 
 
 def show_progress(client: JobClient, file: TextIO | None = None, interval: float = 0.25) -> JobStatus:
-    """Waits for a job's end and keeps one line about it on a terminal; on anything else it only waits. Gives the status at the end."""
+    """Waits for a job's end and keeps one line about it on a terminal; on anything else it only waits. Gives the status at the end.
+
+    What is printed meanwhile takes the line's place, and the line comes back below it.
+    """
     target = sys.stderr if file is None else file
-    is_terminal = hasattr(target, "isatty") and target.isatty()
-    if not is_terminal:
+    if not _is_terminal(target):
         client.wait()
         return client.status()
     started = last_time = time.monotonic()
     last_rows = 0
     rate = 0.0
-    try:
-        while not client.wait(interval):
-            now, clock = read_progress(client.get_metrics()), time.monotonic()
-            # Half the rate is the last interval's: the number moves, but can be read.
-            measured = (now.rows_read - last_rows) / max(clock - last_time, 1e-9)
-            rate = measured if last_rows == 0 else (rate + measured) / 2
-            last_rows, last_time = now.rows_read, clock
-            _rewrite(target, progress_line(now, rate, int(time.time() * 1_000)))
-    finally:
-        # The last line stays, with the mean over the whole run.
-        now = read_progress(client.get_metrics())
-        _rewrite(target, progress_line(now, now.rows_read / max(time.monotonic() - started, 1e-9), int(time.time() * 1_000)))
-        target.write("\n")
-        target.flush()
+    with _Line(target) as line:
+        try:
+            while not client.wait(interval):
+                now, clock = read_progress(client.get_metrics()), time.monotonic()
+                # Half the rate is the last interval's: the number moves, but can be read.
+                measured = (now.rows_read - last_rows) / max(clock - last_time, 1e-9)
+                rate = measured if last_rows == 0 else (rate + measured) / 2
+                last_rows, last_time = now.rows_read, clock
+                line.show(progress_line(now, rate, int(time.time() * 1_000)))
+        finally:
+            # The last line stays, with the mean over the whole run.
+            now = read_progress(client.get_metrics())
+            line.end(progress_line(now, now.rows_read / max(time.monotonic() - started, 1e-9), int(time.time() * 1_000)))
     return client.status()
 
 
-def _rewrite(target: TextIO, line: str) -> None:
-    width = shutil.get_terminal_size((100, 24)).columns - 1
-    target.write("\r" + line[:width].ljust(width))
-    target.flush()
+class _Line:
+    """A line at the foot of a terminal that gives way to whatever else is printed there.
+
+    While it is in use, the ``write`` of each of Python's streams that shows on a terminal takes the line away first: of the stream itself, so
+    that those who hold it, such as handlers of a log, are heard as well.
+    """
+
+    def __init__(self, target: TextIO) -> None:
+        self._target = target
+        self._write = target.write
+        # A function of the job may print while this thread is in the middle of a line.
+        self._lock = threading.RLock()
+        self._shown = 0
+        #: Whether others have written the beginning of a line: it is not for us to go on behind it.
+        self._is_within_line = False
+        self._is_over = False
+        self._watched: list[tuple[TextIO, Callable[[str], int], Any]] = []
+
+    def __enter__(self) -> Self:
+        streams = [self._target, *(stream for stream in (sys.stdout, sys.stderr) if stream is not self._target)]
+        for place, stream in enumerate(streams):
+            if stream is not None and all(stream is not other for other in streams[:place]) and _is_terminal(stream):
+                self._watch(stream)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over = True
+        for stream, ours, before in reversed(self._watched):
+            # Another line that came later has wrapped ours, which lets everything pass from now on.
+            if vars(stream).get("write") is not ours:
+                continue
+            if before is None:
+                del stream.__dict__["write"]
+            else:
+                stream.__dict__["write"] = before
+
+    def _watch(self, stream: TextIO) -> None:
+        write = stream.write
+
+        def write_beside_line(text: str) -> int:
+            if self._is_over:
+                return write(text)
+            with self._lock:
+                self._clear()
+                count = write(text)
+                if text:
+                    self._is_within_line = not text.endswith("\n")
+                if not self._is_within_line:
+                    # What stood in its buffer would come out behind the next line.
+                    stream.flush()
+                return count
+
+        attributes = getattr(stream, "__dict__", None)
+        if attributes is not None:
+            self._watched.append((stream, write_beside_line, attributes.get("write")))
+            attributes["write"] = write_beside_line
+
+    def show(self, text: str) -> None:
+        """Puts the line, or a newer one, there, unless others are in the middle of a line of theirs."""
+        with self._lock:
+            if not self._is_within_line:
+                self._draw(text)
+
+    def end(self, text: str) -> None:
+        """Puts the last line there, to stay."""
+        with self._lock:
+            if self._is_within_line:
+                self._write("\n")
+            self._draw(text)
+            self._write("\n")
+            self._target.flush()
+            self._shown = 0
+            self._is_within_line = False
+
+    def _draw(self, text: str) -> None:
+        line = text[: shutil.get_terminal_size((100, 24)).columns - 1]
+        self._write("\r" + line.ljust(self._shown))
+        self._target.flush()
+        self._shown = len(line)
+
+    def _clear(self) -> None:
+        if self._shown == 0:
+            return
+        self._write("\r" + " " * self._shown + "\r")
+        self._target.flush()
+        self._shown = 0
+
+
+def _is_terminal(stream: Any) -> bool:
+    try:
+        return bool(stream.isatty())
+    except (AttributeError, ValueError):
+        # No file, or one that is closed.
+        return False
 
 
 def _sum(operators: list[dict[str, Any]], name: str) -> int:
