@@ -6,6 +6,7 @@ import gzip
 import json
 import pathlib
 import re
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -175,3 +176,22 @@ def test_folders_by_column_and_small_files(env: StreamExecutionEnvironment, tmp_
 def test_mistakes(env: StreamExecutionEnvironment, make: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         make(env)
+
+
+@pytest.mark.parametrize(
+    ("value", "type_info", "line"),
+    [
+        ([Decimal("1.50"), None], Types.LIST(Types.BIG_DEC()), "[1.50, null]"),
+        ({"a": [Decimal("1.50")]}, Types.MAP(Types.STRING(), Types.LIST(Types.BIG_DEC())), "{a=[1.50]}"),
+        (("a", [Decimal("1.50")], 1.0), Types.TUPLE([Types.STRING(), Types.LIST(Types.BIG_DEC()), Types.DOUBLE()]), "(a,[1.50],1.0)"),
+        (Row("a", [Decimal("1.50")]), Types.ROW([Types.STRING(), Types.LIST(Types.BIG_DEC())]), "+I[a, [1.50]]"),
+        (Row("a", None), Types.ROW([Types.STRING(), Types.LIST(Types.BIG_DEC())]), "+I[a, null]"),
+        ([(1e7, True, b"\x01\xff")], Types.LIST(Types.TUPLE([Types.DOUBLE(), Types.BOOLEAN(), Types.PRIMITIVE_ARRAY(Types.BYTE())])), "[(1.0E7,true,[1, -1])]"),
+    ],
+)
+def test_text_of_what_is_held_as_python_objects(env: StreamExecutionEnvironment, tmp_path: pathlib.Path, value: Any, type_info: Any, line: str) -> None:
+    sink = FileSink.for_row_format(tmp_path, Encoder.simple_string_encoder()).with_bucket_assigner(BucketAssigner.base_path_bucket_assigner())
+    env.set_parallelism(1)
+    env.from_collection([value], type_info).sink_to(sink.build())
+    env.execute()
+    assert [path.read_text() for path in tmp_path.iterdir()] == [line + "\n"]

@@ -1,4 +1,3 @@
-# Differs: a typed tuple within a tuple is printed (a,(b,1)) by Flink, and (a,('b', 1)) here: the engine knows tuples outermost only.
 from pyflink.common import Types
 from pyflink.datastream import StreamExecutionEnvironment
 

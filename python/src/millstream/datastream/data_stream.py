@@ -35,6 +35,7 @@ from millstream.datastream.functions import (
     ProcessFunction,
     SinkFunction,
 )
+from millstream.datastream.java_text import printed_as
 from millstream.datastream.operator_settings import OperatorSettings, warn_no_operator
 from millstream.datastream.output_tag import OutputTag
 from millstream.datastream.transformation import JobBuilder, JobScope, StreamInput, Transformation, call_site, infer_type
@@ -482,7 +483,8 @@ class DataStream(OperatorSettings):
 
         if not isinstance(sink, Sink):
             raise TypeError(f"sink_to takes a Sink, e.g. a FileSink or a PythonSink, not {sink!r}; add_sink takes a function")
-        return self._sink(sink.name, sink.lower(self._type_info))
+        stream = self._in_java_text() if sink.writes_java_text else self
+        return stream._sink(sink.name, sink.lower(stream._type_info))
 
     def add_sink(self, sink_func: SinkFunction[Any] | Callable[[Any], Any]) -> DataStreamSink:
         """Calls a function, or a :class:`SinkFunction`'s ``invoke``, with each value."""
@@ -536,10 +538,21 @@ class DataStream(OperatorSettings):
         """What print sinks print of rows: as in PyFlink, their fields as Python shows them."""
         if isinstance(plain_type(self._type_info), RowTypeInfo):
             stream = self._values().map(_row_text, Types.STRING()).name("To text")
+        elif (stream := self._in_java_text()) is not self:
+            return stream
         elif self._transformation.gives_rows:
             stream = self._values().map(_same, self._type_info).name("To tuple")
         else:
             return self
+        stream._transformation.is_virtual = True
+        return stream
+
+    def _in_java_text(self) -> DataStream:
+        """With text in place of what the engine holds as Python objects and Java prints in its own way."""
+        printed = printed_as(self._type_info)
+        if printed is None:
+            return self
+        stream = self._values().map(printed[1], printed[0]).name("To text")
         stream._transformation.is_virtual = True
         return stream
 

@@ -78,6 +78,11 @@ class Sink:
     #: What it is called in plans and messages.
     name: str = "Sink"
 
+    @property
+    def writes_java_text(self) -> bool:
+        """Whether it writes values as they are printed."""
+        return False
+
     def __init__(self, sink: Sink | Any = None) -> None:
         self._sink: Sink = _behind(sink, Sink, self)
 

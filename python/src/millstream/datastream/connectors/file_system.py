@@ -447,6 +447,10 @@ class FileSink(Sink, SupportsPreprocessing):
         """What changes the stream before it is written: nothing, ``None``, as rows are written as they are."""
         return self._transformer
 
+    @property
+    def writes_java_text(self) -> bool:
+        return self._writer_factory is None and self._options["format"] == "text"
+
     @staticmethod
     def for_row_format(base_path: str | PathLike[str], encoder: Encoder) -> FileSink.RowFormatBuilder:
         """Lines as the encoder makes them."""
