@@ -42,15 +42,15 @@ let package = Package(
         .target(
             name: "CABI", dependencies: ["CMillstream", "Columnar", "Dataflow", "Plan", "Operators", "Connectors", "Runtime"],
             swiftSettings: engine),
-        // Columns of every type from a seed, for several rooms' tests.
-        .target(name: "TestColumns", dependencies: ["Columnar"], path: "Tests/Support"),
+        // Columns of every type from a seed, and checkpoints of one operator, for several rooms' tests.
+        .target(name: "TestColumns", dependencies: ["Checkpoint", "Columnar", "Dataflow"], path: "Tests/Support"),
         .testTarget(name: "ColumnarTests", dependencies: ["CMillstream", "Columnar", "TestColumns"], exclude: ["Golden"]),
         .testTarget(name: "CheckpointTests", dependencies: ["Checkpoint", "Columnar", "Dataflow", "TestColumns"]),
-        .testTarget(name: "StateTests", dependencies: ["Columnar", "Dataflow", "Plan", "State"], swiftSettings: engine),
+        .testTarget(name: "StateTests", dependencies: ["Columnar", "Dataflow", "Plan", "State", "TestColumns"], swiftSettings: engine),
         .testTarget(name: "ArchitectureTests"),
         .testTarget(name: "ExchangeTests", dependencies: ["Columnar", "Dataflow", "Exchange"]),
         .testTarget(name: "RuntimeTests", dependencies: ["Columnar", "Dataflow", "Plan", "Exchange", "Operators", "Runtime"]),
-        .testTarget(name: "OperatorsTests", dependencies: ["Columnar", "Dataflow", "Plan", "State", "Operators"]),
+        .testTarget(name: "OperatorsTests", dependencies: ["Columnar", "Dataflow", "Plan", "State", "Operators", "TestColumns"]),
         .testTarget(name: "DataflowTests", dependencies: ["Columnar", "Dataflow"]),
         .testTarget(name: "CABITests", dependencies: ["CABI", "CMillstream", "Columnar", "Dataflow", "Plan"]),
         .testTarget(name: "ConnectorsTests", dependencies: ["Connectors"], exclude: ["Golden"], swiftSettings: engine),

@@ -6,15 +6,20 @@ public final class StateFileReader: StateReader {
     private let path: String
     private let bytes: [UInt8]
     private let blocks: [StateFile.Block]
+    /// Who wrote the file.
+    private let subtask: SubtaskIndex
+    public let formerParallelism: Int
     private let keyGroups: Range<Int>?
     private let coding: BatchCoding
 
-    /// `summary`, if given, is what the manifest says of the file. `keyGroups` narrows what is read; nil: all. Throws `decode` for a file that is
-    /// damaged, of another version, or another than the manifest's.
+    /// `summary`, if given, is what the manifest says of the file, as are `subtask` and `formerParallelism`. `keyGroups` narrows what is read; nil: all.
+    /// Throws `decode` for a file that is damaged, of another version, or another than the manifest's.
     public init(
-        _ storage: any CheckpointStorage, name: String, summary: StateFile.Summary? = nil, keyGroups: Range<Int>? = nil,
-        objects: (any ObjectCoding)? = nil
+        _ storage: any CheckpointStorage, name: String, summary: StateFile.Summary? = nil, subtask: SubtaskIndex = SubtaskIndex(0),
+        formerParallelism: Int = 1, keyGroups: Range<Int>? = nil, objects: (any ObjectCoding)? = nil
     ) throws(MillstreamError) {
+        self.subtask = subtask
+        self.formerParallelism = formerParallelism
         path = storage.location(name)
         let bytes = try storage.read(name)
         self.bytes = bytes
@@ -96,6 +101,14 @@ public final class StateFileReader: StateReader {
             withExtendedLifetime(raw) {}
         }
         return result
+    }
+
+    public func unkeyedBatches(_ name: String) throws(MillstreamError) -> [(subtask: SubtaskIndex, batch: Batch)] {
+        try batches(name).compactMap { $0.keyGroup == nil ? (subtask, $0.batch) : nil }
+    }
+
+    public func unkeyedBytes(_ name: String) throws(MillstreamError) -> [(subtask: SubtaskIndex, bytes: [UInt8])] {
+        try bytes(name).compactMap { $0.keyGroup == nil ? (subtask, $0.bytes) : nil }
     }
 
     /// Checks every block without keeping it.

@@ -36,7 +36,8 @@ extension HostFunction {
 
 /// What the engine asks of a host function.
 public enum HostOperation: Int32, Sendable {
-    /// Before the first batch. `integers`: subtask index, parallelism, max parallelism. Input and output empty.
+    /// Before the first batch. `integers`: subtask index, parallelism, max parallelism, and in a restored job the checkpoint's number. Input and output
+    /// empty. States have what was restored in them.
     case open = 0
     /// After the last one, also after a failure.
     case close = 1

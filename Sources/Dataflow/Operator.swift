@@ -8,8 +8,9 @@ public enum Progress: Sendable { case done, more }
 
 /// One step of a dataflow: takes batches and the events between them, gives batches to its output.
 ///
-/// The methods are the moments of an operator's life, in order: `open`, then any of `process`, `onWatermark`, `onProcessingTime`, `onStatus`,
-/// `onEndOfInput` (once per input), with `resume` after each `more`, `snapshot` at a barrier, and `close` once at the end, also after a failure.
+/// The methods are the moments of an operator's life, in order: `open`, `restore` where there is a checkpoint, then any of `process`, `onWatermark`,
+/// `onProcessingTime`, `onStatus`, `onEndOfInput` (once per input), with `resume` after each `more`, `snapshot` at a barrier, and `close` once at the
+/// end, also after a failure. An operator whose host function uses its state while it is opened reads it in `open`, from `OperatorContext.restored`.
 /// The runtime calls one operator from one thread at a time, and hands it over between threads with a memory barrier.
 /// While `more` is outstanding nothing but `resume` (or `close`) is called. The runtime forwards watermarks, statuses and barriers itself after the
 /// operator is done with them, unless `forwardsWatermarks` is false.
@@ -28,9 +29,10 @@ public protocol Operator: AnyObject {
     func onStatus(_ status: WatermarkStatus, output: any Output) throws(MillstreamError)
     func onEndOfInput(_ input: Int, output: any Output) throws(MillstreamError) -> Progress
     func resume(output: any Output) throws(MillstreamError) -> Progress
-    /// Writes the operator's state for a checkpoint.
+    /// Writes the operator's state for a checkpoint. What is handed to the writer is read later, while the operator goes on: it must not change.
     func snapshot(_ checkpoint: CheckpointBarrier, into writer: any StateWriter) throws(MillstreamError)
-    /// Reads the state that an earlier `snapshot` wrote; comes after `open` and before the first batch.
+    /// Reads the state that earlier `snapshot`s wrote; comes after `open` and before the first batch. `reader` is that of `OperatorContext.restored`:
+    /// what `open` took from there already is not taken again.
     func restore(from reader: any StateReader) throws(MillstreamError)
     /// Lets go of everything, also where a part of it fails; a failure fails the job, unless it is failing or stopping already.
     func close() throws(MillstreamError)
@@ -90,13 +92,15 @@ public final class OperatorContext {
     public let metrics: OperatorMetrics
     /// The operator state of a host's sink; nil for other operators, which make their own.
     public let operatorState: (any HostStateAccess)?
+    /// What the operator goes on from, known before it is opened; nil where it begins anew. An operator that had no state has a reader without parts.
+    public let restored: RestoredState?
     /// From any thread, also after the operator's end: the operator's subtask looks at it soon. Never waits.
     public let notify: @Sendable () -> Void
     private let requestWakeUp: (ProcessingTime) -> Void
 
     public init(
         operatorID: OperatorID, operatorName: String, subtask: SubtaskIndex, parallelism: Int, maxParallelism: Int, jobName: String,
-        clock: any Clock, random: any RandomSource, metrics: OperatorMetrics, operatorState: (any HostStateAccess)? = nil,
+        clock: any Clock, random: any RandomSource, metrics: OperatorMetrics, operatorState: (any HostStateAccess)? = nil, restored: RestoredState? = nil,
         notify: @escaping @Sendable () -> Void = {}, requestWakeUp: @escaping (ProcessingTime) -> Void
     ) {
         self.notify = notify
@@ -110,6 +114,7 @@ public final class OperatorContext {
         self.random = random
         self.metrics = metrics
         self.operatorState = operatorState
+        self.restored = restored
         self.requestWakeUp = requestWakeUp
     }
 
@@ -129,8 +134,28 @@ public protocol StateWriter: AnyObject {
     func write(_ name: String, keyGroup: KeyGroup?, bytes: [UInt8]) throws(MillstreamError)
 }
 
-/// The parts that `StateWriter` wrote, already narrowed to this subtask's key groups, in the order in which they were written.
+/// The parts that the `StateWriter`s of an operator's subtasks wrote, for one subtask of today: keyed ones narrowed to its key groups, others all of them.
+/// Those of an earlier subtask come before those of a later one, and each subtask's in the order in which they were written.
 public protocol StateReader: AnyObject {
+    /// How many subtasks the operator had.
+    var formerParallelism: Int { get }
+    /// The names of the parts, in the order in which they were first written.
+    var names: [String] { get }
     func batches(_ name: String) throws(MillstreamError) -> [(keyGroup: KeyGroup?, batch: Batch)]
     func bytes(_ name: String) throws(MillstreamError) -> [(keyGroup: KeyGroup?, bytes: [UInt8])]
+    /// The batches without a key group, each with the subtask that wrote it.
+    func unkeyedBatches(_ name: String) throws(MillstreamError) -> [(subtask: SubtaskIndex, batch: Batch)]
+    /// The bytes without a key group, each with the subtask that wrote it.
+    func unkeyedBytes(_ name: String) throws(MillstreamError) -> [(subtask: SubtaskIndex, bytes: [UInt8])]
+}
+
+/// What an operator goes on from.
+public struct RestoredState {
+    public let checkpoint: CheckpointID
+    public let reader: any StateReader
+
+    public init(checkpoint: CheckpointID, reader: any StateReader) {
+        self.checkpoint = checkpoint
+        self.reader = reader
+    }
 }

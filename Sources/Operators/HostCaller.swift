@@ -20,6 +20,7 @@ struct HostCaller {
         request.state = state
         request.notifier = notifier
         request.integers = [Int64(context.subtask.value), Int64(context.parallelism), Int64(context.maxParallelism)]
+        if let restored = context.restored { request.integers.append(restored.checkpoint.value) }
         _ = try function.call(request)
     }
 

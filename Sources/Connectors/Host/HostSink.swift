@@ -16,6 +16,7 @@ public final class HostSink: Sink {
         var open = HostRequest(.open, schema: schema)
         open.state = context.operatorState
         open.integers = [Int64(context.subtask.value), Int64(context.parallelism), Int64(context.maxParallelism)]
+        if let restored = context.restored { open.integers.append(restored.checkpoint.value) }
         _ = try instance.call(open)
         return HostWriter(instance, schema: schema, state: context.operatorState)
     }

@@ -1,0 +1,46 @@
+import Columnar
+import Dataflow
+
+/// The files of all subtasks that an operator had, as one subtask of today reads them.
+public final class OperatorStateReader: StateReader {
+    private let files: [StateFileReader]
+    public let formerParallelism: Int
+
+    /// The files in the order of their subtasks, each narrowed to the key groups of the subtask that reads. An operator without state has none.
+    public init(_ files: [StateFileReader], formerParallelism: Int) {
+        self.files = files
+        self.formerParallelism = formerParallelism
+    }
+
+    public var names: [String] {
+        var names: [String] = []
+        for file in files {
+            for name in file.names where !names.contains(name) { names.append(name) }
+        }
+        return names
+    }
+
+    public func batches(_ name: String) throws(MillstreamError) -> [(keyGroup: KeyGroup?, batch: Batch)] {
+        var result: [(keyGroup: KeyGroup?, batch: Batch)] = []
+        for file in files { result += try file.batches(name) }
+        return result
+    }
+
+    public func bytes(_ name: String) throws(MillstreamError) -> [(keyGroup: KeyGroup?, bytes: [UInt8])] {
+        var result: [(keyGroup: KeyGroup?, bytes: [UInt8])] = []
+        for file in files { result += try file.bytes(name) }
+        return result
+    }
+
+    public func unkeyedBatches(_ name: String) throws(MillstreamError) -> [(subtask: SubtaskIndex, batch: Batch)] {
+        var result: [(subtask: SubtaskIndex, batch: Batch)] = []
+        for file in files { result += try file.unkeyedBatches(name) }
+        return result
+    }
+
+    public func unkeyedBytes(_ name: String) throws(MillstreamError) -> [(subtask: SubtaskIndex, bytes: [UInt8])] {
+        var result: [(subtask: SubtaskIndex, bytes: [UInt8])] = []
+        for file in files { result += try file.unkeyedBytes(name) }
+        return result
+    }
+}

@@ -1,0 +1,89 @@
+import Checkpoint
+import Columnar
+import Dataflow
+
+/// What one operator hands over at a barrier. As in a job it is only held at first, and written when the operator has long gone on.
+public final class HeldSnapshot: StateWriter {
+    private enum Content { case batch(Batch), bytes([UInt8]) }
+
+    private var parts: [(name: String, keyGroup: KeyGroup?, content: Content)] = []
+
+    public init() {}
+
+    /// The number of parts, and of their rows.
+    public var partCount: Int { parts.count }
+    public var rowCount: Int { parts.reduce(0) { if case .batch(let batch) = $1.content { $0 + batch.count } else { $0 } } }
+
+    public func write(_ name: String, keyGroup: KeyGroup?, batch: Batch) throws(MillstreamError) { parts.append((name, keyGroup, .batch(batch))) }
+    public func write(_ name: String, keyGroup: KeyGroup?, bytes: [UInt8]) throws(MillstreamError) { parts.append((name, keyGroup, .bytes(bytes))) }
+
+    func write(to writer: any StateWriter) throws(MillstreamError) {
+        for part in parts {
+            switch part.content {
+            case .batch(let batch): try writer.write(part.name, keyGroup: part.keyGroup, batch: batch)
+            case .bytes(let bytes): try writer.write(part.name, keyGroup: part.keyGroup, bytes: bytes)
+            }
+        }
+    }
+}
+
+/// One checkpoint of one operator, in real files of a simulated disk.
+public final class SnapshotHarness {
+    private let directory: CheckpointDirectory
+    private let objects: (any ObjectCoding)?
+    private var files: [StateFile.Summary] = []
+    public let barrier: CheckpointBarrier
+
+    public init(objects: (any ObjectCoding)? = nil, checkpoint: Int64 = 7) throws(MillstreamError) {
+        self.objects = objects
+        directory = try CheckpointDirectory(SimulatedStorage(), root: "/checkpoints")
+        barrier = CheckpointBarrier(
+            id: CheckpointID(checkpoint), triggered: ProcessingTime(milliseconds: 1_000), alignment: .exactlyOnce, isSavepoint: false)
+    }
+
+    /// A snapshot of one operator, not written yet.
+    public func hold(_ operation: any Operator) throws(MillstreamError) -> HeldSnapshot {
+        let held = HeldSnapshot()
+        try operation.snapshot(barrier, into: held)
+        return held
+    }
+
+    /// Writes the snapshots of all subtasks, in their order: a file each.
+    public func write(_ snapshots: [HeldSnapshot]) throws(MillstreamError) {
+        files = []
+        for (subtask, snapshot) in snapshots.enumerated() {
+            let writer = try StateFileWriter(directory, name: "chk-\(barrier.id.value)/part-\(subtask)", objects: objects)
+            try snapshot.write(to: writer)
+            files.append(try writer.finish())
+        }
+    }
+
+    /// What a subtask reads of the files.
+    public func restored(subtask: Int, parallelism: Int, maxParallelism: Int = 128) throws(MillstreamError) -> RestoredState {
+        let groups = KeyGroup.range(subtask: subtask, parallelism: parallelism, maxParallelism: maxParallelism)
+        var readers: [StateFileReader] = []
+        for (former, summary) in files.enumerated() {
+            readers.append(
+                try StateFileReader(
+                    directory, name: summary.name, summary: summary, subtask: SubtaskIndex(former), formerParallelism: files.count, keyGroups: groups,
+                    objects: objects))
+        }
+        return RestoredState(checkpoint: barrier.id, reader: OperatorStateReader(readers, formerParallelism: files.count))
+    }
+
+    /// An operator's context in a job that goes on from the checkpoint.
+    public func context(
+        subtask: Int, parallelism: Int, maxParallelism: Int = 128, clock: any Clock, requestWakeUp: @escaping (ProcessingTime) -> Void = { _ in }
+    ) throws(MillstreamError) -> OperatorContext {
+        OperatorContext(
+            operatorID: OperatorID("test"), operatorName: "test", subtask: SubtaskIndex(subtask), parallelism: parallelism,
+            maxParallelism: maxParallelism, jobName: "test", clock: clock, random: Dataflow.SeededRandom(seed: 1), metrics: OperatorMetrics(),
+            restored: try restored(subtask: subtask, parallelism: parallelism, maxParallelism: maxParallelism), requestWakeUp: requestWakeUp)
+    }
+
+    /// Opens and restores an operator with such a context.
+    public func open(_ operation: any Operator, _ context: OperatorContext) throws(MillstreamError) {
+        try operation.open(context)
+        if let restored = context.restored { try operation.restore(from: restored.reader) }
+    }
+}
