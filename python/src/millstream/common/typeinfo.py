@@ -86,7 +86,11 @@ class TypeInformation:
 
 
 class BasicType(Enum):
-    """The basic types, by Flink's names."""
+    """The basic types, by Flink's names.
+
+    >>> BasicType.LONG.name
+    'LONG'
+    """
 
     STRING = "String"
     BYTE = "Byte"
@@ -120,7 +124,11 @@ _BASIC_SCHEMAS = {
 
 
 class BasicTypeInfo(TypeInformation):
-    """Numbers, booleans, text and instants."""
+    """Numbers, booleans, text and instants.
+
+    >>> Types.LONG() == BasicTypeInfo(BasicType.LONG)
+    True
+    """
 
     def __init__(self, basic_type: BasicType) -> None:
         self._basic_type = basic_type
@@ -201,6 +209,9 @@ class InstantTypeInfo(BasicTypeInfo):
     """Points in time: :class:`~millstream.common.Instant`; ``precision`` is the number of digits after the second.
 
     Microseconds are the default: the engine's nanoseconds only reach from 1677 to 2262.
+
+    >>> Types.INSTANT().schema()
+    'TIMESTAMP_LTZ(6)'
     """
 
     def __init__(self, basic_type: BasicType = BasicType.INSTANT, precision: int = 6) -> None:
@@ -228,7 +239,11 @@ class InstantTypeInfo(BasicTypeInfo):
 
 
 class SqlTimeTypeInfo(TypeInformation):
-    """Makes the types of dates and times without a zone."""
+    """Makes the types of dates and times without a zone.
+
+    >>> Types.SQL_TIMESTAMP().schema()
+    'TIMESTAMP(6)'
+    """
 
     @staticmethod
     def DATE() -> DateTypeInfo:
@@ -247,7 +262,11 @@ class SqlTimeTypeInfo(TypeInformation):
 
 
 class DateTypeInfo(TypeInformation):
-    """``datetime.date``."""
+    """``datetime.date``.
+
+    >>> Types.SQL_DATE().schema()
+    'DATE'
+    """
 
     EPOCH_ORDINAL = datetime.date(1970, 1, 1).toordinal()
 
@@ -275,7 +294,11 @@ class DateTypeInfo(TypeInformation):
 
 
 class TimeTypeInfo(TypeInformation):
-    """``datetime.time``; ``precision`` is the number of digits after the second."""
+    """``datetime.time``; ``precision`` is the number of digits after the second.
+
+    >>> type_from_schema("TIME(3)").schema()
+    'TIME(3)'
+    """
 
     EPOCH_ORDINAL = 0
 
@@ -312,7 +335,11 @@ class TimeTypeInfo(TypeInformation):
 
 
 class TimestampTypeInfo(TypeInformation):
-    """``datetime.datetime`` without a zone; ``precision`` is the number of digits after the second."""
+    """``datetime.datetime`` without a zone; ``precision`` is the number of digits after the second.
+
+    >>> type_from_schema("TIMESTAMP(3)").schema()
+    'TIMESTAMP(3)'
+    """
 
     def __init__(self, precision: int = 6) -> None:
         self._precision = precision
@@ -341,7 +368,11 @@ class TimestampTypeInfo(TypeInformation):
 
 
 class LocalTimeTypeInfo(TypeInformation):
-    """Dates and times by the names of ``java.time``."""
+    """Dates and times by the names of ``java.time``.
+
+    >>> Types.SQL_TIME()
+    TimeTypeInfo
+    """
 
     class TimeType(Enum):
         """Which of the three."""
@@ -369,6 +400,9 @@ class DecimalTypeInfo(TypeInformation):
     """``decimal.Decimal`` with a fixed number of digits, 1 to 38, and of digits after the point. Millstream's own.
 
     Raises ``ValueError`` for digits out of range.
+
+    >>> type_from_schema("DECIMAL(10, 2)")
+    Decimal(10, 2)
     """
 
     def __init__(self, precision: int, scale: int) -> None:
@@ -390,7 +424,11 @@ class DecimalTypeInfo(TypeInformation):
 
 
 class PickledBytesTypeInfo(TypeInformation):
-    """Values of any kind, which stay Python objects. The name is PyFlink's; nothing is pickled within a process."""
+    """Values of any kind, which stay Python objects. The name is PyFlink's; nothing is pickled within a process.
+
+    >>> Types.PICKLED_BYTE_ARRAY() == PickledBytesTypeInfo()
+    True
+    """
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PickledBytesTypeInfo)
@@ -402,7 +440,11 @@ class PickledBytesTypeInfo(TypeInformation):
 
 
 class NativeTypeInfo(TypeInformation):
-    """A type of the engine that PyFlink has no name for, e.g. ``INTERVAL DAY TO SECOND(3)``."""
+    """A type of the engine that PyFlink has no name for, e.g. ``INTERVAL DAY TO SECOND(3)``.
+
+    >>> type_from_schema("VARCHAR(20)").schema()
+    'VARCHAR(20)'
+    """
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -446,7 +488,11 @@ _PRIMITIVES = frozenset(
 
 
 class PrimitiveArrayTypeInfo(_ElementsTypeInfo):
-    """Arrays of numbers, booleans or characters; of ``BYTE``: ``bytes``. Raises ``TypeError`` for other elements."""
+    """Arrays of numbers, booleans or characters; of ``BYTE``: ``bytes``. Raises ``TypeError`` for other elements.
+
+    >>> Types.PRIMITIVE_ARRAY(Types.BYTE()).schema()
+    'BYTES'
+    """
 
     def __init__(self, element_type: TypeInformation) -> None:
         super().__init__(element_type)
@@ -459,7 +505,11 @@ class PrimitiveArrayTypeInfo(_ElementsTypeInfo):
 
 
 class BasicArrayTypeInfo(_ElementsTypeInfo):
-    """Arrays of numbers, booleans or text that may be ``None``. Raises ``TypeError`` for other elements."""
+    """Arrays of numbers, booleans or text that may be ``None``. Raises ``TypeError`` for other elements.
+
+    >>> Types.BASIC_ARRAY(Types.INT())
+    BasicArrayTypeInfo<Integer>
+    """
 
     def __init__(self, element_type: TypeInformation) -> None:
         super().__init__(element_type)
@@ -468,11 +518,19 @@ class BasicArrayTypeInfo(_ElementsTypeInfo):
 
 
 class ObjectArrayTypeInfo(_ElementsTypeInfo):
-    """Arrays of any one type."""
+    """Arrays of any one type.
+
+    >>> Types.OBJECT_ARRAY(Types.STRING())
+    ObjectArrayTypeInfo<String>
+    """
 
 
 class ListTypeInfo(_ElementsTypeInfo):
-    """Lists of any one type."""
+    """Lists of any one type.
+
+    >>> Types.LIST(Types.STRING()).schema()
+    'ARRAY<STRING>'
+    """
 
     @property
     def elem_type(self) -> TypeInformation:
@@ -481,7 +539,11 @@ class ListTypeInfo(_ElementsTypeInfo):
 
 
 class MapTypeInfo(TypeInformation):
-    """``dict`` with keys of one type and values of one type."""
+    """``dict`` with keys of one type and values of one type.
+
+    >>> Types.MAP(Types.STRING(), Types.LONG()).schema()
+    'MAP<STRING NOT NULL, BIGINT>'
+    """
 
     def __init__(self, key_type_info: TypeInformation, value_type_info: TypeInformation) -> None:
         _check_type(key_type_info, "a key type")
@@ -537,6 +599,9 @@ class RowTypeInfo(_FieldsTypeInfo):
     """:class:`~millstream.common.Row` with fields of the given types; named f0, f1, ... unless names are given.
 
     Raises ``ValueError`` where the numbers of names and types differ, or a name comes twice.
+
+    >>> Types.ROW_NAMED(["word", "n"], [Types.STRING(), Types.LONG()]).schema()
+    'ROW<word STRING, n BIGINT>'
     """
 
     def __init__(self, field_types: Sequence[TypeInformation], field_names: Sequence[str] | None = None) -> None:
@@ -596,7 +661,11 @@ class RowTypeInfo(_FieldsTypeInfo):
 
 
 class TupleTypeInfo(_FieldsTypeInfo):
-    """``tuple`` with fields of the given types."""
+    """``tuple`` with fields of the given types.
+
+    >>> Types.TUPLE([Types.STRING(), Types.LONG()]).schema()
+    'TUPLE<STRING, BIGINT>'
+    """
 
     def schema(self) -> str:
         return f"TUPLE<{', '.join(field._field_type() for field in self._field_types)}>"
@@ -625,7 +694,11 @@ class TupleTypeInfo(_FieldsTypeInfo):
 
 
 class ExternalTypeInfo(TypeInformation):
-    """A type seen from outside the table runtime; the same as the type that it wraps."""
+    """A type seen from outside the table runtime; the same as the type that it wraps.
+
+    >>> ExternalTypeInfo(Types.ROW([Types.INT()])).schema()
+    'ROW<f0 INT>'
+    """
 
     def __init__(self, type_info: TypeInformation) -> None:
         _check_type(type_info, "a type")
@@ -827,7 +900,7 @@ def _parts(type_info: TypeInformation) -> list[TypeInformation]:
 
 
 def type_of(declared: Any, what: str) -> TypeInformation:
-    """A type as users give it: a :class:`TypeInformation`, a list of them (a row), a schema's text, or None (any Python object).
+    """A type as users give it: a :class:`TypeInformation`, a list of them (a row), a schema's text, one of DataTypes, or None (any Python object).
 
     Raises ``TypeError`` for anything else, naming ``what`` it was given for.
     """
@@ -837,6 +910,9 @@ def type_of(declared: Any, what: str) -> TypeInformation:
         return RowTypeInfo(declared)
     if isinstance(declared, str):
         return type_from_schema(declared)
+    to_type_info = getattr(declared, "to_type_info", None)
+    if to_type_info is not None and not isinstance(declared, type):
+        declared = to_type_info()
     _check_type(declared, what)
     found: TypeInformation = declared
     return found

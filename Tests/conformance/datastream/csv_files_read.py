@@ -1,4 +1,3 @@
-# Differs: pyflink.table.DataTypes is not here yet.
 import pathlib
 
 from pyflink.common import WatermarkStrategy
