@@ -251,6 +251,18 @@ def test_broadcast_reaches_every_subtask(env: StreamExecutionEnvironment) -> Non
     assert sorted(collect(stream)) == [1, 1, 1, 2, 2, 2]
 
 
+def test_forward_needs_one_parallelism(env: StreamExecutionEnvironment) -> None:
+    env.set_parallelism(2)
+    numbers = env.from_collection([1, 2, 3], Types.LONG())
+    # A collection has one subtask, whatever the environment says.
+    forwarded = numbers.forward().map(lambda n: n, Types.LONG()).name("After")
+    with pytest.raises(PlanError, match=r"forward\(\) .*'Source: Collection Source' \(.*\) has 1 and 'After' \(.*\) has 2: give both one parallelism"):
+        forwarded.execute_and_collect()
+    assert sorted(forwarded.set_parallelism(1).execute_and_collect()) == [1, 2, 3]
+    both = numbers.rebalance().map(lambda n: n, Types.LONG()).forward().filter(lambda n: n > 1)
+    assert sorted(both.execute_and_collect()) == [2, 3]
+
+
 def test_partition_custom(env: StreamExecutionEnvironment) -> None:
     class Mark(MapFunction[int, Any]):
         def open(self, runtime_context: RuntimeContext) -> None:

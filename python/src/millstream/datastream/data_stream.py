@@ -317,8 +317,8 @@ class DataStream(OperatorSettings):
         return ConnectedStreams(self, ds)
 
     def forward(self) -> DataStream:
-        """Sends each value to the same subtask of the next operator; parallelisms must be the same."""
-        return self._partitioned("FORWARD")
+        """Sends each value to the same subtask of the next operator. Unless that one has the same parallelism, the job raises ``PlanError``."""
+        return DataStream(self._env, self._partitioned("FORWARD")._input._replace(must_forward=True), self._type_info)
 
     def global_(self) -> DataStream:
         """Sends all values to the first subtask of the next operator."""

@@ -34,6 +34,8 @@ class StreamInput(NamedTuple):
     keys: tuple[int, ...] = ()
     #: For CUSTOM: makes the engine's function.
     partitioner: Callable[[JobScope], _native.Function] | None = None
+    #: The program asked for FORWARD: both sides have one parallelism, or there is no job.
+    must_forward: bool = False
 
 
 class Transformation:
@@ -128,6 +130,8 @@ class JobBuilder:
             if uid is not None and uids.setdefault(uid, transformation) is not transformation:
                 raise duplicate_uid(uid, uids[uid], transformation)
             self._add(transformation)
+        if any(entry.must_forward for transformation in self._nodes for entry in transformation.inputs):
+            self._check_forward()
         if not self.for_plan:
             self._end_streams()
 
@@ -183,6 +187,20 @@ class JobBuilder:
         for transformation, node in self._nodes.items():
             if transformation not in read and not transformation.is_sink:
                 self.native.sink_blackhole(_native.Input(node))
+
+    def _check_forward(self) -> None:
+        import json
+
+        parallelisms = [node["parallelism"] for node in json.loads(self.native.plan_json())["nodes"]]
+        for transformation, node in self._nodes.items():
+            for entry in transformation.inputs:
+                before, after = parallelisms[self._nodes[entry.transformation]], parallelisms[node]
+                if entry.must_forward and before != after:
+                    source = entry.transformation
+                    raise PlanError(
+                        f"forward() sends values to the same subtask, but {source.name!r} ({source.call_site}) has {before} and "
+                        f"{transformation.name!r} ({transformation.call_site}) has {after}: give both one parallelism, or use rebalance()"
+                    )
 
     def _input(self, entry: StreamInput) -> _native.Input:
         return _native.Input(
