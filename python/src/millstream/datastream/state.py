@@ -53,6 +53,10 @@ class StateDescriptor(ABC):
     """A state's name, unique within its operator, and the type of what is in it.
 
     Without a type, values stay Python objects. Raises ``ValueError`` for an empty name.
+
+    >>> from millstream.common import Types
+    >>> ValueStateDescriptor("count", Types.LONG()).get_name()
+    'count'
     """
 
     def __init__(self, name: str, type_info: TypeInformation | list[Any] | None) -> None:
@@ -95,7 +99,12 @@ class StateDescriptor(ABC):
 
 
 class ValueStateDescriptor(StateDescriptor):
-    """Describes a :class:`ValueState`."""
+    """Describes a :class:`ValueState`.
+
+    >>> from millstream.common import Types
+    >>> ValueStateDescriptor("count", Types.LONG())
+    ValueStateDescriptor('count', Long)
+    """
 
     def __init__(self, name: str, value_type_info: TypeInformation | list[Any] | None = None) -> None:
         super().__init__(name, value_type_info)
@@ -108,7 +117,12 @@ class ValueStateDescriptor(StateDescriptor):
 
 
 class ListStateDescriptor(StateDescriptor):
-    """Describes a :class:`ListState` by the type of its elements."""
+    """Describes a :class:`ListState` by the type of its elements.
+
+    >>> from millstream.common import Types
+    >>> ListStateDescriptor("words", Types.STRING())
+    ListStateDescriptor('words', String)
+    """
 
     def __init__(self, name: str, elem_type_info: TypeInformation | list[Any] | None = None) -> None:
         super().__init__(name, elem_type_info)
@@ -121,7 +135,12 @@ class ListStateDescriptor(StateDescriptor):
 
 
 class MapStateDescriptor(StateDescriptor):
-    """Describes a :class:`MapState` by the types of its keys and values."""
+    """Describes a :class:`MapState` by the types of its keys and values.
+
+    >>> from millstream.common import Types
+    >>> MapStateDescriptor("counts", Types.STRING(), Types.LONG())
+    MapStateDescriptor('counts', Long)
+    """
 
     def __init__(
         self,
@@ -143,7 +162,12 @@ class MapStateDescriptor(StateDescriptor):
 
 
 class ReducingStateDescriptor(StateDescriptor):
-    """Describes a :class:`ReducingState` by the function that makes one value of two."""
+    """Describes a :class:`ReducingState` by the function that makes one value of two.
+
+    >>> from millstream.common import Types
+    >>> ReducingStateDescriptor("sum", lambda a, b: a + b, Types.LONG())
+    ReducingStateDescriptor('sum', Long)
+    """
 
     def __init__(
         self, name: str, reduce_function: ReduceFunction[Any] | Callable[[Any, Any], Any], type_info: TypeInformation | list[Any] | None = None
@@ -165,7 +189,22 @@ class ReducingStateDescriptor(StateDescriptor):
 
 
 class AggregatingStateDescriptor(StateDescriptor):
-    """Describes an :class:`AggregatingState` by its function and the type of its accumulator."""
+    """Describes an :class:`AggregatingState` by its function and the type of its accumulator.
+
+    >>> from millstream.common import Types
+    >>> from millstream.datastream import AggregateFunction
+    >>> class Count(AggregateFunction):
+    ...     def create_accumulator(self):
+    ...         return 0
+    ...     def add(self, value, accumulator):
+    ...         return accumulator + 1
+    ...     def get_result(self, accumulator):
+    ...         return accumulator
+    ...     def merge(self, acc_a, acc_b):
+    ...         return acc_a + acc_b
+    >>> AggregatingStateDescriptor("count", Count(), Types.LONG())
+    AggregatingStateDescriptor('count', Long)
+    """
 
     def __init__(
         self, name: str, agg_function: AggregateFunction[Any, Any, Any], state_type_info: TypeInformation | list[Any] | None = None
@@ -190,7 +229,11 @@ class AggregatingStateDescriptor(StateDescriptor):
 
 
 class State(ABC):
-    """What a function remembers for the current key."""
+    """What a function remembers for the current key.
+
+    >>> issubclass(ValueState, State)
+    True
+    """
 
     # A state is made before its subtask exists. When it is bound, the engine's own methods take the place of those below, as attributes of the
     # instance: a call of the user's is then one call of C.
@@ -222,7 +265,23 @@ class State(ABC):
 
 
 class ValueState(State, Generic[T]):
-    """One value."""
+    """One value.
+
+    >>> from millstream.common import Types
+    >>> from millstream.datastream import KeyedProcessFunction
+    >>> from millstream.testing import KeyedProcessHarness
+    >>> class Count(KeyedProcessFunction):
+    ...     def open(self, runtime_context):
+    ...         self.count = runtime_context.get_state(ValueStateDescriptor("count", Types.LONG()))
+    ...     def process_element(self, value, ctx):
+    ...         self.count.update((self.count.value() or 0) + 1)
+    ...         yield value, self.count.value()
+    >>> with KeyedProcessHarness(Count(), lambda word: word) as harness:
+    ...     for word in ("to", "be", "to"):
+    ...         harness.process_element(word)
+    ...     print(harness.take_output())
+    [('to', 1), ('be', 1), ('to', 2)]
+    """
 
     def value(self) -> T | None:
         """The value, or ``None`` if there is none."""
@@ -238,7 +297,11 @@ class ValueState(State, Generic[T]):
 
 
 class AppendingState(State, Generic[IN, OUT]):
-    """A state to which values are added."""
+    """A state to which values are added.
+
+    >>> issubclass(ListState, AppendingState)
+    True
+    """
 
     def get(self) -> OUT | None:
         """What is remembered, or ``None``."""
@@ -250,11 +313,32 @@ class AppendingState(State, Generic[IN, OUT]):
 
 
 class MergingState(AppendingState[IN, OUT]):
-    """An appending state of which two can be made one."""
+    """An appending state of which two can be made one.
+
+    >>> issubclass(ReducingState, MergingState)
+    True
+    """
 
 
 class ReducingState(MergingState[T, T]):
-    """One value, into which the added ones are reduced."""
+    """One value, into which the added ones are reduced.
+
+    >>> from millstream.common import Types
+    >>> from millstream.datastream import KeyedProcessFunction
+    >>> from millstream.testing import KeyedProcessHarness
+    >>> class Longest(KeyedProcessFunction):
+    ...     def open(self, runtime_context):
+    ...         longest = ReducingStateDescriptor("longest", lambda a, b: max(a, b, key=len), Types.STRING())
+    ...         self.longest = runtime_context.get_reducing_state(longest)
+    ...     def process_element(self, value, ctx):
+    ...         self.longest.add(value)
+    ...         yield self.longest.get()
+    >>> with KeyedProcessHarness(Longest(), lambda word: 0) as harness:
+    ...     for word in ("to", "not", "be"):
+    ...         harness.process_element(word)
+    ...     print(harness.take_output())
+    ['to', 'not', 'not']
+    """
 
     def _bind(self, context: _native.Context, index: int) -> None:
         descriptor = self._descriptor
@@ -265,7 +349,31 @@ class ReducingState(MergingState[T, T]):
 
 
 class AggregatingState(MergingState[IN, OUT]):
-    """An accumulator to which values are added; ``get`` gives the result so far."""
+    """An accumulator to which values are added; ``get`` gives the result so far.
+
+    >>> from millstream.datastream import AggregateFunction, KeyedProcessFunction
+    >>> from millstream.testing import KeyedProcessHarness
+    >>> class Average(AggregateFunction):
+    ...     def create_accumulator(self):
+    ...         return 0, 0
+    ...     def add(self, value, accumulator):
+    ...         return accumulator[0] + value, accumulator[1] + 1
+    ...     def get_result(self, accumulator):
+    ...         return accumulator[0] / accumulator[1]
+    ...     def merge(self, acc_a, acc_b):
+    ...         return acc_a[0] + acc_b[0], acc_a[1] + acc_b[1]
+    >>> class Averages(KeyedProcessFunction):
+    ...     def open(self, runtime_context):
+    ...         self.average = runtime_context.get_aggregating_state(AggregatingStateDescriptor("average", Average(), None))
+    ...     def process_element(self, value, ctx):
+    ...         self.average.add(value)
+    ...         yield self.average.get()
+    >>> with KeyedProcessHarness(Averages(), lambda n: 0) as harness:
+    ...     for n in (1, 2, 6):
+    ...         harness.process_element(n)
+    ...     print(harness.take_output())
+    [1.0, 1.5, 3.0]
+    """
 
     def _bind(self, context: _native.Context, index: int) -> None:
         descriptor = self._descriptor
@@ -276,7 +384,25 @@ class AggregatingState(MergingState[IN, OUT]):
 
 
 class ListState(MergingState[T, Iterable[T]]):
-    """A list."""
+    """A list.
+
+    >>> from millstream.common import Types
+    >>> from millstream.datastream import KeyedProcessFunction
+    >>> from millstream.testing import KeyedProcessHarness
+    >>> class Pairs(KeyedProcessFunction):
+    ...     def open(self, runtime_context):
+    ...         self.words = runtime_context.get_list_state(ListStateDescriptor("words", Types.STRING()))
+    ...     def process_element(self, value, ctx):
+    ...         self.words.add(value)
+    ...         if len(list(self.words.get())) == 2:
+    ...             yield list(self.words.get())
+    ...             self.words.clear()
+    >>> with KeyedProcessHarness(Pairs(), len) as harness:
+    ...     for word in ("to", "not", "be"):
+    ...         harness.process_element(word)
+    ...     print(harness.take_output())
+    [['to', 'be']]
+    """
 
     def update(self, values: list[T]) -> None:
         """Takes these values instead of all before."""
@@ -295,7 +421,23 @@ class ListState(MergingState[T, Iterable[T]]):
 
 
 class MapState(State, Generic[K, V]):
-    """A map. Entries come in the order in which their keys were first put. ``state[key]``, ``del``, ``in``, ``len`` and iteration work too."""
+    """A map. Entries come in the order in which their keys were first put. ``state[key]``, ``del``, ``in``, ``len`` and iteration work too.
+
+    >>> from millstream.common import Types
+    >>> from millstream.datastream import KeyedProcessFunction
+    >>> from millstream.testing import KeyedProcessHarness
+    >>> class Counts(KeyedProcessFunction):
+    ...     def open(self, runtime_context):
+    ...         self.counts = runtime_context.get_map_state(MapStateDescriptor("counts", Types.STRING(), Types.LONG()))
+    ...     def process_element(self, value, ctx):
+    ...         self.counts.put(value, (self.counts.get(value) or 0) + 1)
+    ...         yield dict(self.counts.items())
+    >>> with KeyedProcessHarness(Counts(), len) as harness:
+    ...     for word in ("to", "be", "to"):
+    ...         harness.process_element(word)
+    ...     print(harness.take_output()[-1])
+    {'to': 2, 'be': 1}
+    """
 
     _engine: _native.MapState
 
@@ -371,7 +513,9 @@ def states_of(context: _native.Context) -> Any:
 
 def _value_schema(type_info: TypeInformation) -> str:
     # A tuple is a shape of a stream, no type of a value: in a state it stays a Python object.
-    return type_info._field_type()
+    declared = type_info._field_type()
+    # PyFlink's workers give back the double that a FLOAT state was given, so that sums in it round as Python's.
+    return "DOUBLE" if declared == "FLOAT" else declared
 
 
 def __getattr__(name: str) -> Any:
