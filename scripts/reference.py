@@ -146,13 +146,44 @@ def untyped(value: Any) -> list[str]:
     return found if signature.return_annotation is not signature.empty else [*found, "return"]
 
 
+#: Names without an example, by module: what only the package itself, or PyFlink inside, calls.
+PLUMBING = (
+    "millstream.common.unasked",
+    "millstream.datastream.internal_window_functions",
+    "millstream.metrics.metricbase.MetricRegistry",
+    "millstream.notices",
+    "millstream.progress",
+    "millstream.pyflink.check.check_command",
+    "millstream.pyflink.check.Finding",
+    "millstream.pyflink.check.Report",
+    "millstream.pyflink.modules_beside",
+    "millstream.pyflink.names",
+    "millstream.pyflink.program",
+    "millstream.pyflink.run",
+    "millstream.pyflink.sql_statements",
+)
+
+
+def has_example(value: Any) -> bool:
+    """Whether there is an example in the description of a function, or of a class or one of its members. Exceptions need none: a call raises them."""
+    if isinstance(value, type) and issubclass(value, BaseException):
+        return True
+    own = [value]
+    if isinstance(value, type):
+        for found in vars(value).values():
+            own += [found, *vars(found).values()] if isinstance(found, type) and is_nested(found, value) else [found]
+    return any(">>> " in (getattr(function_of(found), "__doc__", None) or "") for found in own if found is value or kind_of(found) is not None)
+
+
 def gaps() -> list[str]:
-    """Every public name that lacks a description or types, with what it lacks."""
+    """Every public name that lacks a description, types or an example, with what it lacks."""
     found = [f"{module}: no docstring" for module in modules() if not importlib.import_module(module).__doc__]
     for entry in entries():
         title = f"{entry.module}.{entry.name}"
         if not docstring(None, entry.name, entry.value):
             found.append(f"{title}: no docstring")
+        if not f"{title}.".startswith(tuple(f"{name}." for name in PLUMBING)) and not has_example(entry.value):
+            found.append(f"{title}: no example")
         if isinstance(entry.value, type):
             found += class_gaps(title, entry.value)
         else:

@@ -1,4 +1,4 @@
-"""The documentation gate: every public name has a description and types. And the API reference, which is made of them."""
+"""The documentation gate: every public name has a description, types and an example. And the API reference, which is made of them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_every_public_name_is_described_and_typed() -> None:
+def test_every_public_name_is_described_typed_and_shown() -> None:
     assert len(reference.entries()) > 350
     gaps = reference.gaps()
     assert not gaps, "\n" + "\n".join(gaps)
@@ -59,6 +59,7 @@ def test_the_gate_sees_what_is_missing(monkeypatch: pytest.MonkeyPatch, fresh_wa
     title = "millstream.testing.clock"
     assert reference.gaps() == [
         f"{title}.Bare: no docstring",
+        f"{title}.Bare: no example",
         f"{title}.Bare.__init__: no type for 'start'",
         f"{title}.Bare.Inner: no docstring",
         f"{title}.Bare.Inner.deep: no docstring",
@@ -72,6 +73,7 @@ def test_the_gate_sees_what_is_missing(monkeypatch: pytest.MonkeyPatch, fresh_wa
         f"{title}.Bare.size: no docstring",
         f"{title}.Bare.size: no type for 'return'",
         f"{title}.function: no docstring",
+        f"{title}.function: no example",
         f"{title}.function: no type for 'value'",
         f"{title}.function: no type for 'return'",
     ]

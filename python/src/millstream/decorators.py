@@ -31,7 +31,14 @@ def keyword(func: Callable[..., R]) -> Callable[..., R]:
 
 
 def add_version_doc(f: Any, version: str) -> None:
-    """Appends the version that a function was added in to its docstring."""
+    """Appends the version that a function was added in to its docstring.
+
+    >>> def greet():
+    ...     "Greets."
+    >>> add_version_doc(greet, "1.0")
+    >>> "1.0" in greet.__doc__
+    True
+    """
     import re
 
     known = f.__doc__ or ""

@@ -111,57 +111,122 @@ class _Min(_Number):
 
 
 class IntCounter(_Sum):
-    """The sum of whole numbers: 0 at first. Python's integers have no bound, so it does not overflow as Java's does."""
+    """The sum of whole numbers: 0 at first. Python's integers have no bound, so it does not overflow as Java's does.
+
+    >>> one, other = IntCounter(), IntCounter()
+    >>> one.add(2)
+    >>> other.add(3)
+    >>> one.merge(other)
+    >>> one.get_local_value()
+    5
+    """
 
 
 class LongCounter(_Sum):
-    """The sum of whole numbers: 0 at first."""
+    """The sum of whole numbers: 0 at first.
+
+    >>> rows = LongCounter()
+    >>> rows.add(2**40)
+    >>> rows.get_local_value()
+    1099511627776
+    """
 
 
 class DoubleCounter(_Sum):
-    """The sum of floating point numbers: 0.0 at first."""
+    """The sum of floating point numbers: 0.0 at first.
+
+    >>> total = DoubleCounter()
+    >>> total.add(0.5)
+    >>> total.get_local_value()
+    0.5
+    """
 
     _start = 0.0
 
 
 class IntMaximum(_Max):
-    """The largest whole number: -2147483648 at first."""
+    """The largest whole number: -2147483648 at first.
+
+    >>> largest = IntMaximum()
+    >>> largest.add(3)
+    >>> largest.get_local_value()
+    3
+    """
 
     _start = -(2**31)
 
 
 class IntMinimum(_Min):
-    """The smallest whole number: 2147483647 at first."""
+    """The smallest whole number: 2147483647 at first.
+
+    >>> smallest = IntMinimum()
+    >>> smallest.add(3)
+    >>> smallest.get_local_value()
+    3
+    """
 
     _start = 2**31 - 1
 
 
 class LongMaximum(_Max):
-    """The largest whole number: -2 ** 63 at first."""
+    """The largest whole number: -2 ** 63 at first.
+
+    >>> latest = LongMaximum()
+    >>> latest.add(1_700_000_000_000)
+    >>> latest.get_local_value()
+    1700000000000
+    """
 
     _start = -(2**63)
 
 
 class LongMinimum(_Min):
-    """The smallest whole number: 2 ** 63 - 1 at first."""
+    """The smallest whole number: 2 ** 63 - 1 at first.
+
+    >>> first = LongMinimum()
+    >>> first.add(1_700_000_000_000)
+    >>> first.get_local_value()
+    1700000000000
+    """
 
     _start = 2**63 - 1
 
 
 class DoubleMaximum(_Max):
-    """The largest number: minus infinity at first."""
+    """The largest number: minus infinity at first.
+
+    >>> largest = DoubleMaximum()
+    >>> largest.add(1.5)
+    >>> largest.add(0.5)
+    >>> largest.get_local_value()
+    1.5
+    """
 
     _start = float("-inf")
 
 
 class DoubleMinimum(_Min):
-    """The smallest number: infinity at first."""
+    """The smallest number: infinity at first.
+
+    >>> smallest = DoubleMinimum()
+    >>> smallest.add(1.5)
+    >>> smallest.add(0.5)
+    >>> smallest.get_local_value()
+    0.5
+    """
 
     _start = float("inf")
 
 
 class AverageAccumulator(Accumulator[float, float]):
-    """The mean of numbers: 0.0 without any."""
+    """The mean of numbers: 0.0 without any.
+
+    >>> average = AverageAccumulator()
+    >>> average.add(1)
+    >>> average.add(4)
+    >>> average.get_local_value()
+    2.5
+    """
 
     def __init__(self) -> None:
         self._count = 0
@@ -183,7 +248,14 @@ class AverageAccumulator(Accumulator[float, float]):
 
 
 class Histogram(Accumulator[int, dict[int, int]]):
-    """How often each whole number came, in ascending order of the numbers."""
+    """How often each whole number came, in ascending order of the numbers.
+
+    >>> lengths = Histogram()
+    >>> for word in ("to", "be", "not"):
+    ...     lengths.add(len(word))
+    >>> lengths.get_local_value()
+    {2: 2, 3: 1}
+    """
 
     def __init__(self) -> None:
         self._counts: dict[int, int] = {}
@@ -203,7 +275,14 @@ class Histogram(Accumulator[int, dict[int, int]]):
 
 
 class ListAccumulator(Accumulator[V, list[V]]):
-    """All values. They are kept in memory: for small lists."""
+    """All values. They are kept in memory: for small lists.
+
+    >>> words = ListAccumulator()
+    >>> words.add("to")
+    >>> words.add("be")
+    >>> words.get_local_value()
+    ['to', 'be']
+    """
 
     def __init__(self) -> None:
         self._values: list[V] = []
@@ -222,7 +301,16 @@ class ListAccumulator(Accumulator[V, list[V]]):
 
 
 class AccumulatorRegistry:
-    """The accumulators of one job by name."""
+    """The accumulators of one job by name.
+
+    >>> registry = AccumulatorRegistry()
+    >>> for subtask in (0, 1):
+    ...     counter = IntCounter()
+    ...     counter.add(subtask + 1)
+    ...     registry.add("rows", "Map", subtask, counter)
+    >>> registry.results()
+    {'rows': 3}
+    """
 
     def __init__(self) -> None:
         self._by_name: dict[str, list[tuple[str, int, Accumulator[Any, Any]]]] = {}

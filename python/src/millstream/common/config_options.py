@@ -12,7 +12,11 @@ T = TypeVar("T")
 
 
 class ConfigOption(Generic[T]):
-    """A setting's key, the Python type of its value, and its default (``None``: it has none)."""
+    """A setting's key, the Python type of its value, and its default (``None``: it has none).
+
+    >>> ConfigOptions.key("retries").int_type().default_value(3)
+    ConfigOption('retries', int, default=3)
+    """
 
     def __init__(self, key: str, value_type: type, default: T | None = None) -> None:
         self.key = key

@@ -21,7 +21,13 @@ __all__ = ["ExecutionConfig"]
 
 
 class ExecutionConfig:
-    """A view of an environment's settings: parallelism, watermark interval, parameters for functions, and a few that are only kept."""
+    """A view of an environment's settings: parallelism, watermark interval, parameters for functions, and a few that are only kept.
+
+    >>> from millstream.datastream import StreamExecutionEnvironment
+    >>> config = StreamExecutionEnvironment.get_execution_environment().get_config()
+    >>> config.set_parallelism(2).set_auto_watermark_interval(1_000).get_auto_watermark_interval()
+    1000
+    """
 
     #: Stands for "the environment's parallelism".
     PARALLELISM_DEFAULT = -1

@@ -8,7 +8,11 @@ __all__ = ["ExecutionMode"]
 
 
 class ExecutionMode(Enum):
-    """A setting of Flink's batch jobs; kept, without effect here."""
+    """A setting of Flink's batch jobs; kept, without effect here.
+
+    >>> ExecutionMode.PIPELINED.name
+    'PIPELINED'
+    """
 
     PIPELINED = 0
     PIPELINED_FORCED = 1

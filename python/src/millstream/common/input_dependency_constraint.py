@@ -8,7 +8,11 @@ __all__ = ["InputDependencyConstraint"]
 
 
 class InputDependencyConstraint(Enum):
-    """How many inputs a task waits for before it starts. Here tasks start together, and each runs when it has input: the setting is only kept."""
+    """How many inputs a task waits for before it starts. Here tasks start together, and each runs when it has input: the setting is only kept.
+
+    >>> [constraint.name for constraint in InputDependencyConstraint]
+    ['ANY', 'ALL']
+    """
 
     #: One input with data is enough; the default.
     ANY = 0

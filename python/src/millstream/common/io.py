@@ -13,7 +13,12 @@ __all__ = ["InputFormat"]
 
 
 class InputFormat(ABC):
-    """A bounded input. ``AvroInputFormat`` is one; one's own says which source reads it."""
+    """A bounded input. ``AvroInputFormat`` is one; one's own says which source reads it.
+
+    >>> from millstream.datastream.formats.avro import AvroInputFormat
+    >>> issubclass(AvroInputFormat, InputFormat)
+    True
+    """
 
     @abstractmethod
     def to_source(self, type_info: TypeInformation | None) -> Source:

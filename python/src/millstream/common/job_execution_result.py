@@ -10,7 +10,17 @@ __all__ = ["JobExecutionResult"]
 
 
 class JobExecutionResult:
-    """A finished job's identifier, run time and accumulators."""
+    """A finished job's identifier, run time and accumulators.
+
+    >>> from millstream.datastream import StreamExecutionEnvironment
+    >>> env = StreamExecutionEnvironment.get_execution_environment()
+    >>> sink = env.from_collection([1, 2]).print()
+    >>> result = env.execute("two numbers")
+    1
+    2
+    >>> result.get_net_runtime() < 60_000, result.get_all_accumulator_results()
+    (True, {})
+    """
 
     def __init__(self, job_id: JobID, job_name: str, net_runtime: int, accumulators: dict[str, Any]) -> None:
         self._job_id = job_id

@@ -6,7 +6,11 @@ __all__ = ["JobID"]
 
 
 class JobID:
-    """A job's identifier, unique at least within the machine: 32 hexadecimal digits."""
+    """A job's identifier, unique at least within the machine: 32 hexadecimal digits.
+
+    >>> JobID("0123456789abcdef0123456789abcdef") == JobID("0123456789abcdef0123456789abcdef")
+    True
+    """
 
     __slots__ = ("_text",)
 

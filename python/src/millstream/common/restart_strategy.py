@@ -17,7 +17,12 @@ __all__ = ["RestartStrategies", "RestartStrategyConfiguration"]
 
 
 class RestartStrategyConfiguration(ABC):
-    """What to do after a failure. It is kept with the job's configuration; jobs without checkpoints do not restart."""
+    """What to do after a failure. It is kept with the job's configuration; jobs without checkpoints do not restart.
+
+    >>> strategy = RestartStrategies.fixed_delay_restart(3, 1_000)
+    >>> strategy.to_configuration()["restart-strategy.type"]
+    'fixed-delay'
+    """
 
     @abstractmethod
     def get_description(self) -> str:

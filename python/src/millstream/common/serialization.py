@@ -43,7 +43,14 @@ class SerializationSchema:
 
 
 class DeserializationSchema:
-    """Makes records of bytes, for connectors that carry messages. One's own gives :meth:`deserialize` and :meth:`get_produced_type`."""
+    """Makes records of bytes, for connectors that carry messages. One's own gives :meth:`deserialize` and :meth:`get_produced_type`.
+
+    >>> class Numbers(DeserializationSchema):
+    ...     def deserialize(self, message):
+    ...         return int(message)
+    >>> Numbers().deserialize(b"42")
+    42
+    """
 
     def __init__(self, j_deserialization_schema: Any = None) -> None:
         _refuse_java(j_deserialization_schema)
@@ -150,6 +157,11 @@ class BulkWriterFactory:
     """How a file sink writes whole files: ``FileSink.for_bulk_format`` takes one. The formats package has some.
 
     One's own gives :meth:`open_writer`.
+
+    >>> from millstream.datastream.formats.csv import CsvBulkWriters, CsvSchema
+    >>> factory = CsvBulkWriters.for_schema(CsvSchema.builder().add_string_column("name").build())
+    >>> isinstance(factory, BulkWriterFactory)
+    True
     """
 
     def __init__(self, j_bulk_writer_factory: Any = None) -> None:
@@ -161,7 +173,12 @@ class BulkWriterFactory:
 
 
 class RowDataBulkWriterFactory(BulkWriterFactory):
-    """A factory for rows of one type."""
+    """A factory for rows of one type.
+
+    >>> from millstream.datastream.formats.csv import CsvBulkWriters, CsvSchema
+    >>> CsvBulkWriters.for_schema(CsvSchema.builder().add_string_column("name").build()).get_row_type()
+    RowTypeInfo(name: String)
+    """
 
     def __init__(self, j_bulk_writer_factory: Any, row_type: TypeInformation) -> None:
         super().__init__(j_bulk_writer_factory)
@@ -173,7 +190,11 @@ class RowDataBulkWriterFactory(BulkWriterFactory):
 
 
 class Encoder:
-    """How a file sink writes records."""
+    """How a file sink writes records.
+
+    >>> Encoder.csv_encoder(delimiter=";", header=True)
+    <Encoder csv>
+    """
 
     def __init__(self, format: str, options: dict[str, str] | None = None) -> None:
         self._format = format

@@ -49,7 +49,14 @@ class TypeSerializer(ABC, Generic[T]):
 
 
 class VoidNamespaceSerializer(TypeSerializer[bytes]):
-    """Writes nothing and reads the void namespace."""
+    """Writes nothing and reads the void namespace.
+
+    >>> from io import BytesIO
+    >>> stream = BytesIO()
+    >>> VoidNamespaceSerializer().serialize(b"", stream)
+    >>> stream.getvalue()
+    b''
+    """
 
     def serialize(self, element: bytes, stream: BytesIO) -> None:
         """Writes nothing."""

@@ -19,7 +19,14 @@ __all__ = ["AssignerWithPeriodicWatermarksWrapper", "TimestampAssigner", "Waterm
 
 
 class TimestampAssigner(ABC):
-    """Tells each record's event time."""
+    """Tells each record's event time.
+
+    >>> class Second(TimestampAssigner):
+    ...     def extract_timestamp(self, value, record_timestamp):
+    ...         return value[1]
+    >>> Second().extract_timestamp(("ann", 1_000), -1)
+    1000
+    """
 
     @abstractmethod
     def extract_timestamp(self, value: Any, record_timestamp: int) -> int:
@@ -30,7 +37,17 @@ class TimestampAssigner(ABC):
 
 
 class WatermarkGenerator(ABC):
-    """Makes watermarks by rules of its own. Each subtask has one. Millstream's own: in PyFlink only Java can do this."""
+    """Makes watermarks by rules of its own. Each subtask has one. Millstream's own: in PyFlink only Java can do this.
+
+    >>> from millstream.common.watermark_strategy import WatermarkStrategy
+    >>> class Punctuated(WatermarkGenerator):
+    ...     def on_event(self, event, event_timestamp, output):
+    ...         if event == "end":
+    ...             output.emit_watermark(event_timestamp)
+    ...     def on_periodic_emit(self, output):
+    ...         pass
+    >>> strategy = WatermarkStrategy.for_generator(Punctuated)
+    """
 
     @abstractmethod
     def on_event(self, timestamp: int) -> None:
@@ -45,6 +62,8 @@ class AssignerWithPeriodicWatermarksWrapper:
     """Keeps a Java object that assigns timestamps and watermarks, as older connectors take it. There is no JVM here: a strategy takes its place.
 
     Said once in the log.
+
+    >>> wrapper = AssignerWithPeriodicWatermarksWrapper(None)
     """
 
     def __init__(self, j_assigner_with_periodic_watermarks: Any) -> None:

@@ -29,27 +29,47 @@ class Aggregate(NamedTuple):
 
 
 def count(field: str | int | None = None) -> Aggregate:
-    """How many elements there are, or how many whose field is not null; a BIGINT named ``count`` or ``count_<field>``."""
+    """How many elements there are, or how many whose field is not null; a BIGINT named ``count`` or ``count_<field>``.
+
+    >>> count()
+    Aggregate(kind='COUNT_ALL', field=None, name='count')
+    """
     return Aggregate("COUNT_ALL", None, "count") if field is None else _aggregate("COUNT", "count", field)
 
 
 def sum_(field: str | int) -> Aggregate:
-    """The sum of a field, of its type, named ``sum_<field>``. Integers wrap around on overflow, as in Flink."""
+    """The sum of a field, of its type, named ``sum_<field>``. Integers wrap around on overflow, as in Flink.
+
+    >>> sum_("price")
+    Aggregate(kind='SUM', field='price', name='sum_price')
+    """
     return _aggregate("SUM", "sum", field)
 
 
 def min_(field: str | int) -> Aggregate:
-    """The smallest of a field, named ``min_<field>``."""
+    """The smallest of a field, named ``min_<field>``.
+
+    >>> min_("price").alias("cheapest")
+    Aggregate(kind='MIN', field='price', name='cheapest')
+    """
     return _aggregate("MIN", "min", field)
 
 
 def max_(field: str | int) -> Aggregate:
-    """The largest of a field, named ``max_<field>``."""
+    """The largest of a field, named ``max_<field>``.
+
+    >>> max_("price")
+    Aggregate(kind='MAX', field='price', name='max_price')
+    """
     return _aggregate("MAX", "max", field)
 
 
 def avg(field: str | int) -> Aggregate:
-    """The mean of a field, named ``avg_<field>``. As in Flink, the mean of integers is an integer, cut off towards zero; cast to DOUBLE before."""
+    """The mean of a field, named ``avg_<field>``. As in Flink, the mean of integers is an integer, cut off towards zero; cast to DOUBLE before.
+
+    >>> avg("price")
+    Aggregate(kind='AVERAGE', field='price', name='avg_price')
+    """
     return _aggregate("AVERAGE", "avg", field)
 
 

@@ -40,6 +40,16 @@ class AsyncDataStream:
     All four methods: ``timeout`` is for the whole of a value's request with all its attempts, and 0 means none; ``capacity`` is how many values each
     subtask has in its hands at most, after which the stream waits; results keep the timestamp of their value. ``TypeError`` and ``ValueError`` for
     arguments that are none, ``PlanError`` for an ``async_invoke`` that is no coroutine function.
+
+    >>> from millstream.common import Time
+    >>> from millstream.datastream import AsyncFunction, StreamExecutionEnvironment
+    >>> class Twice(AsyncFunction):
+    ...     async def async_invoke(self, value):
+    ...         return [value, value]
+    >>> env = StreamExecutionEnvironment.get_execution_environment()
+    >>> twice = AsyncDataStream.ordered_wait(env.from_collection([1, 2]), Twice(), Time.seconds(5), capacity=10)
+    >>> list(twice.execute_and_collect())
+    [1, 1, 2, 2]
     """
 
     @staticmethod

@@ -26,6 +26,16 @@ class AsyncFunction(Function, Generic[IN, OUT]):
 
     All coroutines of a process run on one ``asyncio`` event loop in a thread of its own. ``open`` and ``close`` may be coroutines as well, which then
     run on that loop: the place to make and close a client that belongs to a loop. (Millstream's own; PyFlink's are plain methods.)
+
+    >>> import asyncio
+    >>> class Ask(AsyncFunction):
+    ...     async def async_invoke(self, value):
+    ...         await asyncio.sleep(0.001)
+    ...         return [value + 1]
+    ...     def timeout(self, value):
+    ...         return [None]
+    >>> asyncio.run(Ask().async_invoke(41))
+    [42]
     """
 
     @abstractmethod
@@ -41,7 +51,12 @@ class AsyncFunction(Function, Generic[IN, OUT]):
 
 
 class AsyncRetryPredicate(ABC, Generic[OUT]):
-    """What of an attempt calls for another one. Either may be None: never."""
+    """What of an attempt calls for another one. Either may be None: never.
+
+    >>> predicate = AsyncRetryStrategy.fixed_delay(3, 10, None, lambda error: True).get_retry_predicate()
+    >>> predicate.exception_predicate()(ValueError())
+    True
+    """
 
     @abstractmethod
     def result_predicate(self) -> Callable[[list[OUT]], bool] | None:
@@ -53,7 +68,12 @@ class AsyncRetryPredicate(ABC, Generic[OUT]):
 
 
 class AsyncRetryStrategy(ABC, Generic[OUT]):
-    """When a request is tried again, and after how long. One object serves all requests of a subtask."""
+    """When a request is tried again, and after how long. One object serves all requests of a subtask.
+
+    >>> strategy = AsyncRetryStrategy.fixed_delay(2, 10, lambda results: not results, None)
+    >>> strategy.can_retry(2), strategy.can_retry(3), strategy.get_backoff_time_millis(1)
+    (True, False, 10)
+    """
 
     @abstractmethod
     def can_retry(self, current_attempts: int) -> bool:
@@ -104,7 +124,11 @@ class AsyncRetryStrategy(ABC, Generic[OUT]):
 
 
 class AsyncFunctionDescriptor:
-    """All that an asynchronous operator is made of."""
+    """All that an asynchronous operator is made of.
+
+    >>> [mode.name for mode in AsyncFunctionDescriptor.OutputMode]
+    ['ORDERED', 'UNORDERED']
+    """
 
     class OutputMode(Enum):
         """The order of results."""

@@ -13,7 +13,11 @@ OUT = TypeVar("OUT")
 
 
 class RetryPredicate(AsyncRetryPredicate[OUT], Generic[OUT]):
-    """Two functions, of which each may be None, as a predicate."""
+    """Two functions, of which each may be None, as a predicate.
+
+    >>> RetryPredicate(lambda results: not results, None).result_predicate()([])
+    True
+    """
 
     def __init__(
         self, result_predicate: Callable[[list[OUT]], bool] | None, exception_predicate: Callable[[Exception], bool] | None
@@ -31,7 +35,11 @@ class RetryPredicate(AsyncRetryPredicate[OUT], Generic[OUT]):
 
 
 class NoRetryStrategy(AsyncRetryStrategy[OUT], Generic[OUT]):
-    """One attempt for each value."""
+    """One attempt for each value.
+
+    >>> NoRetryStrategy().can_retry(1)
+    False
+    """
 
     def can_retry(self, current_attempts: int) -> bool:
         """False."""
@@ -50,6 +58,9 @@ class FixedDelayRetryStrategy(AsyncRetryStrategy[OUT], Generic[OUT]):
     """At most ``max_attempts`` further attempts, each ``backoff_time_millis`` milliseconds after the last.
 
     Raises ``ValueError`` unless both are above 0.
+
+    >>> FixedDelayRetryStrategy(3, 100, None, None).get_backoff_time_millis(2)
+    100
     """
 
     def __init__(

@@ -47,7 +47,11 @@ _MAX_INT = 2**31 - 1
 
 
 class ExternalizedCheckpointCleanup(Enum):
-    """What becomes of the last checkpoint of a cancelled job, by the name that Flink up to 1.17 has for :class:`ExternalizedCheckpointRetention`."""
+    """What becomes of the last checkpoint of a cancelled job, by the name that Flink up to 1.17 has for :class:`ExternalizedCheckpointRetention`.
+
+    >>> ExternalizedCheckpointCleanup.RETAIN_ON_CANCELLATION.name
+    'RETAIN_ON_CANCELLATION'
+    """
 
     #: Is deleted when the job is cancelled.
     DELETE_ON_CANCELLATION = 0

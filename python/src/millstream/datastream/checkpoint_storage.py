@@ -25,7 +25,12 @@ _DEFAULT_WRITE_BUFFER_BYTES = 4_096
 
 
 class CheckpointStorage(ABC):
-    """Where checkpoints are kept: in the process's memory or in files."""
+    """Where checkpoints are kept: in the process's memory or in files.
+
+    >>> from millstream.datastream import JobManagerCheckpointStorage
+    >>> isinstance(JobManagerCheckpointStorage(), CheckpointStorage)
+    True
+    """
 
     @abstractmethod
     def to_configuration(self) -> dict[str, str]:
@@ -132,7 +137,11 @@ class FileSystemCheckpointStorage(CheckpointStorage):
 
 
 class CustomCheckpointStorage(CheckpointStorage):
-    """A storage of one's own, by the name of its factory. In PyFlink it is a Java class: here it is only kept."""
+    """A storage of one's own, by the name of its factory. In PyFlink it is a Java class: here it is only kept.
+
+    >>> isinstance(CustomCheckpointStorage(None), CheckpointStorage)
+    True
+    """
 
     def __init__(self, j_custom_checkpoint_storage: Any) -> None:
         from millstream.notices import without_jvm

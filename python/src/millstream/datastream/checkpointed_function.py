@@ -15,7 +15,20 @@ __all__ = ["CheckpointedFunction", "FunctionInitializationContext", "FunctionSna
 
 
 class FunctionInitializationContext(ABC):
-    """What a function learns in :meth:`CheckpointedFunction.initialize_state`."""
+    """What a function learns in :meth:`CheckpointedFunction.initialize_state`.
+
+    >>> from millstream.datastream import CheckpointedFunction, MapFunction, StreamExecutionEnvironment
+    >>> class Counting(MapFunction, CheckpointedFunction):
+    ...     def initialize_state(self, context):
+    ...         self.restored = context.is_restored()
+    ...     def snapshot_state(self, context):
+    ...         pass
+    ...     def map(self, value):
+    ...         return value, self.restored
+    >>> env = StreamExecutionEnvironment.get_execution_environment()
+    >>> list(env.from_collection(["a"]).map(Counting()).execute_and_collect())
+    [('a', False)]
+    """
 
     @abstractmethod
     def is_restored(self) -> bool:
@@ -35,7 +48,24 @@ class FunctionInitializationContext(ABC):
 
 
 class FunctionSnapshotContext(ABC):
-    """What a function learns in :meth:`CheckpointedFunction.snapshot_state`."""
+    """What a function learns in :meth:`CheckpointedFunction.snapshot_state`.
+
+    >>> from millstream.common import Types
+    >>> from millstream.datastream import FlatMapFunction
+    >>> from millstream.datastream.state import ListStateDescriptor
+    >>> from millstream.testing import StreamHarness
+    >>> class Last(FlatMapFunction, CheckpointedFunction):
+    ...     def initialize_state(self, context):
+    ...         self.state = context.get_operator_state_store().get_list_state(ListStateDescriptor("last", Types.STRING()))
+    ...     def snapshot_state(self, context):
+    ...         self.state.update([self.last])
+    ...     def flat_map(self, value):
+    ...         self.last = value
+    >>> with StreamHarness(lambda words: words.flat_map(Last()), Types.STRING()) as harness:
+    ...     harness.process_element("a")
+    ...     print(harness.snapshot_operator_state())
+    {'FlatMap': {'last': ['a']}}
+    """
 
     @abstractmethod
     def get_checkpoint_id(self) -> int:

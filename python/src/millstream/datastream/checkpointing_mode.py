@@ -8,7 +8,11 @@ __all__ = ["CheckpointingMode"]
 
 
 class CheckpointingMode(Enum):
-    """How often each record has an effect on state, when a job goes on from a checkpoint."""
+    """How often each record has an effect on state, when a job goes on from a checkpoint.
+
+    >>> CheckpointingMode.EXACTLY_ONCE.name
+    'EXACTLY_ONCE'
+    """
 
     #: Exactly once; the default.
     EXACTLY_ONCE = 0

@@ -32,7 +32,19 @@ KEY = TypeVar("KEY")
 
 
 class CoMapFunction(Function, Generic[IN1, IN2, OUT]):
-    """One value for each of either stream; ``None`` stands for no value."""
+    """One value for each of either stream; ``None`` stands for no value.
+
+    >>> from millstream.datastream import StreamExecutionEnvironment
+    >>> class Shown(CoMapFunction):
+    ...     def map1(self, value):
+    ...         return f"number {value}"
+    ...     def map2(self, value):
+    ...         return f"word {value}"
+    >>> env = StreamExecutionEnvironment.get_execution_environment()
+    >>> shown = env.from_collection([1]).connect(env.from_collection(["a"])).map(Shown())
+    >>> sorted(shown.execute_and_collect())
+    ['number 1', 'word a']
+    """
 
     @abstractmethod
     def map1(self, value: IN1) -> OUT | None:
@@ -44,7 +56,19 @@ class CoMapFunction(Function, Generic[IN1, IN2, OUT]):
 
 
 class CoFlatMapFunction(Function, Generic[IN1, IN2, OUT]):
-    """Any number of values for each of either stream."""
+    """Any number of values for each of either stream.
+
+    >>> from millstream.datastream import StreamExecutionEnvironment
+    >>> class Letters(CoFlatMapFunction):
+    ...     def flat_map1(self, value):
+    ...         yield from value
+    ...     def flat_map2(self, value):
+    ...         return None
+    >>> env = StreamExecutionEnvironment.get_execution_environment()
+    >>> letters = env.from_collection(["ab"]).connect(env.from_collection(["c"])).flat_map(Letters())
+    >>> list(letters.execute_and_collect())
+    ['a', 'b']
+    """
 
     @abstractmethod
     def flat_map1(self, value: IN1) -> Iterable[OUT] | None:
@@ -56,7 +80,19 @@ class CoFlatMapFunction(Function, Generic[IN1, IN2, OUT]):
 
 
 class CoProcessFunction(Function, Generic[IN1, IN2, OUT]):
-    """Any number of results and side outputs for each value of either stream, with its timestamp at hand."""
+    """Any number of results and side outputs for each value of either stream, with its timestamp at hand.
+
+    >>> from millstream.datastream import StreamExecutionEnvironment
+    >>> class Both(CoProcessFunction):
+    ...     def process_element1(self, value, ctx):
+    ...         yield "one", value
+    ...     def process_element2(self, value, ctx):
+    ...         yield "two", value
+    >>> env = StreamExecutionEnvironment.get_execution_environment()
+    >>> both = env.from_collection([1]).connect(env.from_collection([2])).process(Both())
+    >>> sorted(both.execute_and_collect())
+    [('one', 1), ('two', 2)]
+    """
 
     class Context(ABC):
         """What is known besides the value. Only valid during the call."""
@@ -140,7 +176,11 @@ class KeyedCoProcessFunction(Function, Generic[KEY, IN1, IN2, OUT]):
 
 
 class BaseBroadcastProcessFunction(Function):
-    """What functions of a stream and a broadcast stream have in common: the contexts."""
+    """What functions of a stream and a broadcast stream have in common: the contexts.
+
+    >>> issubclass(BroadcastProcessFunction, BaseBroadcastProcessFunction)
+    True
+    """
 
     class BaseContext(ABC):
         """What is known besides the value. Only valid during the call."""
@@ -208,7 +248,24 @@ class BroadcastProcessFunction(BaseBroadcastProcessFunction, Generic[IN1, IN2, O
 
 
 class KeyedBroadcastProcessFunction(BaseBroadcastProcessFunction, Generic[KEY, IN1, IN2, OUT]):
-    """The same for a keyed stream: with states and timers for each key."""
+    """The same for a keyed stream: with states and timers for each key.
+
+    >>> from millstream.common import Types
+    >>> from millstream.datastream import StreamExecutionEnvironment
+    >>> from millstream.datastream.state import MapStateDescriptor
+    >>> limits = MapStateDescriptor("limits", Types.STRING(), Types.LONG())
+    >>> class Limit(KeyedBroadcastProcessFunction):
+    ...     def process_element(self, value, ctx):
+    ...         if ctx.get_broadcast_state(limits).contains(ctx.get_current_key()):
+    ...             yield value
+    ...     def process_broadcast_element(self, value, ctx):
+    ...         ctx.get_broadcast_state(limits).put(*value)
+    >>> env = StreamExecutionEnvironment.get_execution_environment()
+    >>> rules = env.from_collection([("a", 1)]).broadcast(limits)
+    >>> limited = env.from_collection(["a", "b"]).key_by(lambda word: word).connect(rules).process(Limit())
+    >>> set(limited.execute_and_collect()) <= {"a"}
+    True
+    """
 
     class Context(BaseBroadcastProcessFunction.Context, ABC):
         """For values of the broadcast stream. They have no key."""
@@ -253,7 +310,19 @@ class KeyedBroadcastProcessFunction(BaseBroadcastProcessFunction, Generic[KEY, I
 
 
 class ProcessJoinFunction(Function, Generic[IN1, IN2, OUT]):
-    """Makes results of two values that an interval join has brought together. As in Flink's Java API; PyFlink has no interval join."""
+    """Makes results of two values that an interval join has brought together. As in Flink's Java API; PyFlink has no interval join.
+
+    >>> from millstream.datastream import StreamExecutionEnvironment
+    >>> from millstream.testing import TestStream
+    >>> class Pair(ProcessJoinFunction):
+    ...     def process_element(self, left, right, ctx):
+    ...         yield left, right, ctx.get_timestamp()
+    >>> env = StreamExecutionEnvironment.get_execution_environment()
+    >>> left = env.from_source(TestStream().add("a", 10)).key_by(lambda word: 0)
+    >>> right = env.from_source(TestStream().add("b", 12).add("c", 20)).key_by(lambda word: 0)
+    >>> list(left.interval_join(right).between(-5, 5).process(Pair()).execute_and_collect())
+    [('a', 'b', 12)]
+    """
 
     class Context(ABC):
         """What is known besides the two values. Only valid during the call."""

@@ -152,7 +152,16 @@ class ConnectedStreams:
 
 
 class BroadcastStream:
-    """A stream whose values go to all subtasks, with the states that they change there. It can only be connected to another stream."""
+    """A stream whose values go to all subtasks, with the states that they change there. It can only be connected to another stream.
+
+    >>> from millstream.common import Types
+    >>> from millstream.datastream import StreamExecutionEnvironment
+    >>> from millstream.datastream.state import MapStateDescriptor
+    >>> env = StreamExecutionEnvironment.get_execution_environment()
+    >>> rules = env.from_collection([("a", 1)]).broadcast(MapStateDescriptor("rules", Types.STRING(), Types.LONG()))
+    >>> isinstance(rules, BroadcastStream)
+    True
+    """
 
     def __init__(self, input_stream: DataStream, broadcast_state_descriptors: Sequence[MapStateDescriptor]) -> None:
         names = [descriptor.name for descriptor in broadcast_state_descriptors]
@@ -164,7 +173,16 @@ class BroadcastStream:
 
 
 class BroadcastConnectedStream:
-    """A stream, keyed or not, and a broadcast one that one function reads. :meth:`DataStream.connect` makes it."""
+    """A stream, keyed or not, and a broadcast one that one function reads. :meth:`DataStream.connect` makes it.
+
+    >>> from millstream.common import Types
+    >>> from millstream.datastream import StreamExecutionEnvironment
+    >>> from millstream.datastream.state import MapStateDescriptor
+    >>> env = StreamExecutionEnvironment.get_execution_environment()
+    >>> rules = env.from_collection([("a", 1)]).broadcast(MapStateDescriptor("rules", Types.STRING(), Types.LONG()))
+    >>> isinstance(env.from_collection(["a"]).connect(rules), BroadcastConnectedStream)
+    True
+    """
 
     def __init__(
         self, non_broadcast_stream: DataStream, broadcast_stream: BroadcastStream, broadcast_state_descriptors: Sequence[MapStateDescriptor]

@@ -15,7 +15,15 @@ __all__ = ["DataStreamSink"]
 
 
 class DataStreamSink(OperatorSettings):
-    """A sink that reads a stream. What can be set on it is set as on a stream."""
+    """A sink that reads a stream. What can be set on it is set as on a stream.
+
+    >>> from millstream.datastream import StreamExecutionEnvironment
+    >>> env = StreamExecutionEnvironment.get_execution_environment()
+    >>> sink = env.from_collection([1, 2]).print().name("Numbers").uid("numbers").set_parallelism(1)
+    >>> result = env.execute()
+    1
+    2
+    """
 
     def __init__(self, env: StreamExecutionEnvironment, transformation: Transformation) -> None:
         self._env = env

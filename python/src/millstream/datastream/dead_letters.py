@@ -20,7 +20,11 @@ _FIELDS = ["operator", "place", "error_type", "error", "record"]
 
 
 def dead_letter_type() -> RowTypeInfo:
-    """The type of dead letters: a row of ``operator``, ``place``, ``error_type`` and ``error`` (texts), and ``record``, the Python object itself."""
+    """The type of dead letters: a row of ``operator``, ``place``, ``error_type`` and ``error`` (texts), and ``record``, the Python object itself.
+
+    >>> dead_letter_type().get_field_names()
+    ['operator', 'place', 'error_type', 'error', 'record']
+    """
     text = Types.STRING()
     return Types.ROW_NAMED(_FIELDS, [text, text, text, text, Types.PICKLED_BYTE_ARRAY()])
 

@@ -11,7 +11,23 @@ __all__ = ["DistributedCache"]
 
 
 class DistributedCache:
-    """The files that ``env.register_cached_file`` has named, as ``RuntimeContext.get_distributed_cache`` gives them. Flink has it in Java only."""
+    """The files that ``env.register_cached_file`` has named, as ``RuntimeContext.get_distributed_cache`` gives them. Flink has it in Java only.
+
+    >>> import pathlib, tempfile
+    >>> from millstream.datastream import MapFunction, StreamExecutionEnvironment
+    >>> class Read(MapFunction):
+    ...     def open(self, runtime_context):
+    ...         self.text = pathlib.Path(runtime_context.get_distributed_cache().get_file("greeting")).read_text()
+    ...     def map(self, value):
+    ...         return self.text
+    >>> env = StreamExecutionEnvironment.get_execution_environment()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = pathlib.Path(folder) / "greeting.txt"
+    ...     size = file.write_text("hello")
+    ...     env.register_cached_file(file, "greeting")
+    ...     print(list(env.from_collection([1]).map(Read()).execute_and_collect()))
+    ['hello']
+    """
 
     def __init__(self, paths: Mapping[str, str]) -> None:
         self._paths = dict(paths)

@@ -25,7 +25,11 @@ W = TypeVar("W")
 
 
 class TimestampedValue(Generic[T]):
-    """An element in a window with an evictor, and its timestamp."""
+    """An element in a window with an evictor, and its timestamp.
+
+    >>> TimestampedValue("a", 1_000)
+    TimestampedValue('a', 1000)
+    """
 
     __slots__ = ("timestamp", "value")
 
@@ -107,7 +111,11 @@ class _EvictorOfOneRule(Evictor[Any, Any]):
 
 
 class CountEvictor(_EvictorOfOneRule):
-    """Keeps the last so many elements."""
+    """Keeps the last so many elements.
+
+    >>> CountEvictor.of(100)
+    CountEvictor(100)
+    """
 
     def __init__(self, max_count: int, do_evict_after: bool = False) -> None:
         super().__init__(do_evict_after)
@@ -129,7 +137,12 @@ class CountEvictor(_EvictorOfOneRule):
 
 
 class TimeEvictor(_EvictorOfOneRule):
-    """Keeps the elements that are less than a time older than the newest one. Without timestamps it keeps all."""
+    """Keeps the elements that are less than a time older than the newest one. Without timestamps it keeps all.
+
+    >>> from millstream.common import Time
+    >>> TimeEvictor.of(Time.seconds(5))
+    TimeEvictor(5000 ms)
+    """
 
     def __init__(self, window_size: int, do_evict_after: bool = False) -> None:
         super().__init__(do_evict_after)
@@ -151,7 +164,11 @@ class TimeEvictor(_EvictorOfOneRule):
 
 
 class DeltaEvictor(_EvictorOfOneRule):
-    """Removes the elements that are as far as a threshold, or further, from the last one."""
+    """Removes the elements that are as far as a threshold, or further, from the last one.
+
+    >>> DeltaEvictor.of(5.0, lambda element, last: abs(last - element))
+    DeltaEvictor(5.0)
+    """
 
     def __init__(self, threshold: float, delta_function: Any, do_evict_after: bool = False) -> None:
         super().__init__(do_evict_after)

@@ -8,7 +8,13 @@ __all__ = ["RuntimeExecutionMode"]
 
 
 class RuntimeExecutionMode(Enum):
-    """How a job runs."""
+    """How a job runs.
+
+    >>> from millstream.datastream import StreamExecutionEnvironment
+    >>> env = StreamExecutionEnvironment.get_execution_environment().set_runtime_mode(RuntimeExecutionMode.BATCH)
+    >>> list(env.from_collection([1, 2]).key_by(lambda n: 0).reduce(lambda a, b: a + b).execute_and_collect())
+    [3]
+    """
 
     #: Results as soon as they are there, with every update.
     STREAMING = 0

@@ -8,7 +8,11 @@ __all__ = ["ExternalizedCheckpointRetention"]
 
 
 class ExternalizedCheckpointRetention(Enum):
-    """Whether the last checkpoint stays when a job ends."""
+    """Whether the last checkpoint stays when a job ends.
+
+    >>> ExternalizedCheckpointRetention.DELETE_ON_CANCELLATION.name
+    'DELETE_ON_CANCELLATION'
+    """
 
     #: Stays after a failure, and is deleted when the job is cancelled.
     DELETE_ON_CANCELLATION = 0

@@ -24,7 +24,11 @@ W = TypeVar("W")
 
 
 class FunctionWrapper(Function):
-    """The base of classes that make a function object of a plain callable."""
+    """The base of classes that make a function object of a plain callable.
+
+    >>> issubclass(ReduceFunctionWrapper, FunctionWrapper)
+    True
+    """
 
     def __init__(self, func: Callable[..., Any]) -> None:
         if not callable(func):
@@ -51,6 +55,11 @@ class JavaFunctionWrapper:
     """Holds what stands behind a source, sink or function. In PyFlink that is a Java object.
 
     Raises ``UnsupportedError`` for the name of a Java class: there is no JVM that has it.
+
+    >>> JavaFunctionWrapper("org.example.Function").get_java_function()
+    Traceback (most recent call last):
+        ...
+    millstream.exceptions.UnsupportedError: JavaFunctionWrapper cannot be made of the Java class 'org.example.Function': there is no JVM here
     """
 
     def __init__(self, j_function: Any) -> None:
@@ -88,7 +97,11 @@ class NullByteKeySelector(KeySelector[Any, int]):
 
 
 class PassThroughWindowFunction(WindowFunction[IN, IN, KEY, W]):
-    """Gives a window's elements as they are."""
+    """Gives a window's elements as they are.
+
+    >>> list(PassThroughWindowFunction().apply("key", None, [1, 2]))
+    [1, 2]
+    """
 
     def apply(self, key: KEY, window: W, inputs: Iterable[IN]) -> Iterable[IN]:
         """The elements."""
@@ -96,7 +109,11 @@ class PassThroughWindowFunction(WindowFunction[IN, IN, KEY, W]):
 
 
 class PassThroughAllWindowFunction(Function, Generic[IN, W]):
-    """Gives the elements of a window without a key as they are."""
+    """Gives the elements of a window without a key as they are.
+
+    >>> list(PassThroughAllWindowFunction().apply(None, [1, 2]))
+    [1, 2]
+    """
 
     def apply(self, window: W, inputs: Iterable[IN]) -> Iterable[IN]:
         """The elements."""

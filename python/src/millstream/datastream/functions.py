@@ -76,7 +76,11 @@ ACC = TypeVar("ACC")
 
 
 class KeyedStateStore(ABC):
-    """Where a function gets its states. A state belongs to the current key; asking for a name twice gives the same state."""
+    """Where a function gets its states. A state belongs to the current key; asking for a name twice gives the same state.
+
+    >>> issubclass(RuntimeContext, KeyedStateStore)
+    True
+    """
 
     @abstractmethod
     def get_state(self, state_descriptor: ValueStateDescriptor) -> ValueState[Any]:
@@ -185,7 +189,16 @@ class RuntimeContext(KeyedStateStore):
 
 
 class Function(ABC):  # noqa: B024 - open and close may be left out
-    """The base of all function classes."""
+    """The base of all function classes.
+
+    >>> class Connected(MapFunction):
+    ...     def open(self, runtime_context):
+    ...         self.subtask = runtime_context.get_index_of_this_subtask()
+    ...     def map(self, value):
+    ...         return value, self.subtask
+    >>> isinstance(Connected(), Function)
+    True
+    """
 
     def open(self, runtime_context: RuntimeContext) -> None:  # noqa: B027
         """Called once in each subtask before the first record: the place to make states, files and connections."""
@@ -208,7 +221,16 @@ class MapFunction(Function, Generic[IN, OUT]):
 
 
 class FlatMapFunction(Function, Generic[IN, OUT]):
-    """Any number of values for each."""
+    """Any number of values for each.
+
+    >>> from millstream.datastream import StreamExecutionEnvironment
+    >>> class Words(FlatMapFunction):
+    ...     def flat_map(self, value):
+    ...         yield from value.split()
+    >>> env = StreamExecutionEnvironment.get_execution_environment()
+    >>> list(env.from_collection(["to be", ""]).flat_map(Words()).execute_and_collect())
+    ['to', 'be']
+    """
 
     @abstractmethod
     def flat_map(self, value: IN) -> Iterable[OUT] | None:
@@ -216,7 +238,16 @@ class FlatMapFunction(Function, Generic[IN, OUT]):
 
 
 class FilterFunction(Function, Generic[IN]):
-    """Keeps some values."""
+    """Keeps some values.
+
+    >>> from millstream.datastream import StreamExecutionEnvironment
+    >>> class Short(FilterFunction):
+    ...     def filter(self, value):
+    ...         return len(value) < 3
+    >>> env = StreamExecutionEnvironment.get_execution_environment()
+    >>> list(env.from_collection(["to", "question"]).filter(Short()).execute_and_collect())
+    ['to']
+    """
 
     @abstractmethod
     def filter(self, value: IN) -> bool:
@@ -224,7 +255,17 @@ class FilterFunction(Function, Generic[IN]):
 
 
 class KeySelector(Function, Generic[IN, KEY]):
-    """Tells a value's key."""
+    """Tells a value's key.
+
+    >>> from millstream.datastream import StreamExecutionEnvironment
+    >>> class ByLength(KeySelector):
+    ...     def get_key(self, value):
+    ...         return len(value)
+    >>> env = StreamExecutionEnvironment.get_execution_environment()
+    >>> words = env.from_collection(["to", "be", "not"]).key_by(ByLength())
+    >>> list(words.reduce(lambda a, b: a + b).execute_and_collect())
+    ['to', 'tobe', 'not']
+    """
 
     @abstractmethod
     def get_key(self, value: IN) -> KEY:
@@ -232,7 +273,17 @@ class KeySelector(Function, Generic[IN, KEY]):
 
 
 class Partitioner(Function, Generic[KEY]):
-    """Tells where values with a key go."""
+    """Tells where values with a key go.
+
+    >>> from millstream.datastream import StreamExecutionEnvironment
+    >>> class Modulo(Partitioner):
+    ...     def partition(self, key, num_partitions):
+    ...         return key % num_partitions
+    >>> env = StreamExecutionEnvironment.get_execution_environment().set_parallelism(2)
+    >>> numbers = env.from_collection([1, 2, 3]).partition_custom(Modulo(), lambda n: n)
+    >>> sorted(numbers.map(lambda n: n).execute_and_collect())
+    [1, 2, 3]
+    """
 
     @abstractmethod
     def partition(self, key: KEY, num_partitions: int) -> int:
@@ -240,7 +291,16 @@ class Partitioner(Function, Generic[KEY]):
 
 
 class ReduceFunction(Function, Generic[IN]):
-    """Makes one value of two, of the same type. The order in which values come together is theirs in the stream."""
+    """Makes one value of two, of the same type. The order in which values come together is theirs in the stream.
+
+    >>> from millstream.datastream import StreamExecutionEnvironment
+    >>> class Longest(ReduceFunction):
+    ...     def reduce(self, value1, value2):
+    ...         return max(value1, value2, key=len)
+    >>> env = StreamExecutionEnvironment.get_execution_environment()
+    >>> list(env.from_collection(["a", "to", "b"]).key_by(lambda word: 0).reduce(Longest()).execute_and_collect())
+    ['a', 'to', 'to']
+    """
 
     @abstractmethod
     def reduce(self, value1: IN, value2: IN) -> IN:
@@ -248,7 +308,22 @@ class ReduceFunction(Function, Generic[IN]):
 
 
 class AggregateFunction(Function, Generic[IN, ACC, OUT]):
-    """Adds values to an accumulator and makes a result of it."""
+    """Adds values to an accumulator and makes a result of it.
+
+    >>> from millstream.datastream import StreamExecutionEnvironment
+    >>> class Average(AggregateFunction):
+    ...     def create_accumulator(self):
+    ...         return 0, 0
+    ...     def add(self, value, accumulator):
+    ...         return accumulator[0] + value, accumulator[1] + 1
+    ...     def get_result(self, accumulator):
+    ...         return accumulator[0] / accumulator[1]
+    ...     def merge(self, acc_a, acc_b):
+    ...         return acc_a[0] + acc_b[0], acc_a[1] + acc_b[1]
+    >>> env = StreamExecutionEnvironment.get_execution_environment()
+    >>> list(env.from_collection([1, 2, 6, 8]).key_by(lambda n: 0).count_window(2).aggregate(Average()).execute_and_collect())
+    [1.5, 7.0]
+    """
 
     @abstractmethod
     def create_accumulator(self) -> ACC:
@@ -268,7 +343,19 @@ class AggregateFunction(Function, Generic[IN, ACC, OUT]):
 
 
 class ProcessFunction(Function, Generic[IN, OUT]):
-    """Any number of results and side outputs for each value, with its timestamp at hand."""
+    """Any number of results and side outputs for each value, with its timestamp at hand.
+
+    >>> from millstream.common import Types
+    >>> from millstream.datastream import OutputTag, StreamExecutionEnvironment
+    >>> odd = OutputTag("odd", Types.LONG())
+    >>> class Split(ProcessFunction):
+    ...     def process_element(self, value, ctx):
+    ...         yield (odd, value) if value % 2 else value
+    >>> env = StreamExecutionEnvironment.get_execution_environment()
+    >>> even = env.from_collection([1, 2, 3], Types.LONG()).process(Split())
+    >>> list(even.get_side_output(odd).execute_and_collect())
+    [1, 3]
+    """
 
     class Context(ABC):
         """What is known besides the value. Only valid during the call."""
@@ -332,7 +419,16 @@ class KeyedProcessFunction(Function, Generic[KEY, IN, OUT]):
 
 
 class WindowFunction(Function, Generic[IN, OUT, KEY, W]):
-    """Makes results of a window's elements."""
+    """Makes results of a window's elements.
+
+    >>> from millstream.datastream import StreamExecutionEnvironment
+    >>> class Largest(WindowFunction):
+    ...     def apply(self, key, window, inputs):
+    ...         yield key, max(inputs)
+    >>> env = StreamExecutionEnvironment.get_execution_environment()
+    >>> list(env.from_collection([1, 5, 2, 4]).key_by(lambda n: n % 2).count_window(2).apply(Largest()).execute_and_collect())
+    [(1, 5), (0, 4)]
+    """
 
     @abstractmethod
     def apply(self, key: KEY, window: W, inputs: Iterable[IN]) -> Iterable[OUT] | None:
@@ -344,7 +440,16 @@ class WindowFunction(Function, Generic[IN, OUT, KEY, W]):
 
 
 class AllWindowFunction(Function, Generic[IN, OUT, W]):
-    """Makes results of a window's elements, on a stream without keys."""
+    """Makes results of a window's elements, on a stream without keys.
+
+    >>> from millstream.datastream import StreamExecutionEnvironment
+    >>> class Total(AllWindowFunction):
+    ...     def apply(self, window, inputs):
+    ...         yield sum(inputs)
+    >>> env = StreamExecutionEnvironment.get_execution_environment()
+    >>> list(env.from_collection([1, 2, 3, 4]).count_window_all(2).apply(Total()).execute_and_collect())
+    [3, 7]
+    """
 
     @abstractmethod
     def apply(self, window: W, inputs: Iterable[IN]) -> Iterable[OUT] | None:
@@ -402,7 +507,16 @@ class ProcessWindowFunction(Function, Generic[IN, OUT, KEY, W]):
 
 
 class ProcessAllWindowFunction(Function, Generic[IN, OUT, W]):
-    """Makes results of a window's elements on a stream without keys, with the window, the time and states at hand."""
+    """Makes results of a window's elements on a stream without keys, with the window, the time and states at hand.
+
+    >>> from millstream.datastream import StreamExecutionEnvironment
+    >>> class Sorted(ProcessAllWindowFunction):
+    ...     def process(self, context, elements):
+    ...         yield sorted(elements)
+    >>> env = StreamExecutionEnvironment.get_execution_environment()
+    >>> list(env.from_collection([3, 1, 2]).count_window_all(3).process(Sorted()).execute_and_collect())
+    [[1, 2, 3]]
+    """
 
     class Context(ProcessWindowFunction.Context[W2]):
         """What is known besides the elements. Only valid during the call."""
@@ -416,7 +530,21 @@ class ProcessAllWindowFunction(Function, Generic[IN, OUT, W]):
 
 
 class CoGroupFunction(Function, Generic[IN, W, OUT]):
-    """Makes results of the elements of two streams with one key and window. PyFlink has it not; it is that of Flink's Java API."""
+    """Makes results of the elements of two streams with one key and window. PyFlink has it not; it is that of Flink's Java API.
+
+    >>> from millstream.datastream import StreamExecutionEnvironment
+    >>> from millstream.datastream.window import TumblingEventTimeWindows
+    >>> from millstream.testing import TestStream
+    >>> class Counts(CoGroupFunction):
+    ...     def co_group(self, first, second):
+    ...         yield len(list(first)), len(list(second))
+    >>> env = StreamExecutionEnvironment.get_execution_environment()
+    >>> one = env.from_source(TestStream().add("a", 1).add("a", 2))
+    >>> other = env.from_source(TestStream().add("a", 3))
+    >>> grouped = one.co_group(other).where(lambda word: word).equal_to(lambda word: word)
+    >>> list(grouped.window(TumblingEventTimeWindows.of(10)).apply(Counts()).execute_and_collect())
+    [(2, 1)]
+    """
 
     @abstractmethod
     def co_group(self, first: Iterable[IN], second: Iterable[W]) -> Iterable[OUT] | None:
@@ -424,7 +552,21 @@ class CoGroupFunction(Function, Generic[IN, W, OUT]):
 
 
 class JoinFunction(Function, Generic[IN, W, OUT]):
-    """One result for each pair of elements of two streams. PyFlink has it not; it is that of Flink's Java API."""
+    """One result for each pair of elements of two streams. PyFlink has it not; it is that of Flink's Java API.
+
+    >>> from millstream.datastream import StreamExecutionEnvironment
+    >>> from millstream.datastream.window import TumblingEventTimeWindows
+    >>> from millstream.testing import TestStream
+    >>> class Pair(JoinFunction):
+    ...     def join(self, first, second):
+    ...         return first, second
+    >>> env = StreamExecutionEnvironment.get_execution_environment()
+    >>> one = env.from_source(TestStream().add("ann", 1))
+    >>> other = env.from_source(TestStream().add("anna", 3).add("bob", 4))
+    >>> joined = one.join(other).where(lambda name: name[0]).equal_to(lambda name: name[0])
+    >>> list(joined.window(TumblingEventTimeWindows.of(10)).apply(Pair()).execute_and_collect())
+    [('ann', 'anna')]
+    """
 
     @abstractmethod
     def join(self, first: IN, second: W) -> OUT:
@@ -432,7 +574,15 @@ class JoinFunction(Function, Generic[IN, W, OUT]):
 
 
 class FlatJoinFunction(Function, Generic[IN, W, OUT]):
-    """Any number of results for each pair of elements of two streams. PyFlink has it not; it is that of Flink's Java API."""
+    """Any number of results for each pair of elements of two streams. PyFlink has it not; it is that of Flink's Java API.
+
+    >>> class Longer(FlatJoinFunction):
+    ...     def join(self, first, second):
+    ...         if len(first) > len(second):
+    ...             yield first
+    >>> list(Longer().join("anna", "ann"))
+    ['anna']
+    """
 
     @abstractmethod
     def join(self, first: IN, second: W) -> Iterable[OUT] | None:
@@ -443,6 +593,16 @@ class SinkFunction(Function, Generic[IN]):
     """Takes values one at a time. :class:`~millstream.datastream.connectors.python.PythonSink` takes them in batches, which is faster.
 
     A plain callable can be given instead.
+
+    >>> from millstream.datastream import StreamExecutionEnvironment
+    >>> class Shout(SinkFunction):
+    ...     def invoke(self, value):
+    ...         print(value.upper())
+    >>> env = StreamExecutionEnvironment.get_execution_environment()
+    >>> sink = env.from_collection(["to", "be"]).add_sink(Shout())
+    >>> result = env.execute()
+    TO
+    BE
     """
 
     def __init__(self, sink_func: Callable[[IN], Any] | None = None) -> None:

@@ -41,7 +41,11 @@ Selector = Callable[[Any], Any] | KeySelector[Any, Any] | str | int
 
 
 class TaggedUnion(NamedTuple):
-    """An element of one of the two streams, as triggers and evictors of a join see it."""
+    """An element of one of the two streams, as triggers and evictors of a join see it.
+
+    >>> TaggedUnion(0, "key", "left").get_one(), TaggedUnion(0, "key", "left").get_two()
+    ('left', None)
+    """
 
     tag: int
     key: Any

@@ -32,6 +32,21 @@ class OperatorStateStore(ABC):
     """Where operator state is. States are got in ``initialize_state``; asking for a name twice gives the same state.
 
     Raises ``InvalidStateError`` for a name that is a state of another kind or type, and for one that is asked for after ``open``.
+
+    >>> from millstream.common import Types
+    >>> from millstream.datastream import CheckpointedFunction, MapFunction, StreamExecutionEnvironment
+    >>> from millstream.datastream.state import ListStateDescriptor
+    >>> class Seen(MapFunction, CheckpointedFunction):
+    ...     def initialize_state(self, context):
+    ...         self.seen = context.get_operator_state_store().get_list_state(ListStateDescriptor("seen", Types.STRING()))
+    ...     def snapshot_state(self, context):
+    ...         pass
+    ...     def map(self, value):
+    ...         self.seen.add(value)
+    ...         return len(list(self.seen.get()))
+    >>> env = StreamExecutionEnvironment.get_execution_environment()
+    >>> list(env.from_collection(["a", "b"]).map(Seen()).execute_and_collect())
+    [1, 2]
     """
 
     @abstractmethod
@@ -59,6 +74,9 @@ class ReadOnlyBroadcastState(State, Generic[K, V]):
     """Broadcast state as functions see it that may not change it. Entries come in the order in which their keys were first put.
 
     ``state[key]``, ``in``, ``len`` and iteration work too. What :meth:`get` gives must not be changed in place.
+
+    >>> issubclass(BroadcastState, ReadOnlyBroadcastState)
+    True
     """
 
     def get(self, key: K) -> V | None:
@@ -116,7 +134,25 @@ class ReadOnlyBroadcastState(State, Generic[K, V]):
 
 
 class BroadcastState(ReadOnlyBroadcastState[K, V]):
-    """A map that each subtask has, and that ``process_broadcast_element`` must change in all of them alike: by the broadcast value alone."""
+    """A map that each subtask has, and that ``process_broadcast_element`` must change in all of them alike: by the broadcast value alone.
+
+    >>> from millstream.common import Types
+    >>> from millstream.datastream import BroadcastProcessFunction, StreamExecutionEnvironment
+    >>> from millstream.datastream.state import MapStateDescriptor
+    >>> names = MapStateDescriptor("names", Types.LONG(), Types.STRING())
+    >>> class Names(BroadcastProcessFunction):
+    ...     def process_element(self, value, ctx):
+    ...         pass
+    ...     def process_broadcast_element(self, value, ctx):
+    ...         state = ctx.get_broadcast_state(names)
+    ...         state.put(value[0], value[1])
+    ...         yield dict(state.items())
+    >>> env = StreamExecutionEnvironment.get_execution_environment()
+    >>> numbers = env.from_collection([1], Types.LONG())
+    >>> named = numbers.connect(env.from_collection([(1, "one")]).broadcast(names)).process(Names())
+    >>> list(named.execute_and_collect())
+    [{1: 'one'}]
+    """
 
     def put(self, key: K, value: V) -> None:
         """Sets the value of a key."""

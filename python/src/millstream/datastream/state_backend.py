@@ -40,7 +40,11 @@ _DEFAULT_TRANSFER_THREADS = 4
 
 
 class PredefinedOptions(Enum):
-    """Sets of RocksDB options for kinds of machines."""
+    """Sets of RocksDB options for kinds of machines.
+
+    >>> [option.name for option in PredefinedOptions]
+    ['DEFAULT', 'SPINNING_DISK_OPTIMIZED', 'SPINNING_DISK_OPTIMIZED_HIGH_MEM', 'FLASH_SSD_OPTIMIZED']
+    """
 
     #: RocksDB's own defaults, without syncing to disk.
     DEFAULT = 0
@@ -53,7 +57,11 @@ class PredefinedOptions(Enum):
 
 
 class StateBackend(ABC):
-    """Where the state of a running job lives."""
+    """Where the state of a running job lives.
+
+    >>> isinstance(HashMapStateBackend(), StateBackend)
+    True
+    """
 
     @abstractmethod
     def to_configuration(self) -> dict[str, str]:
@@ -76,7 +84,11 @@ class StateBackend(ABC):
 
 
 class HashMapStateBackend(StateBackend):
-    """Keeps state in memory; the default, and what this release does in any case."""
+    """Keeps state in memory; the default, and what this release does in any case.
+
+    >>> from millstream.datastream import StreamExecutionEnvironment
+    >>> env = StreamExecutionEnvironment.get_execution_environment().set_state_backend(HashMapStateBackend())
+    """
 
     def to_configuration(self) -> dict[str, str]:
         """The settings that stand for it."""
@@ -180,7 +192,11 @@ class EmbeddedRocksDBStateBackend(_RocksDB):
 
 
 class CustomStateBackend(StateBackend):
-    """A backend of one's own, by the name of its factory. In PyFlink it is a Java class: here it is only kept."""
+    """A backend of one's own, by the name of its factory. In PyFlink it is a Java class: here it is only kept.
+
+    >>> isinstance(CustomStateBackend(None), StateBackend)
+    True
+    """
 
     def __init__(self, j_custom_state_backend: Any) -> None:
         from millstream.notices import without_jvm
@@ -197,7 +213,11 @@ class CustomStateBackend(StateBackend):
 
 
 class MemoryStateBackend(StateBackend):
-    """A :class:`HashMapStateBackend` with a :class:`JobManagerCheckpointStorage`, as older scripts write it."""
+    """A :class:`HashMapStateBackend` with a :class:`JobManagerCheckpointStorage`, as older scripts write it.
+
+    >>> isinstance(MemoryStateBackend(), StateBackend)
+    True
+    """
 
     #: The largest size of a state unless set, in bytes.
     DEFAULT_MAX_STATE_SIZE = 5 * 1024 * 1024
@@ -279,7 +299,11 @@ class FsStateBackend(StateBackend):
 
 
 class RocksDBStateBackend(_RocksDB):
-    """An :class:`EmbeddedRocksDBStateBackend` with a checkpoint storage, as older scripts write it."""
+    """An :class:`EmbeddedRocksDBStateBackend` with a checkpoint storage, as older scripts write it.
+
+    >>> isinstance(RocksDBStateBackend("file:///tmp/checkpoints"), StateBackend)
+    True
+    """
 
     def __init__(
         self,

@@ -8,7 +8,11 @@ __all__ = ["TimeCharacteristic"]
 
 
 class TimeCharacteristic(Enum):
-    """What ``time_window`` and operators without a time of their own go by. Today each window assigner says what time it goes by."""
+    """What ``time_window`` and operators without a time of their own go by. Today each window assigner says what time it goes by.
+
+    >>> TimeCharacteristic.EventTime.name
+    'EventTime'
+    """
 
     #: The clock.
     ProcessingTime = 0

@@ -8,7 +8,11 @@ __all__ = ["TimeDomain"]
 
 
 class TimeDomain(Enum):
-    """Which time a timer goes by."""
+    """Which time a timer goes by.
+
+    >>> [domain.name for domain in TimeDomain]
+    ['EVENT_TIME', 'PROCESSING_TIME']
+    """
 
     EVENT_TIME = 0
     PROCESSING_TIME = 1

@@ -9,7 +9,12 @@ __all__ = ["InputTime", "OperatorTime", "SplitsTime", "SubtaskTime", "TimeExplan
 
 
 class InputTime(NamedTuple):
-    """What a subtask reads from another one. Watermarks are in milliseconds since the epoch, ``None`` before the first."""
+    """What a subtask reads from another one. Watermarks are in milliseconds since the epoch, ``None`` before the first.
+
+    >>> time = InputTime(from_subtask=0, watermark=None, is_idle=True, has_ended=False, waiting_rows=0, waiting_bytes=0)
+    >>> time.is_idle
+    True
+    """
 
     from_subtask: int
     watermark: int | None
@@ -20,7 +25,17 @@ class InputTime(NamedTuple):
 
 
 class OperatorTime(NamedTuple):
-    """One operator of a subtask. ``waits_for`` is the earliest event time that it waits for, such as the last millisecond of its first window."""
+    """One operator of a subtask. ``waits_for`` is the earliest event time that it waits for, such as the last millisecond of its first window.
+
+    >>> from millstream.datastream import StreamExecutionEnvironment
+    >>> env = StreamExecutionEnvironment.get_execution_environment()
+    >>> sink = env.from_collection([1, 2]).add_sink(lambda n: None)
+    >>> client = env.execute_async()
+    >>> result = client.get_job_execution_result().result()
+    >>> operator = client.explain_time().subtasks[0].operators[0]
+    >>> operator.name, operator.num_late_records
+    ('Source: Collection Source', 0)
+    """
 
     id: str
     name: str
@@ -39,6 +54,9 @@ class SplitsTime(NamedTuple):
 
     A subtask reads one split after the other, so that its watermark is that of the split at hand. With ``may_have_more`` there may be others that
     nobody has begun.
+
+    >>> SplitsTime(reading=("words.txt",), num_finished=2, may_have_more=False).reading
+    ('words.txt',)
     """
 
     reading: tuple[str, ...]
@@ -50,6 +68,15 @@ class SubtaskTime(NamedTuple):
     """One parallel instance of a task.
 
     ``held_back_by`` is the number of the subtask, a source if one can be found, that holds event time back here.
+
+    >>> from millstream.datastream import StreamExecutionEnvironment
+    >>> env = StreamExecutionEnvironment.get_execution_environment()
+    >>> sink = env.from_collection([1, 2]).add_sink(lambda n: None)
+    >>> client = env.execute_async()
+    >>> result = client.get_job_execution_result().result()
+    >>> subtask = client.explain_time().subtasks[0]
+    >>> subtask.subtask, subtask.parallelism, subtask.is_source
+    (0, 1, True)
     """
 
     number: int

@@ -12,6 +12,19 @@ class TimerService(ABC):
 
     A timer is registered once per key and time, however often it is asked for; it calls ``on_timer`` of the process function. Functions get a service
     from their context; it is the engine's own object, with these methods.
+
+    >>> from millstream.datastream import KeyedProcessFunction
+    >>> from millstream.testing import KeyedProcessHarness
+    >>> class Later(KeyedProcessFunction):
+    ...     def process_element(self, value, ctx):
+    ...         ctx.timer_service().register_event_time_timer(ctx.timestamp() + 1_000)
+    ...     def on_timer(self, timestamp, ctx):
+    ...         yield ctx.get_current_key(), timestamp
+    >>> with KeyedProcessHarness(Later(), lambda word: word) as harness:
+    ...     harness.process_element("a", 500)
+    ...     harness.process_watermark(1_500)
+    ...     print(harness.take_output())
+    [('a', 1500)]
     """
 
     @abstractmethod

@@ -44,7 +44,11 @@ _MAX_TIMESTAMP = 2**63 - 1
 
 
 class TriggerResult(Enum):
-    """What is done with a window: FIRE gives its results, PURGE forgets its elements. A window without elements gives none."""
+    """What is done with a window: FIRE gives its results, PURGE forgets its elements. A window without elements gives none.
+
+    >>> TriggerResult.FIRE_AND_PURGE.is_fire(), TriggerResult.FIRE_AND_PURGE.is_purge()
+    (True, True)
+    """
 
     CONTINUE = (False, False)
     FIRE_AND_PURGE = (True, True)
@@ -147,7 +151,11 @@ class Trigger(ABC, Generic[T, W]):
 
 
 class EventTimeTrigger(Trigger[Any, Any]):
-    """Fires when the watermark passes the window's end, and for each late element that is allowed. The default of event-time windows."""
+    """Fires when the watermark passes the window's end, and for each late element that is allowed. The default of event-time windows.
+
+    >>> EventTimeTrigger.create()
+    EventTimeTrigger()
+    """
 
     def on_element(self, element: Any, timestamp: int, window: Any, ctx: Trigger.TriggerContext) -> TriggerResult:
         end = window.max_timestamp()
@@ -180,7 +188,11 @@ class EventTimeTrigger(Trigger[Any, Any]):
 
 
 class ProcessingTimeTrigger(Trigger[Any, Any]):
-    """Fires when the clock passes the window's end. The default of processing-time windows."""
+    """Fires when the clock passes the window's end. The default of processing-time windows.
+
+    >>> ProcessingTimeTrigger.create()
+    ProcessingTimeTrigger()
+    """
 
     def on_element(self, element: Any, timestamp: int, window: Any, ctx: Trigger.TriggerContext) -> TriggerResult:
         ctx.register_processing_time_timer(window.max_timestamp())
@@ -210,7 +222,11 @@ class ProcessingTimeTrigger(Trigger[Any, Any]):
 
 
 class Min(ReduceFunction[Any]):
-    """The smaller one."""
+    """The smaller one.
+
+    >>> Min().reduce(3, 5)
+    3
+    """
 
     def reduce(self, value1: Any, value2: Any) -> Any:
         return min(value1, value2)
@@ -240,7 +256,12 @@ class _ContinuousTrigger(Trigger[Any, Any]):
 
 
 class ContinuousEventTimeTrigger(_ContinuousTrigger):
-    """Fires each time the watermark passes a multiple of the interval, and at the window's end."""
+    """Fires each time the watermark passes a multiple of the interval, and at the window's end.
+
+    >>> from millstream.common import Time
+    >>> ContinuousEventTimeTrigger.of(Time.seconds(5))
+    ContinuousEventTimeTrigger(5000 ms)
+    """
 
     @staticmethod
     def of(interval: Time | Duration | timedelta | int) -> ContinuousEventTimeTrigger:
@@ -289,7 +310,12 @@ class ContinuousEventTimeTrigger(_ContinuousTrigger):
 
 
 class ContinuousProcessingTimeTrigger(_ContinuousTrigger):
-    """Fires each time the clock passes a multiple of the interval."""
+    """Fires each time the clock passes a multiple of the interval.
+
+    >>> from millstream.common import Time
+    >>> ContinuousProcessingTimeTrigger.of(Time.seconds(5))
+    ContinuousProcessingTimeTrigger(5000 ms)
+    """
 
     @staticmethod
     def of(interval: Time | Duration | timedelta | int) -> ContinuousProcessingTimeTrigger:
@@ -380,7 +406,11 @@ def _sum(value1: int, value2: int) -> int:
 
 
 class CountTrigger(Trigger[Any, Any]):
-    """Fires at every so many elements of a window."""
+    """Fires at every so many elements of a window.
+
+    >>> CountTrigger.of(100)
+    CountTrigger(100)
+    """
 
     def __init__(self, window_size: int) -> None:
         if isinstance(window_size, bool) or not isinstance(window_size, int):
@@ -421,7 +451,14 @@ class CountTrigger(Trigger[Any, Any]):
 
 
 class DeltaFunction(ABC, Generic[T]):
-    """How far two elements are apart. A plain function of two elements will do too."""
+    """How far two elements are apart. A plain function of two elements will do too.
+
+    >>> class Distance(DeltaFunction):
+    ...     def get_delta(self, old_data_point, new_data_point):
+    ...         return abs(new_data_point - old_data_point)
+    >>> Distance().get_delta(3, 10)
+    7
+    """
 
     @abstractmethod
     def get_delta(self, old_data_point: T, new_data_point: T) -> float:
@@ -449,6 +486,10 @@ class DeltaTrigger(Trigger[Any, Any]):
     """Fires at an element that is further than a threshold from the one at which it fired last; the first one of a window does not fire.
 
     PyFlink has it not; it is that of Flink's Java API.
+
+    >>> from millstream.common import Types
+    >>> DeltaTrigger.of(5.0, lambda old, new: abs(new - old), Types.DOUBLE())
+    DeltaTrigger(5.0)
     """
 
     def __init__(self, threshold: float, delta_function: Any, state_type: TypeInformation | None = None) -> None:
@@ -490,7 +531,12 @@ class DeltaTrigger(Trigger[Any, Any]):
 
 
 class NeverTrigger(Trigger[Any, Any]):
-    """Never fires. The default of :class:`~millstream.datastream.window.GlobalWindows`."""
+    """Never fires. The default of :class:`~millstream.datastream.window.GlobalWindows`.
+
+    >>> from millstream.datastream.window import GlobalWindows
+    >>> GlobalWindows.create().get_default_trigger(None)
+    NeverTrigger()
+    """
 
     def on_element(self, element: Any, timestamp: int, window: Any, ctx: Trigger.TriggerContext) -> TriggerResult:
         return TriggerResult.CONTINUE
@@ -509,7 +555,12 @@ class NeverTrigger(Trigger[Any, Any]):
 
 
 class EndOfStreamTrigger(NeverTrigger):
-    """Fires once, when the input ends: for bounded streams. PyFlink has it not; it is that of Flink's Java API."""
+    """Fires once, when the input ends: for bounded streams. PyFlink has it not; it is that of Flink's Java API.
+
+    >>> from millstream.datastream.window import GlobalWindows
+    >>> GlobalWindows.create_with_end_of_stream_trigger().get_default_trigger(None)
+    EndOfStreamTrigger()
+    """
 
     def on_element(self, element: Any, timestamp: int, window: Any, ctx: Trigger.TriggerContext) -> TriggerResult:
         ctx.register_event_time_timer(_MAX_TIMESTAMP)

@@ -84,7 +84,11 @@ W2 = TypeVar("W2")
 
 
 class Window(ABC):
-    """A set of elements that are looked at together."""
+    """A set of elements that are looked at together.
+
+    >>> isinstance(TimeWindow(0, 5_000), Window)
+    True
+    """
 
     @abstractmethod
     def max_timestamp(self) -> int:
@@ -157,7 +161,11 @@ class TimeWindow(Window):
 
 
 class CountWindow(Window):
-    """So many elements of a key; ``id`` counts the windows of a key, from 0."""
+    """So many elements of a key; ``id`` counts the windows of a key, from 0.
+
+    >>> CountWindow(3).id
+    3
+    """
 
     __slots__ = ("id",)
 
@@ -178,7 +186,11 @@ class CountWindow(Window):
 
 
 class GlobalWindow(Window):
-    """All elements."""
+    """All elements.
+
+    >>> GlobalWindow().max_timestamp()
+    9223372036854775807
+    """
 
     __slots__ = ()
 
@@ -274,7 +286,11 @@ class WindowAssigner(ABC, Generic[T, W]):
 
 
 class MergingWindowAssigner(WindowAssigner[T, W]):
-    """An assigner whose windows may become one, as sessions do."""
+    """An assigner whose windows may become one, as sessions do.
+
+    >>> isinstance(EventTimeSessionWindows.with_gap(Time.seconds(1)), MergingWindowAssigner)
+    True
+    """
 
     class MergeCallback(ABC, Generic[W2]):
         """Where an assigner tells what is to be merged."""
@@ -289,7 +305,14 @@ class MergingWindowAssigner(WindowAssigner[T, W]):
 
 
 class TimeWindowSerializer:
-    """A :class:`TimeWindow` as 16 bytes: start and end, the high byte first."""
+    """A :class:`TimeWindow` as 16 bytes: start and end, the high byte first.
+
+    >>> from io import BytesIO
+    >>> stream = BytesIO()
+    >>> TimeWindowSerializer().serialize(TimeWindow(0, 5_000), stream)
+    >>> TimeWindowSerializer().deserialize(BytesIO(stream.getvalue()))
+    TimeWindow(start=0, end=5000)
+    """
 
     def serialize(self, element: TimeWindow, stream: BinaryIO) -> None:
         """Writes a window."""
@@ -301,7 +324,14 @@ class TimeWindowSerializer:
 
 
 class CountWindowSerializer:
-    """A :class:`CountWindow` as 8 bytes: its id, the high byte first."""
+    r"""A :class:`CountWindow` as 8 bytes: its id, the high byte first.
+
+    >>> from io import BytesIO
+    >>> stream = BytesIO()
+    >>> CountWindowSerializer().serialize(CountWindow(3), stream)
+    >>> stream.getvalue()
+    b'\x00\x00\x00\x00\x00\x00\x00\x03'
+    """
 
     def serialize(self, element: CountWindow, stream: BinaryIO) -> None:
         """Writes a window."""
@@ -313,7 +343,14 @@ class CountWindowSerializer:
 
 
 class GlobalWindowSerializer:
-    """The :class:`GlobalWindow` as 8 bytes, all zero."""
+    r"""The :class:`GlobalWindow` as 8 bytes, all zero.
+
+    >>> from io import BytesIO
+    >>> stream = BytesIO()
+    >>> GlobalWindowSerializer().serialize(GlobalWindow(), stream)
+    >>> stream.getvalue()
+    b'\x00\x00\x00\x00\x00\x00\x00\x00'
+    """
 
     def serialize(self, element: GlobalWindow, stream: BinaryIO) -> None:
         """Writes the window."""
@@ -393,7 +430,11 @@ class TumblingEventTimeWindows(_TumblingWindows):
 
 
 class TumblingProcessingTimeWindows(_TumblingWindows):
-    """Windows of one size, one after the other, by the clock."""
+    """Windows of one size, one after the other, by the clock.
+
+    >>> TumblingProcessingTimeWindows.of(Time.seconds(10))
+    TumblingProcessingTimeWindows(10000 ms)
+    """
 
     _event_time = False
 
@@ -422,7 +463,11 @@ class _SlidingWindows(_TimeWindows):
 
 
 class SlidingEventTimeWindows(_SlidingWindows):
-    """Windows of one size that start at regular times and may overlap, by the elements' timestamps."""
+    """Windows of one size that start at regular times and may overlap, by the elements' timestamps.
+
+    >>> SlidingEventTimeWindows.of(Time.minutes(10), Time.minutes(5)).assign_windows("a", 60_000, None)
+    [TimeWindow(start=0, end=600000), TimeWindow(start=-300000, end=300000)]
+    """
 
     _event_time = True
 
@@ -433,7 +478,11 @@ class SlidingEventTimeWindows(_SlidingWindows):
 
 
 class SlidingProcessingTimeWindows(_SlidingWindows):
-    """Windows of one size that start at regular times and may overlap, by the clock."""
+    """Windows of one size that start at regular times and may overlap, by the clock.
+
+    >>> SlidingProcessingTimeWindows.of(Time.minutes(10), Time.minutes(5))
+    SlidingProcessingTimeWindows(600000 ms, every 300000 ms)
+    """
 
     _event_time = False
 
@@ -444,7 +493,14 @@ class SlidingProcessingTimeWindows(_SlidingWindows):
 
 
 class SessionWindowTimeGapExtractor(ABC):
-    """Tells the gap of a session from its element. A plain function will do too."""
+    """Tells the gap of a session from its element. A plain function will do too.
+
+    >>> class Gap(SessionWindowTimeGapExtractor):
+    ...     def extract(self, element):
+    ...         return element["gap"]
+    >>> EventTimeSessionWindows.with_dynamic_gap(Gap())
+    DynamicEventTimeSessionWindows()
+    """
 
     @abstractmethod
     def extract(self, element: Any) -> int:
@@ -508,7 +564,11 @@ class DynamicEventTimeSessionWindows(_DynamicSessionWindows):
 
 
 class DynamicProcessingTimeSessionWindows(_DynamicSessionWindows):
-    """Sessions by the clock, with a gap for each element."""
+    """Sessions by the clock, with a gap for each element.
+
+    >>> DynamicProcessingTimeSessionWindows.with_dynamic_gap(lambda element: 1_000)
+    DynamicProcessingTimeSessionWindows()
+    """
 
     _event_time = False
 
@@ -519,7 +579,11 @@ class DynamicProcessingTimeSessionWindows(_DynamicSessionWindows):
 
 
 class EventTimeSessionWindows(_SessionWindows):
-    """Windows that last as long as elements come less than a gap apart, by their timestamps. Sessions that touch become one."""
+    """Windows that last as long as elements come less than a gap apart, by their timestamps. Sessions that touch become one.
+
+    >>> EventTimeSessionWindows.with_gap(Time.minutes(30))
+    EventTimeSessionWindows(1800000 ms)
+    """
 
     _event_time = True
 
@@ -535,7 +599,11 @@ class EventTimeSessionWindows(_SessionWindows):
 
 
 class ProcessingTimeSessionWindows(_SessionWindows):
-    """Windows that last as long as elements come less than a gap apart, by the clock."""
+    """Windows that last as long as elements come less than a gap apart, by the clock.
+
+    >>> ProcessingTimeSessionWindows.with_gap(Time.minutes(30))
+    ProcessingTimeSessionWindows(1800000 ms)
+    """
 
     _event_time = False
 
@@ -612,7 +680,11 @@ class _CountWindows(WindowAssigner[Any, CountWindow]):
 
 
 class CountTumblingWindowAssigner(_CountWindows):
-    """Windows of so many elements of a key."""
+    """Windows of so many elements of a key.
+
+    >>> CountTumblingWindowAssigner.of(10)
+    CountTumblingWindowAssigner(10)
+    """
 
     def __init__(self, window_size: int) -> None:
         self._window_size = _positive_count(window_size, "window_size")
@@ -632,7 +704,11 @@ class CountTumblingWindowAssigner(_CountWindows):
 
 
 class CountSlidingWindowAssigner(_CountWindows):
-    """The last so many elements of a key, looked at every so many elements."""
+    """The last so many elements of a key, looked at every so many elements.
+
+    >>> CountSlidingWindowAssigner.of(10, 5)
+    CountSlidingWindowAssigner(10, every 5)
+    """
 
     def __init__(self, window_size: int, window_slide: int) -> None:
         self._window_size = _positive_count(window_size, "window_size")

@@ -8,7 +8,11 @@ __all__ = ["WriteMode"]
 
 
 class WriteMode(Enum):
-    """For ``write_as_text`` and ``write_as_csv``. Flink has it in Java only."""
+    """For ``write_as_text`` and ``write_as_csv``. Flink has it in Java only.
+
+    >>> [mode.name for mode in WriteMode]
+    ['NO_OVERWRITE', 'OVERWRITE']
+    """
 
     #: The job fails; the default.
     NO_OVERWRITE = 0

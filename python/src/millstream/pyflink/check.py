@@ -122,7 +122,15 @@ class _Scope:
 
 
 def check_file(path: str | Path) -> Report:
-    """Reads a file. Raises ``OSError`` and ``SyntaxError``."""
+    r"""Reads a file. Raises ``OSError`` and ``SyntaxError``.
+
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     script = pathlib.Path(folder) / "job.py"
+    ...     size = script.write_text("from pyflink.datastream.connectors.kafka import KafkaSource\n")
+    ...     print([finding.name for finding in check_file(str(script)).findings])
+    ['pyflink.datastream.connectors.kafka']
+    """
     return check_source(Path(path).read_bytes(), str(path))
 
 

@@ -41,6 +41,12 @@ def install_as_pyflink() -> None:
     """From now on ``import pyflink...`` in this process gives Millstream's modules. Does nothing if that is so already.
 
     Raises ``ImportError`` if another ``pyflink`` was imported before.
+
+    >>> install_as_pyflink()
+    >>> from pyflink.datastream import StreamExecutionEnvironment
+    >>> StreamExecutionEnvironment.__module__
+    'millstream.datastream.stream_execution_environment'
+    >>> uninstall_as_pyflink()
     """
     if any(isinstance(finder, _Finder) for finder in sys.meta_path):
         return
@@ -51,7 +57,11 @@ def install_as_pyflink() -> None:
 
 
 def uninstall_as_pyflink() -> None:
-    """Ends what :func:`install_as_pyflink` began: later imports of ``pyflink`` find what is installed. What was imported stays usable."""
+    """Ends what :func:`install_as_pyflink` began: later imports of ``pyflink`` find what is installed. What was imported stays usable.
+
+    >>> install_as_pyflink()
+    >>> uninstall_as_pyflink()
+    """
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         return
     sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _Finder)]

@@ -33,12 +33,20 @@ def lit(v: Any, data_type: TypeInformation | str | None = None) -> Expression:
 
 
 def row_time() -> Expression:
-    """The row's event time, as an instant. Millstream's own."""
+    """The row's event time, as an instant. Millstream's own.
+
+    >>> row_time()
+    <Expression ROWTIME>
+    """
     return Expression(lambda types, what: _native.Expression.row_time(), "ROWTIME")
 
 
 def and_(predicate0: Any, predicate1: Any, *predicates: Any) -> Expression:
-    """Whether all are true."""
+    """Whether all are true.
+
+    >>> and_(col("price") > 1, col("n") < 5)
+    <Expression ((price > 1) AND (n < 5))>
+    """
     found = as_expression(predicate0)
     for predicate in (predicate1, *predicates):
         found = found & as_expression(predicate)
@@ -46,7 +54,11 @@ def and_(predicate0: Any, predicate1: Any, *predicates: Any) -> Expression:
 
 
 def or_(predicate0: Any, predicate1: Any, *predicates: Any) -> Expression:
-    """Whether one is true."""
+    """Whether one is true.
+
+    >>> or_(col("price") > 1, col("n") < 5)
+    <Expression ((price > 1) OR (n < 5))>
+    """
     found = as_expression(predicate0)
     for predicate in (predicate1, *predicates):
         found = found | as_expression(predicate)
@@ -54,7 +66,11 @@ def or_(predicate0: Any, predicate1: Any, *predicates: Any) -> Expression:
 
 
 def not_(expression: Expression) -> Expression:
-    """Whether it is false."""
+    """Whether it is false.
+
+    >>> not_(col("price") > 1)
+    <Expression NOT (price > 1)>
+    """
     return ~expression
 
 

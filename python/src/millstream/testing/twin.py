@@ -39,7 +39,14 @@ OperatorStates = dict[str, dict[str, Any]]
 
 
 class StreamRecord(NamedTuple):
-    """A value with its timestamp in milliseconds; ``None`` if it has none."""
+    """A value with its timestamp in milliseconds; ``None`` if it has none.
+
+    >>> from millstream.testing import StreamHarness
+    >>> with StreamHarness(lambda words: words.map(len)) as harness:
+    ...     harness.process_element("three", 1_000)
+    ...     print(harness.get_output())
+    [StreamRecord(value=5, timestamp=1000)]
+    """
 
     value: Any
     timestamp: int | None

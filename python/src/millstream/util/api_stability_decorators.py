@@ -66,25 +66,53 @@ class _Note(_Stability):
 
 
 class Experimental(_Note):
-    """Marks what may change at any time."""
+    """Marks what may change at any time.
+
+    >>> @Experimental()
+    ... def fresh():
+    ...     "Does something new."
+    >>> fresh.__name__
+    'fresh'
+    """
 
     text = "is marked as **experimental**: it may change at any time."
 
 
 class Internal(_Note):
-    """Marks what is not for users."""
+    """Marks what is not for users.
+
+    >>> @Internal()
+    ... def inner():
+    ...     "Does something inside."
+    >>> inner.__name__
+    'inner'
+    """
 
     text = "is marked as **internal**: it is not for users."
 
 
 class PublicEvolving(_Note):
-    """Marks what is for users and may change with a minor version."""
+    """Marks what is for users and may change with a minor version.
+
+    >>> @PublicEvolving()
+    ... def evolving():
+    ...     "May change."
+    >>> evolving.__name__
+    'evolving'
+    """
 
     text = "is marked as **evolving**: it may change with a minor version."
 
 
 class Public(_Note):
-    """Marks what is for users and stays."""
+    """Marks what is for users and stays.
+
+    >>> @Public()
+    ... def stable():
+    ...     "Stays."
+    >>> stable.__name__
+    'stable'
+    """
 
     text = "is marked as **public**: it stays."
 

@@ -18,6 +18,13 @@ class ArrowSource(Source):
     """Reads what has ``__arrow_c_stream__`` (or ``__arrow_c_array__``) once per job. Raises ``TypeError`` for anything else.
 
     Tables can be read by several jobs; a reader only by one: the second raises ``InvalidStateError``.
+
+    >>> import pyarrow
+    >>> from millstream.datastream import StreamExecutionEnvironment
+    >>> env = StreamExecutionEnvironment.get_execution_environment()
+    >>> rows = env.from_arrow(pyarrow.table({"word": ["to", "be"], "n": [1, 2]}))
+    >>> [row.n for row in rows.execute_and_collect()]
+    [1, 2]
     """
 
     name = "Arrow"

@@ -25,7 +25,11 @@ AddSink = Callable[[JobBuilder, Transformation, list[_native.Input]], int]
 
 
 class DeliveryGuarantee(Enum):
-    """How often a sink delivers a record when a job fails and goes on from a checkpoint."""
+    """How often a sink delivers a record when a job fails and goes on from a checkpoint.
+
+    >>> [guarantee.name for guarantee in DeliveryGuarantee]
+    ['EXACTLY_ONCE', 'AT_LEAST_ONCE', 'NONE']
+    """
 
     #: Exactly once.
     EXACTLY_ONCE = 0
@@ -39,6 +43,10 @@ class Source:
     """Where a stream comes from. ``env.from_source`` takes it. To write one in Python, subclass ``PythonSource``.
 
     ``Source(source)`` reads as another source does. Raises ``UnsupportedError`` for the name of a Java class: there is no JVM here.
+
+    >>> from millstream.datastream.connectors.number_seq import NumberSequenceSource
+    >>> isinstance(NumberSequenceSource(1, 3), Source)
+    True
     """
 
     #: What it is called in plans and messages unless ``from_source`` says otherwise.
@@ -73,6 +81,11 @@ class Sink:
     """Where a stream goes. ``stream.sink_to`` takes it. To write one in Python, subclass ``PythonSink``.
 
     ``Sink(sink)`` writes as another sink does. Raises ``UnsupportedError`` for the name of a Java class: there is no JVM here.
+
+    >>> from millstream.common import Encoder
+    >>> from millstream.datastream.connectors.file_system import FileSink
+    >>> isinstance(FileSink.for_row_format("/tmp/out", Encoder.simple_string_encoder()).build(), Sink)
+    True
     """
 
     #: What it is called in plans and messages.
@@ -105,7 +118,12 @@ class StreamTransformer(ABC):
 
 
 class SupportsPreprocessing(ABC):
-    """A sink that wants its stream changed before: ``sink_to`` applies the transformer."""
+    """A sink that wants its stream changed before: ``sink_to`` applies the transformer.
+
+    >>> from millstream.datastream.connectors.file_system import FileSink
+    >>> issubclass(FileSink, SupportsPreprocessing)
+    True
+    """
 
     @abstractmethod
     def get_transformer(self) -> StreamTransformer | None:

@@ -74,7 +74,10 @@ class FilesSource(Source):
 
 
 class StreamFormat:
-    """How a file's bytes become values: :meth:`text_line_format`, or ``CsvReaderFormat`` and ``JsonReaderFormat`` of the formats package."""
+    """How a file's bytes become values: :meth:`text_line_format`, or ``CsvReaderFormat`` and ``JsonReaderFormat`` of the formats package.
+
+    >>> format = StreamFormat.text_line_format("UTF-8")
+    """
 
     def __init__(self, type_info: TypeInformation, options: Mapping[str, str], reader: PythonFileReader | None = None) -> None:
         self.type_info = type_info
@@ -93,7 +96,12 @@ class StreamFormat:
 
 
 class BulkFormat:
-    """How files of columns become rows: ``ParquetColumnarRowInputFormat`` and ``OrcRowInputFormat`` of the formats package."""
+    """How files of columns become rows: ``ParquetColumnarRowInputFormat`` and ``OrcRowInputFormat`` of the formats package.
+
+    >>> from millstream.datastream.formats.parquet import ParquetColumnarRowInputFormat
+    >>> isinstance(ParquetColumnarRowInputFormat("ROW<name STRING>"), BulkFormat)
+    True
+    """
 
     def __init__(self, type_info: TypeInformation, reader: PythonFileReader) -> None:
         self.type_info = type_info
@@ -101,7 +109,10 @@ class BulkFormat:
 
 
 class FileEnumeratorProvider:
-    """Which files are read, and whether a large one is read in parts. Only kept: formats that can be read in parts are, others are not."""
+    """Which files are read, and whether a large one is read in parts. Only kept: formats that can be read in parts are, others are not.
+
+    >>> provider = FileEnumeratorProvider.default_splittable_file_enumerator()
+    """
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
@@ -121,7 +132,10 @@ class FileEnumeratorProvider:
 
 
 class FileSplitAssignerProvider:
-    """Which subtask reads which file. Only kept: on one machine all files are near."""
+    """Which subtask reads which file. Only kept: on one machine all files are near.
+
+    >>> provider = FileSplitAssignerProvider.locality_aware_split_assigner()
+    """
 
     @staticmethod
     def locality_aware_split_assigner() -> FileSplitAssignerProvider:
@@ -191,7 +205,12 @@ class FileSource(FilesSource):
 
 
 class FileSourceBuilder:
-    """Says how files are found."""
+    """Says how files are found.
+
+    >>> builder = FileSource.for_record_stream_format(StreamFormat.text_line_format(), "/tmp/in")
+    >>> builder.monitor_continuously(Duration.of_seconds(1)).process_static_file_set().build()
+    FileSource(text, /tmp/in)
+    """
 
     def __init__(self, stream_format: StreamFormat, paths: list[str]) -> None:
         self._format = stream_format
@@ -286,7 +305,10 @@ class OutputFileConfig:
 
 
 class RollingPolicy:
-    """When a file is finished and the next one begun."""
+    """When a file is finished and the next one begun.
+
+    >>> policy = RollingPolicy.default_rolling_policy(part_size=1 << 20)
+    """
 
     def __init__(self, options: Mapping[str, str]) -> None:
         self._options = dict(options)
@@ -315,15 +337,27 @@ class RollingPolicy:
 
 
 class DefaultRollingPolicy(RollingPolicy):
-    """By size and age: ``RollingPolicy.default_rolling_policy()``."""
+    """By size and age: ``RollingPolicy.default_rolling_policy()``.
+
+    >>> policy = RollingPolicy.default_rolling_policy(part_size=1 << 20, rollover_interval=60_000)
+    >>> isinstance(policy, DefaultRollingPolicy)
+    True
+    """
 
 
 class OnCheckpointRollingPolicy(RollingPolicy):
-    """At checkpoints only: ``RollingPolicy.on_checkpoint_rolling_policy()``, the one for whole files such as Parquet."""
+    """At checkpoints only: ``RollingPolicy.on_checkpoint_rolling_policy()``, the one for whole files such as Parquet.
+
+    >>> isinstance(RollingPolicy.on_checkpoint_rolling_policy(), OnCheckpointRollingPolicy)
+    True
+    """
 
 
 class FileCompactStrategy:
-    """When small files are put together. It takes effect with checkpoints, which this release does not take."""
+    """When small files are put together. It takes effect with checkpoints, which this release does not take.
+
+    >>> strategy = FileCompactStrategy.builder().set_size_threshold(1 << 20).build()
+    """
 
     def __init__(self, num_checkpoints_before_compaction: int, size_threshold: int, num_compact_threads: int) -> None:
         self.num_checkpoints_before_compaction = num_checkpoints_before_compaction
@@ -364,7 +398,10 @@ class FileCompactStrategy:
 
 
 class FileCompactor:
-    """How small files are put together."""
+    """How small files are put together.
+
+    >>> compactor = FileCompactor.concat_file_compactor(b",")
+    """
 
     def __init__(self, kind: str, file_delimiter: bytes = b"") -> None:
         self.kind = kind
@@ -382,7 +419,10 @@ class FileCompactor:
 
 
 class BucketAssigner:
-    """Tells which folder below the sink's a row goes to."""
+    """Tells which folder below the sink's a row goes to.
+
+    >>> assigner = BucketAssigner.date_time_bucket_assigner("yyyy-MM-dd", "UTC")
+    """
 
     def __init__(self, column: str | int | None, pattern: str | None = None, zone: str | None = None) -> None:
         self.column = column
@@ -570,7 +610,13 @@ class FileSink(Sink, SupportsPreprocessing):
 
 
 class StreamingFileSink(SinkFunction[Any]):
-    """A :class:`FileSink` for ``add_sink``, as older scripts write it. Gives a ``DeprecationWarning``, as PyFlink does."""
+    """A :class:`FileSink` for ``add_sink``, as older scripts write it. Gives a ``DeprecationWarning``, as PyFlink does.
+
+    >>> from millstream.common import Encoder
+    >>> import warnings
+    >>> warnings.simplefilter("ignore", DeprecationWarning)
+    >>> sink = StreamingFileSink.for_row_format("/tmp/out", Encoder.simple_string_encoder()).build()
+    """
 
     def __init__(self, file_sink: FileSink) -> None:
         warnings.warn("StreamingFileSink is the older form of FileSink, which sink_to takes", DeprecationWarning, stacklevel=3)

@@ -66,7 +66,12 @@ class HybridSource(Source):
 
 
 class HybridSourceBuilder:
-    """Builds a :class:`HybridSource`."""
+    """Builds a :class:`HybridSource`.
+
+    >>> from millstream.datastream.connectors.number_seq import NumberSequenceSource
+    >>> HybridSource.builder(NumberSequenceSource(1, 3)).add_source(NumberSequenceSource(10, 11)).build()
+    HybridSource(NumberSequenceSource(1, 3), NumberSequenceSource(10, 11))
+    """
 
     def __init__(self, first_source: Source) -> None:
         self._sources: list[Source] = []

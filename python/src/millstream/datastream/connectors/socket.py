@@ -14,6 +14,9 @@ class SocketTextSource(Source):
     """The text that a server sends, cut at each ``delimiter`` (one ASCII character), in one subtask.
 
     A lost connection is made again at most ``max_retries`` times; after that, and at the server's end, the stream ends.
+
+    >>> SocketTextSource("localhost", 9999)
+    SocketTextSource(localhost:9999)
     """
 
     name = "Socket stream"

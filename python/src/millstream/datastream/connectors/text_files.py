@@ -18,6 +18,16 @@ class LineFileSink(PythonSink):
     """Writes a line per value to one file; where there are several subtasks, to files ``1``, ``2``, ... of a directory.
 
     Raises ``InputOutputError`` when the job starts if the file is there and ``overwrite`` is false.
+
+    >>> import pathlib, tempfile
+    >>> from millstream.datastream import StreamExecutionEnvironment
+    >>> env = StreamExecutionEnvironment.get_execution_environment()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = pathlib.Path(folder) / "words.txt"
+    ...     sink = env.from_collection(["to", "be"]).write_as_text(str(file))
+    ...     result = env.execute()
+    ...     print(file.read_text().split())
+    ['to', 'be']
     """
 
     name = "Line files"

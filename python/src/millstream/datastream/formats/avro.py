@@ -81,7 +81,12 @@ class AvroSchema:
 
 
 class GenericRecordAvroTypeInfo(TypeInformation):
-    """The type of a stream of records with one schema: dicts by the names of the fields, passed by reference."""
+    """The type of a stream of records with one schema: dicts by the names of the fields, passed by reference.
+
+    >>> schema = AvroSchema.parse_string('{"type": "record", "name": "Word", "fields": [{"name": "word", "type": "string"}]}')
+    >>> GenericRecordAvroTypeInfo(schema).get_schema() == schema
+    True
+    """
 
     def __init__(self, schema: AvroSchema) -> None:
         self._schema = _checked_schema(schema)
@@ -101,7 +106,12 @@ class GenericRecordAvroTypeInfo(TypeInformation):
 
 
 class AvroInputFormat(InputFormat):
-    """Records of Avro files, for ``env.create_input``; ``schema`` is what the records are read as, by Avro's rules of schema resolution."""
+    """Records of Avro files, for ``env.create_input``; ``schema`` is what the records are read as, by Avro's rules of schema resolution.
+
+    >>> schema = AvroSchema.parse_string('{"type": "record", "name": "Word", "fields": [{"name": "word", "type": "string"}]}')
+    >>> AvroInputFormat("/tmp/words.avro", schema).get_produced_type()
+    GenericRecordAvroTypeInfo({"type": "record", "name": "Word", "fields": [{"name": "word", "type": "string"}]})
+    """
 
     def __init__(self, path: str | PathLike[str], schema: AvroSchema) -> None:
         self._paths = checked_paths(path)
@@ -118,7 +128,11 @@ class AvroInputFormat(InputFormat):
 
 
 class AvroBulkWriters:
-    """Writes records to Avro files, for ``FileSink.for_bulk_format``."""
+    """Writes records to Avro files, for ``FileSink.for_bulk_format``.
+
+    >>> schema = AvroSchema.parse_string('{"type": "record", "name": "Word", "fields": [{"name": "word", "type": "string"}]}')
+    >>> factory = AvroBulkWriters.for_generic_record(schema)
+    """
 
     @staticmethod
     def for_generic_record(schema: AvroSchema) -> BulkWriterFactory:
@@ -127,7 +141,14 @@ class AvroBulkWriters:
 
 
 class AvroRowSerializationSchema(SerializationSchema):
-    """Rows as Avro messages, without a file's header. Raises ``UnsupportedError`` for a Java record class: there is no JVM here."""
+    r"""Rows as Avro messages, without a file's header. Raises ``UnsupportedError`` for a Java record class: there is no JVM here.
+
+    >>> import json
+    >>> from millstream.common import Row
+    >>> schema = {"type": "record", "name": "Word", "fields": [{"name": "word", "type": "string"}]}
+    >>> AvroRowSerializationSchema(avro_schema_string=json.dumps(schema)).serialize(Row(word="to"))
+    b'\x04to'
+    """
 
     def __init__(self, record_class: str | None = None, avro_schema_string: str | None = None) -> None:
         self._schema, self._row_type = _schema_and_type(record_class, avro_schema_string)

@@ -66,7 +66,11 @@ class CsvSchema:
 
 
 class CsvSchemaBuilder:
-    """Builds a :class:`CsvSchema`, column by column."""
+    """Builds a :class:`CsvSchema`, column by column.
+
+    >>> CsvSchema.builder().add_string_column("word").add_number_column("n").set_column_separator(";").build()
+    CsvSchema(ROW<word STRING, n BIGINT>)
+    """
 
     def __init__(self) -> None:
         self._names: list[str] = []
@@ -206,7 +210,11 @@ class CsvSchemaBuilder:
 
 
 class CsvReaderFormat(StreamFormat):
-    """Rows of CSV files, for ``FileSource.for_record_stream_format``."""
+    """Rows of CSV files, for ``FileSource.for_record_stream_format``.
+
+    >>> schema = CsvSchema.builder().add_string_column("word").add_number_column("n").build()
+    >>> format = CsvReaderFormat.for_schema(schema)
+    """
 
     @staticmethod
     def for_schema(schema: CsvSchema) -> CsvReaderFormat:
@@ -264,6 +272,9 @@ class CsvRowFormat(Encoder):
     """A line of comma-separated values per row or tuple, for ``FileSink.for_row_format``. Millstream's own.
 
     Fields are quoted where they must be. Nulls are written as ``null_literal``, or as nothing; with ``header`` each file starts with the names.
+
+    >>> CsvRowFormat(delimiter=";", header=True)
+    <Encoder csv>
     """
 
     def __init__(self, delimiter: str = ",", quote: str | None = '"', null_literal: str | None = None, header: bool = False) -> None:
@@ -274,7 +285,10 @@ class CsvRowFormat(Encoder):
 
 
 class CsvBulkWriters:
-    """Writes rows to CSV files, for ``FileSink.for_bulk_format``: by the engine, without Python."""
+    """Writes rows to CSV files, for ``FileSink.for_bulk_format``: by the engine, without Python.
+
+    >>> factory = CsvBulkWriters.for_schema(CsvSchema.builder().add_string_column("word").add_number_column("n").build())
+    """
 
     @staticmethod
     def for_schema(schema: CsvSchema) -> BulkWriterFactory:

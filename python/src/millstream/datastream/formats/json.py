@@ -17,7 +17,10 @@ __all__ = ["JsonReaderFormat", "JsonRowDeserializationSchema", "JsonRowFormat", 
 
 
 class JsonReaderFormat(StreamFormat):
-    """Rows of files with a JSON object per line, for ``FileSource.for_record_stream_format``. Millstream's own."""
+    """Rows of files with a JSON object per line, for ``FileSource.for_record_stream_format``. Millstream's own.
+
+    >>> format = JsonReaderFormat.for_type("ROW<word STRING, n BIGINT>")
+    """
 
     @staticmethod
     def for_type(type_info: Any) -> JsonReaderFormat:
@@ -29,7 +32,11 @@ class JsonReaderFormat(StreamFormat):
 
 
 class JsonRowFormat(Encoder):
-    """A JSON object per line and row, for ``FileSink.for_row_format``. Millstream's own."""
+    """A JSON object per line and row, for ``FileSink.for_row_format``. Millstream's own.
+
+    >>> JsonRowFormat()
+    <Encoder json>
+    """
 
     def __init__(self) -> None:
         super().__init__("json")

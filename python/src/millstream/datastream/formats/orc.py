@@ -17,7 +17,10 @@ __all__ = ["OrcBulkWriters", "OrcRowInputFormat"]
 
 
 class OrcBulkWriters:
-    """Writes rows of one type to ORC files, for ``FileSink.for_bulk_format``."""
+    """Writes rows of one type to ORC files, for ``FileSink.for_bulk_format``.
+
+    >>> factory = OrcBulkWriters.for_row_type("ROW<word STRING, n BIGINT>")
+    """
 
     @staticmethod
     def for_row_type(
@@ -33,7 +36,10 @@ class OrcBulkWriters:
 
 
 class OrcRowInputFormat(BulkFormat):
-    """Rows of ORC files, for ``FileSource.for_bulk_file_format``: the columns of ``row_type``, found by name. Only Java has it in Flink."""
+    """Rows of ORC files, for ``FileSource.for_bulk_file_format``: the columns of ``row_type``, found by name. Only Java has it in Flink.
+
+    >>> format = OrcRowInputFormat("ROW<word STRING, n BIGINT>")
+    """
 
     def __init__(self, row_type: RowTypeInfo | str | Any) -> None:
         """Raises ``ImportError`` without pyarrow, ``TypeError`` for what is no row type."""

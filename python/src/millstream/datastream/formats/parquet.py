@@ -22,6 +22,8 @@ class ParquetColumnarRowInputFormat(BulkFormat):
     """Rows of Parquet files, for ``FileSource.for_bulk_file_format``: the columns of ``row_type``, found by name.
 
     A column that a file does not have is null. With ``is_case_sensitive=False`` names are compared without regard to case.
+
+    >>> format = ParquetColumnarRowInputFormat("ROW<word STRING, n BIGINT>", batch_size=1_000)
     """
 
     def __init__(
@@ -65,7 +67,12 @@ class ParquetBulkWriters:
 
 
 class AvroParquetReaders:
-    """Reads Parquet files as Avro records."""
+    """Reads Parquet files as Avro records.
+
+    >>> from millstream.datastream.formats.avro import AvroSchema
+    >>> schema = AvroSchema.parse_string('{"type": "record", "name": "Word", "fields": [{"name": "word", "type": "string"}]}')
+    >>> format = AvroParquetReaders.for_generic_record(schema)
+    """
 
     @staticmethod
     def for_generic_record(schema: AvroSchema) -> StreamFormat:
@@ -76,7 +83,12 @@ class AvroParquetReaders:
 
 
 class AvroParquetWriters:
-    """Writes Avro records to Parquet files."""
+    """Writes Avro records to Parquet files.
+
+    >>> from millstream.datastream.formats.avro import AvroSchema
+    >>> schema = AvroSchema.parse_string('{"type": "record", "name": "Word", "fields": [{"name": "word", "type": "string"}]}')
+    >>> factory = AvroParquetWriters.for_generic_record(schema)
+    """
 
     @staticmethod
     def for_generic_record(schema: AvroSchema) -> BulkWriterFactory:
