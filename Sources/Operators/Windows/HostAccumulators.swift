@@ -127,14 +127,18 @@ final class WindowFunctions {
     func finish(_ kind: HostAccumulators.Kind, _ accumulators: [Column], _ frames: WindowFrames, output: any Output) throws(MillstreamError) {
         var results = accumulators
         var schema = input
+        var frames = frames
         if kind == .aggregate {
             var request = HostRequest(.result, count: frames.slots.count)
             request.accumulators = accumulators
             let response = try fold(request)
-            guard let rows = response.outputs.first, rows.count == frames.slots.count else {
+            guard let rows = response.outputs.first, rows.parents != nil || rows.count == frames.slots.count else {
                 throw MillstreamError(.typeMismatch, "an aggregate function gave \(response.outputs.first?.count ?? 0) results for \(frames.slots.count) windows")
             }
             results = rows.columns
+            // A window whose result is missing gives nothing, as in Flink.
+            if let parents = rows.parents?.values { frames = try frames.selecting(Selection(buffer: parents, count: rows.count)) }
+            if frames.slots.isEmpty { return }
             schema = folding?.function.resultSchema ?? Schema(rows.columns.enumerated().map { Field("f\($0)", $1.type) }, shape: rows.columns.count == 1 ? .scalar : .tuple)
         }
         guard let then else {

@@ -40,6 +40,16 @@ struct WindowFrames {
             ends: ends.map { Array($0[range]) }, watermark: watermark)
     }
 
+    /// The windows at these positions.
+    func selecting(_ windows: Selection) throws(MillstreamError) -> WindowFrames {
+        var keys: [Column] = []
+        for column in self.keys { keys.append(try column.taking(windows)) }
+        let places = 0..<windows.count
+        return WindowFrames(
+            slots: places.map { slots[windows[$0]] }, keys: keys, starts: starts.map { starts in places.map { starts[windows[$0]] } },
+            ends: ends.map { ends in places.map { ends[windows[$0]] } }, watermark: watermark)
+    }
+
     func column(_ values: [Int64]) -> Column { Column(type: DataType.bigInt.notNull, count: values.count, values: Buffer.copying(values)) }
 }
 

@@ -232,22 +232,35 @@ static int reduce_call(Host *host, const millstream_request *request)
     return status;
 }
 
-/* get_result(accumulator) per slot. */
+/* get_result(accumulator) per slot. Windows whose result is None give nothing: their slots are no parents of the rows. */
 static int give_results(Host *host, const millstream_request *request)
 {
     PyObject *get = stage_callable(&host->stages[0], 2);
     if (get == NULL) return PyErr_SetString(PyExc_TypeError, "get_result is missing"), -1;
     if (bind_accumulators(host, request) < 0) return -1;
     Rows *rows = host->rows;
-    for (int64_t slot = 0; slot < rows->slot_count; slot++) {
-        if (load_accumulator(rows, slot) < 0) return -1;
+    int32_t *parents = PyMem_New(int32_t, rows->slot_count);
+    if (parents == NULL && rows->slot_count > 0) return PyErr_NoMemory(), -1;
+    int status = 0;
+    Py_ssize_t count = 0;
+    for (int64_t slot = 0; status == 0 && slot < rows->slot_count; slot++) {
+        status = load_accumulator(rows, slot);
+        if (status < 0) break;
         if (rows->accumulators[slot] == NULL) rows->accumulators[slot] = PyObject_CallNoArgs(rows->create);
         PyObject *result = rows->accumulators[slot] == NULL ? NULL : PyObject_CallOneArg(get, rows->accumulators[slot]);
-        int status = result == NULL ? -1 : PyList_Append(host->out, result);
+        if (result == NULL) status = host_fail_at(host, slot, 0);
+        else if (result != Py_None && PyList_Append(host->out, result) < 0) status = -1;
+        else if (result != Py_None) parents[count++] = (int32_t)slot;
         Py_XDECREF(result);
-        if (status < 0) return host_fail_at(host, slot, 0);
     }
-    return host_emit_values(host, request->response, host->out);
+    if (status == 0) {
+        Py_ssize_t appended = row_builder_append(&host->builder, PySequence_Fast_ITEMS(host->out), count);
+        bool is_whole = count == rows->slot_count;
+        if (appended == count) status = host_send(&host->builder, count, request->response, NULL, is_whole ? NULL : parents, NULL, NULL);
+        else row_builder_reset(&host->builder), status = host_fail_at(host, parents[appended], 0);
+    }
+    PyMem_Free(parents);
+    return status;
 }
 
 static int aggregate_call(Host *host, const millstream_request *request)
