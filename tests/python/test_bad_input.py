@@ -55,7 +55,10 @@ HUGE = 2**70
 MISFITS: list[tuple[Any, Any, str]] = [
     (Types.LONG(), "x", "BIGINT.*str"),
     (Types.LONG(), 1.5, "BIGINT.*float"),
-    (Types.LONG(), True, "BIGINT.*bool"),
+    (Types.LONG(), decimal.Decimal("1.5"), "BIGINT.*Decimal"),
+    (Types.LONG(), float("nan"), "BIGINT.*float"),
+    (Types.LONG(), float("inf"), "BIGINT.*float"),
+    (Types.LONG(), 2.0**63, "BIGINT"),
     (Types.LONG(), HUGE, "BIGINT"),
     (Types.INT(), 2**31, "INT"),
     (Types.SHORT(), -(2**15) - 1, "SMALLINT"),

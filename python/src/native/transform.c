@@ -54,8 +54,10 @@ static PyObject *check_call(Check *check, PyObject *arguments, PyObject *keyword
     }
     row_builder_reset(&check->builder);
     TypeKind kind = check->schema->type->kind;
-    /* An int where a float is declared goes on as a float, as it would have through a column. */
+    /* An int where a float is declared goes on as a float, and True where an int is as 1, as they would have through a column. */
     if ((kind == TYPE_DOUBLE || kind == TYPE_FLOAT) && value != Py_None) return PyNumber_Float(value);
+    bool is_integer = kind == TYPE_TINYINT || kind == TYPE_SMALLINT || kind == TYPE_INT || kind == TYPE_BIGINT;
+    if (is_integer && value != Py_None && !PyLong_CheckExact(value)) return value_through(check->schema, value);
     if (kind == TYPE_TUPLE && !PyTuple_Check(value)) return value_through(check->schema, value);
     if (kind == TYPE_ROW) return value_through(check->schema, value);
     return Py_NewRef(value);

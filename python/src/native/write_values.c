@@ -10,15 +10,29 @@
 
 /* ---- Numbers ---- */
 
-/* The int of a value, or false: bool is none (PyFlink's Types.LONG refuses it too), floats are none, numpy's integers are. */
+/* The int that a number is: floats, decimals and the like that are whole, as PyFlink takes them. Those with a fraction, which it cuts off, are none. */
+static bool read_whole(Builder *builder, PyObject *value, int64_t *number)
+{
+    PyNumberMethods *methods = Py_TYPE(value)->tp_as_number;
+    PyObject *whole = methods == NULL || methods->nb_int == NULL ? NULL : PyNumber_Long(value);
+    int overflow = 0, is_whole = whole == NULL ? 0 : PyObject_RichCompareBool(whole, value, Py_EQ);
+    if (is_whole == 1) *number = PyLong_AsLongLongAndOverflow(whole, &overflow);
+    Py_XDECREF(whole);
+    /* Neither infinity nor NaN is an int. */
+    if (PyErr_Occurred()) PyErr_Clear();
+    if (is_whole != 1) return conversion_failed(builder, value, "an int was expected") == 0;
+    return overflow == 0 || conversion_failed(builder, value, "it does not fit in 64 bits") == 0;
+}
+
+/* The int of a value, or false: bools are 0 and 1, numpy's integers are ints. */
 static bool read_integer(Builder *builder, PyObject *value, int64_t *number)
 {
     int overflow = 0;
     if (integer_of_plain(value, number)) return true;
-    if (PyLong_CheckExact(value)) {
+    if (PyLong_Check(value)) {
         *number = PyLong_AsLongLongAndOverflow(value, &overflow);
-    } else if (PyBool_Check(value) || PyFloat_Check(value) || !PyIndex_Check(value)) {
-        return conversion_failed(builder, value, "an int was expected") == 0;
+    } else if (!PyIndex_Check(value)) {
+        return read_whole(builder, value, number);
     } else {
         PyObject *index = PyNumber_Index(value);
         if (index == NULL) return false;
@@ -71,7 +85,7 @@ static bool read_double(Builder *builder, PyObject *value, double *number)
     }
     PyNumberMethods *methods = Py_TYPE(value)->tp_as_number;
     bool is_number = methods != NULL && (methods->nb_float != NULL || methods->nb_index != NULL);
-    if (PyBool_Check(value) || PyUnicode_Check(value) || !is_number) return conversion_failed(builder, value, "a float was expected") == 0;
+    if (PyUnicode_Check(value) || !is_number) return conversion_failed(builder, value, "a float was expected") == 0;
     *number = PyFloat_AsDouble(value);
     if (*number != -1.0 || !PyErr_Occurred()) return true;
     if (!PyErr_ExceptionMatches(PyExc_OverflowError)) return false;
