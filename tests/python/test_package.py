@@ -7,6 +7,7 @@ import importlib
 import pkgutil
 import subprocess
 import sys
+from pathlib import Path
 
 import millstream
 import pytest
@@ -54,6 +55,18 @@ def test_command() -> None:
     for line in ("engine", "library", "python", "pyarrow"):
         assert f"\n{line}" in info
     assert subprocess.run([sys.executable, "-m", "millstream"], capture_output=True, timeout=60, check=False).returncode == 2
+
+
+def test_whoever_reads_the_command_may_stop(tmp_path: Path) -> None:
+    script = tmp_path / "job.py"
+    script.write_text("from pyflink.datastream.connectors.kafka import KafkaSource\n" * 5_000)
+    command = [sys.executable, "-m", "millstream", "check", "--json", str(script)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait(60) == 1
 
 
 def test_the_engine_has_the_packages_version() -> None:

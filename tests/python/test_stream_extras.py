@@ -121,6 +121,16 @@ def test_uid_hashes(env: StreamExecutionEnvironment) -> None:
         with pytest.raises(ConfigurationError, match="32 hexadecimal digits"):
             stream.set_uid_hash(wrong)
     assert stream.set_uid_hash("0123456789abcdefABCDEF0123456789") is stream
+    again = stream.map(abs).set_uid_hash("0123456789ABCDEFabcdef0123456789")
+    with pytest.raises(ConfigurationError, match="uid hash '0123456789abcdefabcdef0123456789' is given to two operators"):
+        again.execute_and_collect()
+
+
+def test_slot_sharing_groups_have_names(env: StreamExecutionEnvironment) -> None:
+    stream = env.from_collection([1]).map(abs)
+    assert list(stream.slot_sharing_group("one").execute_and_collect()) == [1]
+    with pytest.raises(TypeError, match="takes a name or a SlotSharingGroup, not 5"):
+        stream.slot_sharing_group(5)  # type: ignore[arg-type]
 
 
 def test_operators_need_a_uid_where_none_is_generated(env: StreamExecutionEnvironment) -> None:
@@ -192,6 +202,14 @@ def test_split_and_select(env: StreamExecutionEnvironment) -> None:
     assert list(numbers.execute_and_collect()) == [0, 1, 2, 3, 4, 5]
     with pytest.raises(TypeError, match="select takes names"):
         numbers.select()
+    assert list(env.from_collection([1]).split(lambda n: []).select("one").execute_and_collect()) == []
+
+
+@pytest.mark.parametrize("names", ["one", None, 5])
+def test_a_selector_of_split_gives_a_list(env: StreamExecutionEnvironment, names: Any) -> None:
+    with pytest.raises(TypeError, match=f"the selector of split gave {names!r}; a list of names was expected") as caught:
+        list(env.from_collection([1]).split(lambda n: names).select("one").execute_and_collect())
+    assert "in operator 'Select one'" in caught.value.__notes__[0] and "record 0: 1" in caught.value.__notes__[0]
 
 
 # ---- Accumulators ----------------------------------------------------------------------------------------------------------------------------

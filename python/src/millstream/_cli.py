@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import sys
 from collections.abc import Sequence
@@ -29,6 +30,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     check.add_argument("scripts", nargs="+", metavar="SCRIPT")
     check.add_argument("--json", action="store_true", help="one object with all findings")
     options = parser.parse_args(given)
+    try:
+        status = _printed(parser, options)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # Whoever read has read enough, as `| head` does. Nothing more can be written there, not at the end of the process either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _printed(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     if options.command == "check":
         from millstream.pyflink.check import check_command
 

@@ -108,7 +108,9 @@ class OperatorSettings:
 
     def slot_sharing_group(self: _Self, slot_sharing_group: str | SlotSharingGroup) -> _Self:
         """Puts the operator into a group; only kept, on one machine all operators share one pool of threads."""
-        group = slot_sharing_group.get_name() if isinstance(slot_sharing_group, SlotSharingGroup) else str(slot_sharing_group)
+        if not isinstance(slot_sharing_group, (str, SlotSharingGroup)):
+            raise TypeError(f"slot_sharing_group takes a name or a SlotSharingGroup, not {slot_sharing_group!r}")
+        group = slot_sharing_group if isinstance(slot_sharing_group, str) else slot_sharing_group.get_name()
         self._setting("slot sharing group").settings["slot-sharing-group"] = group
         return self
 

@@ -27,8 +27,16 @@ class SplitStream(DataStream):
         self._output_selector = output_selector
 
     def select(self, *output_names: str) -> DataStream:  # type: ignore[override]
-        """The values that have one of the names. Each comes once."""
+        """The values that have one of the names. Each comes once. A selector that gives no list of names fails the job with ``TypeError``."""
         if not output_names or not all(isinstance(name, str) for name in output_names):
             raise TypeError(f"select takes names, not {output_names!r}")
         selector, wanted = self._output_selector, frozenset(output_names)
-        return self.filter(lambda value: not wanted.isdisjoint(selector(value))).name(f"Select {', '.join(output_names)}")
+
+        def is_wanted(value: Any) -> bool:
+            names = selector(value)
+            # A text is an iterable of its letters, which are hardly meant.
+            if isinstance(names, (str, bytes)) or not isinstance(names, Iterable):
+                raise TypeError(f"the selector of split gave {names!r}; a list of names was expected")
+            return not wanted.isdisjoint(names)
+
+        return self.filter(is_wanted).name(f"Select {', '.join(output_names)}")

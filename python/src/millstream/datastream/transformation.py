@@ -119,6 +119,7 @@ class JobBuilder:
         for transformation in reachable(wanted):
             transformation.prepare()
         uids: dict[str, Transformation] = {}
+        hashes: dict[str, Transformation] = {}
         needs_uid = not self.env.get_config().has_auto_generated_uids_enabled()
         for transformation in sorted(reachable(wanted), key=lambda entry: entry.id):
             uid = transformation.settings.get("uid")
@@ -129,6 +130,9 @@ class JobBuilder:
                 )
             if uid is not None and uids.setdefault(uid, transformation) is not transformation:
                 raise duplicate_uid(uid, uids[uid], transformation)
+            uid_hash = None if transformation.uid_hash is None else transformation.uid_hash.lower()
+            if uid_hash is not None and hashes.setdefault(uid_hash, transformation) is not transformation:
+                raise duplicate_uid(uid_hash, hashes[uid_hash], transformation, "uid hash")
             self._add(transformation)
         if any(entry.must_forward for transformation in self._nodes for entry in transformation.inputs):
             self._check_forward()
@@ -224,10 +228,10 @@ def reachable(wanted: Iterable[Transformation]) -> set[Transformation]:
     return found
 
 
-def duplicate_uid(uid: str, first: Transformation, second: Transformation) -> ConfigurationError:
-    """What to say about a uid that two operators have."""
+def duplicate_uid(uid: str, first: Transformation, second: Transformation, what: str = "uid") -> ConfigurationError:
+    """What to say about a uid (or its hash) that two operators have."""
     return ConfigurationError(
-        f"uid {uid!r} is given to two operators: {first.name!r} ({first.call_site}) and {second.name!r} ({second.call_site}); "
+        f"{what} {uid!r} is given to two operators: {first.name!r} ({first.call_site}) and {second.name!r} ({second.call_site}); "
         "state is matched by uid, so each operator needs its own"
     )
 
