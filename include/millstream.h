@@ -52,7 +52,9 @@ typedef enum millstream_status {
     MILLSTREAM_LIMIT_EXCEEDED = 13,
     MILLSTREAM_ARITHMETIC = 14,
     MILLSTREAM_UNSUPPORTED = 15,
-    MILLSTREAM_INTERNAL = 16
+    MILLSTREAM_INTERNAL = 16,
+    /* Nobody knows whether a sink's prepared results became visible; they are kept. */
+    MILLSTREAM_COMMIT_UNKNOWN = 17
 } millstream_status;
 
 typedef struct millstream_error millstream_error;

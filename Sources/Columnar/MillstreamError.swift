@@ -36,6 +36,8 @@ public struct MillstreamError: Error, Sendable, CustomStringConvertible {
         case unsupported = 15
         /// A mistake of Millstream's own.
         case `internal` = 16
+        /// Nobody knows whether prepared results became visible in a sink's target; they are kept, and no restart tries again by itself.
+        case commitUnknown = 17
     }
 
     /// Who can mend it.

@@ -9,8 +9,9 @@ public enum Progress: Sendable { case done, more }
 /// One step of a dataflow: takes batches and the events between them, gives batches to its output.
 ///
 /// The methods are the moments of an operator's life, in order: `open`, `restore` where there is a checkpoint, then any of `process`, `onWatermark`,
-/// `onProcessingTime`, `onStatus`, `onEndOfInput` (once per input), with `resume` after each `more`, `snapshot` at a barrier, and `close` once at the
-/// end, also after a failure. An operator whose host function uses its state while it is opened reads it in `open`, from `OperatorContext.restored`.
+/// `onProcessingTime`, `onStatus`, `onEndOfInput` (once per input), with `resume` after each `more`, `snapshot` at a barrier, `onCheckpointComplete` or
+/// `onCheckpointAborted` some time after it, and `close` once at the end, also after a failure. An operator whose host function uses its state while it
+/// is opened reads it in `open`, from `OperatorContext.restored`.
 /// The runtime calls one operator from one thread at a time, and hands it over between threads with a memory barrier.
 /// While `more` is outstanding nothing but `resume` (or `close`) is called. The runtime forwards watermarks, statuses and barriers itself after the
 /// operator is done with them, unless `forwardsWatermarks` is false.
@@ -34,6 +35,10 @@ public protocol Operator: AnyObject {
     /// Reads the state that earlier `snapshot`s wrote; comes after `open` and before the first batch. `reader` is that of `OperatorContext.restored`:
     /// what `open` took from there already is not taken again.
     func restore(from reader: any StateReader) throws(MillstreamError)
+    /// A checkpoint that `snapshot` took part in is durable, as a whole. Comes in the order of the checkpoints; one may be left out, where a later one covers it.
+    func onCheckpointComplete(_ checkpoint: CheckpointID) throws(MillstreamError)
+    /// The checkpoint will never be complete. What was prepared for it belongs to the next one that is.
+    func onCheckpointAborted(_ checkpoint: CheckpointID) throws(MillstreamError)
     /// Lets go of everything, also where a part of it fails; a failure fails the job, unless it is failing or stopping already.
     func close() throws(MillstreamError)
 }
@@ -49,6 +54,8 @@ extension Operator {
     public func resume(output: any Output) throws(MillstreamError) -> Progress { .done }
     public func snapshot(_ checkpoint: CheckpointBarrier, into writer: any StateWriter) throws(MillstreamError) {}
     public func restore(from reader: any StateReader) throws(MillstreamError) {}
+    public func onCheckpointComplete(_ checkpoint: CheckpointID) throws(MillstreamError) {}
+    public func onCheckpointAborted(_ checkpoint: CheckpointID) throws(MillstreamError) {}
     public func close() throws(MillstreamError) {}
 }
 
@@ -87,6 +94,10 @@ public final class OperatorContext {
     public let parallelism: Int
     public let maxParallelism: Int
     public let jobName: String
+    /// Tells this job from all others, also from one of the same name at the same time; the same after each of its restarts. Empty: not known.
+    public let jobID: String
+    /// Whether the job has checkpoints: results wait for them, also those of the end of input.
+    public let checkpointing: Bool
     public let clock: any Clock
     public let random: any RandomSource
     public let metrics: OperatorMetrics
@@ -100,8 +111,9 @@ public final class OperatorContext {
 
     public init(
         operatorID: OperatorID, operatorName: String, subtask: SubtaskIndex, parallelism: Int, maxParallelism: Int, jobName: String,
-        clock: any Clock, random: any RandomSource, metrics: OperatorMetrics, operatorState: (any HostStateAccess)? = nil, restored: RestoredState? = nil,
-        notify: @escaping @Sendable () -> Void = {}, requestWakeUp: @escaping (ProcessingTime) -> Void
+        jobID: String = "", checkpointing: Bool = false, clock: any Clock, random: any RandomSource, metrics: OperatorMetrics,
+        operatorState: (any HostStateAccess)? = nil, restored: RestoredState? = nil, notify: @escaping @Sendable () -> Void = {},
+        requestWakeUp: @escaping (ProcessingTime) -> Void
     ) {
         self.notify = notify
         self.operatorID = operatorID
@@ -110,6 +122,8 @@ public final class OperatorContext {
         self.parallelism = parallelism
         self.maxParallelism = maxParallelism
         self.jobName = jobName
+        self.jobID = jobID
+        self.checkpointing = checkpointing
         self.clock = clock
         self.random = random
         self.metrics = metrics

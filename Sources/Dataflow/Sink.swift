@@ -16,8 +16,9 @@ public protocol SinkWriter: AnyObject {
     func onTime(_ now: ProcessingTime, watermark: EventTime) throws(MillstreamError)
     /// Everything written so far is durable, or in a committable, when this returns. The last call has `endOfInput`.
     func prepareCommit(endOfInput: Bool) throws(MillstreamError) -> [Committable]
-    /// What a restart needs to go on with unfinished files.
+    /// What a restart needs to go on with unfinished files; comes right behind `prepareCommit`.
     func snapshot() throws(MillstreamError) -> [UInt8]
+    /// Takes what a writer of an earlier run wrote; once for each of them that this one follows: none, one, or several where there are fewer writers now.
     func restore(_ bytes: [UInt8]) throws(MillstreamError)
     /// Gives up what is not prepared; also called after a failure. A failure fails the job, unless it is failing or stopping already.
     func close() throws(MillstreamError)
@@ -37,8 +38,15 @@ public struct Committable: Hashable, Sendable {
 
 /// Makes committables visible. Committing one twice must be the same as once.
 public protocol Committer: AnyObject {
+    /// One outcome for each committable, in their order.
     func commit(_ committables: [Committable]) throws(MillstreamError) -> [CommitOutcome]
+    /// A committable in words, for whoever has to find out what became of it: what, and where to look.
+    func describe(_ committable: Committable) -> String
     func close()
+}
+
+extension Committer {
+    public func describe(_ committable: Committable) -> String { "a result of \(committable.payload.count) bytes in the sink's own form" }
 }
 
 /// The five answers of a commit.

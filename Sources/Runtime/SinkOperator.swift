@@ -2,10 +2,15 @@ import Columnar
 import Dataflow
 import Synchronization
 
-/// Drives a sink's writer, and commits what it has prepared at the end of input.
-final class SinkOperator: Operator, WaitingOperator {
+/// Drives a sink's writer, and commits what it has prepared: when a checkpoint that has it is complete, or at the end of input where there are none.
+///
+/// In a checkpoint are the writer's own state and everything prepared that has not been committed, so that a restart commits it (once more, perhaps). After
+/// another parallelism the state of old subtask `i` goes to subtask `i % parallelism`: to exactly one.
+public final class SinkOperator: Operator, WaitingOperator {
     /// How often a commit that asks for a retry is tried.
     static let commitAttemptCountMax = 10
+    /// How many committables an error describes.
+    private static let describedCountMax = 8
     private static let tickMilliseconds: Int64 = 1_000
 
     private let sink: any Sink
@@ -15,29 +20,34 @@ final class SinkOperator: Operator, WaitingOperator {
     private var pending: Batch?
     private var watermark = EventTime.min
     private let room = Room()
+    private var held = HeldCommittables()
+    private var hasEnded = false
+    /// Made with the first commit; nil also for a sink that has nothing to commit.
+    private var committer: (any Committer)?
 
     /// Set while the target has no room; cleared from whatever thread makes some.
     private final class Room: Sendable { let isMissing = Atomic<Bool>(false) }
 
-    init(sink: any Sink, wake: @escaping @Sendable () -> Void) {
+    /// `wake` is called, from any thread, when a target that was full has room.
+    public init(sink: any Sink, wake: @escaping @Sendable () -> Void) {
         self.sink = sink
         subtaskWake = wake
     }
 
-    var isWaiting: Bool { room.isMissing.load(ordering: .acquiring) }
+    public var isWaiting: Bool { room.isMissing.load(ordering: .acquiring) }
 
-    func open(_ context: OperatorContext) throws(MillstreamError) {
+    public func open(_ context: OperatorContext) throws(MillstreamError) {
         self.context = context
         writer = try sink.makeWriter(context)
         context.wakeUp(at: context.clock.now() + Self.tickMilliseconds)
     }
 
-    func process(_ batch: Batch, input: Int, output: any Output) throws(MillstreamError) -> Progress {
+    public func process(_ batch: Batch, input: Int, output: any Output) throws(MillstreamError) -> Progress {
         pending = batch
         return try resume(output: output)
     }
 
-    func resume(output: any Output) throws(MillstreamError) -> Progress {
+    public func resume(output: any Output) throws(MillstreamError) -> Progress {
         guard let batch = pending, let writer else { return .done }
         let room = self.room
         let wake = subtaskWake
@@ -52,52 +62,126 @@ final class SinkOperator: Operator, WaitingOperator {
         return .done
     }
 
-    func onWatermark(_ watermark: EventTime, output: any Output) throws(MillstreamError) -> Progress {
+    public func onWatermark(_ watermark: EventTime, output: any Output) throws(MillstreamError) -> Progress {
         self.watermark = watermark
         if let context { try writer?.onTime(context.clock.now(), watermark: watermark) }
         return .done
     }
 
-    func onProcessingTime(_ now: ProcessingTime, output: any Output) throws(MillstreamError) -> Progress {
+    public func onProcessingTime(_ now: ProcessingTime, output: any Output) throws(MillstreamError) -> Progress {
         try writer?.onTime(now, watermark: watermark)
         context?.wakeUp(at: now + Self.tickMilliseconds)
         return .done
     }
 
-    func onEndOfInput(_ input: Int, output: any Output) throws(MillstreamError) -> Progress {
+    /// With checkpoints the last results wait for one more of them.
+    public func onEndOfInput(_ input: Int, output: any Output) throws(MillstreamError) -> Progress {
         guard let writer else { return .done }
-        let committables = try writer.prepareCommit(endOfInput: true)
-        guard let committer = try sink.makeCommitter() else { return .done }
-        defer { committer.close() }
-        try commit(committables, by: committer)
+        hasEnded = true
+        held.add(try writer.prepareCommit(endOfInput: true))
+        if context?.checkpointing != true { try commitAll() }
         return .done
     }
 
-    func close() throws(MillstreamError) {
+    public func snapshot(_ checkpoint: CheckpointBarrier, into state: any StateWriter) throws(MillstreamError) {
+        guard let writer, let context else { return }
+        if !hasEnded { held.add(try writer.prepareCommit(endOfInput: false)) }
+        held.assign(checkpoint.id)
+        let bytes = try writer.snapshot()
+        if !bytes.isEmpty { try state.write(SinkState.writer, keyGroup: nil, batch: SinkState.batch(subtask: context.subtask, writer: bytes)) }
+        if !held.isEmpty {
+            let committer = try openCommitter()
+            let rows = try held.batch(subtask: context.subtask) { committer?.describe($0) ?? "" }
+            try state.write(SinkState.committables, keyGroup: nil, batch: rows)
+        }
+    }
+
+    /// Commits what the checkpoint holds once more, before the first new row: the run that wrote it may have ended before it did, or while it did.
+    public func restore(from state: any StateReader) throws(MillstreamError) {
+        guard let writer, let context else { return }
+        for (_, batch) in try state.batches(SinkState.writer) {
+            for bytes in try SinkState.writers(batch, for: context.subtask, of: context.parallelism) { try writer.restore(bytes) }
+        }
+        for (_, batch) in try state.batches(SinkState.committables) {
+            try held.add(restored: batch, for: context.subtask, of: context.parallelism)
+        }
+        try commitAll()
+    }
+
+    public func onCheckpointComplete(_ checkpoint: CheckpointID) throws(MillstreamError) { try commit(throughout: checkpoint) }
+
+    // Nothing to do for a checkpoint that was given up: what it has is in each later one as well, until one of them is complete.
+
+    public func close() throws(MillstreamError) {
         pending = nil
         defer { writer = nil }
+        committer?.close()
+        committer = nil
         try writer?.close()
     }
 
-    private func commit(_ committables: [Committable], by committer: any Committer) throws(MillstreamError) {
-        var rest = committables
+    // MARK: Commits
+
+    private func openCommitter() throws(MillstreamError) -> (any Committer)? {
+        if committer == nil { committer = try sink.makeCommitter() }
+        return committer
+    }
+
+    private func commitAll() throws(MillstreamError) {
+        held.assign(.everLater)
+        try commit(throughout: .everLater)
+    }
+
+    /// Commits, checkpoint by checkpoint, what was prepared up to one. What is not committed stays held, also where this throws.
+    private func commit(throughout checkpoint: CheckpointID) throws(MillstreamError) {
+        while let group = held.first(throughout: checkpoint) {
+            guard let committer = try openCommitter() else {
+                throw MillstreamError(
+                    .invalidState, "the checkpoint holds \(group.count) result(s) to commit, and the sink commits nothing",
+                    hint: "Is it another sink than the one that the checkpoint was made with?")
+            }
+            try commit(group, by: committer)
+        }
+    }
+
+    private func commit(_ group: [Committable], by committer: any Committer) throws(MillstreamError) {
+        var rest = group
         for attempt in 1...Self.commitAttemptCountMax where !rest.isEmpty {
             let outcomes = try committer.commit(rest)
+            guard outcomes.count == rest.count else {
+                throw MillstreamError(.userFunction, "a committer gave \(outcomes.count) answers for \(rest.count) committables")
+            }
             var again: [Committable] = []
-            for (committable, outcome) in zip(rest, outcomes) {
+            var unknown: [Committable] = []
+            var isDone = [Bool](repeating: false, count: rest.count)
+            var failure: MillstreamError?
+            for (index, outcome) in outcomes.enumerated() {
                 switch outcome {
-                case .committed, .alreadyCommitted: break
+                case .committed, .alreadyCommitted: isDone[index] = true
                 case .retry(let error):
-                    if attempt == Self.commitAttemptCountMax { throw error }
-                    again.append(committable)
-                case .failed(let error): throw error
-                case .unknown(var error):
-                    error.message = "COMMIT_UNKNOWN: it is not known whether \(rest.count) result(s) became visible: " + error.message
-                    error.hint = error.hint ?? "Nothing was dropped; look at the target before running the job again."
-                    throw error
+                    again.append(rest[index])
+                    if attempt == Self.commitAttemptCountMax { failure = failure ?? error }
+                case .failed(let error): failure = failure ?? error
+                case .unknown(let error):
+                    unknown.append(rest[index])
+                    // Worse than any other failure: a restart must not try again by itself.
+                    if unknown.count == 1 { failure = error }
                 }
             }
+            held.removeFirst(rest.count, where: isDone)
+            if let failure { throw unknown.isEmpty ? failure : commitUnknown(unknown, failure, committer) }
             rest = again
         }
+    }
+
+    private func commitUnknown(_ committables: [Committable], _ cause: MillstreamError, _ committer: any Committer) -> MillstreamError {
+        var error = cause
+        error.code = .commitUnknown
+        error.isRetryable = false
+        let named = committables.prefix(Self.describedCountMax).map { committer.describe($0) }.joined(separator: "; ")
+        let more = committables.count > Self.describedCountMax ? "; and \(committables.count - Self.describedCountMax) more" : ""
+        error.message = "COMMIT_UNKNOWN: it is not known whether \(committables.count) result(s) became visible (\(named)\(more)): \(cause.message)"
+        error.hint = cause.hint ?? "Nothing was dropped: look at the target, then decide whether to commit or to drop them."
+        return error
     }
 }

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from millstream._native import (
     ArithmeticFailure,
     CancelledError,
+    CommitUnknownError,
     ConfigurationError,
     DecodeError,
     EngineForkedError,
@@ -36,6 +37,7 @@ from millstream._native import (
 __all__ = [
     "ArithmeticFailure",
     "CancelledError",
+    "CommitUnknownError",
     "ConfigurationError",
     "DecodeError",
     "EngineForkedError",
@@ -69,6 +71,7 @@ _DESCRIPTIONS: dict[type[MillstreamError], str] = {
     KeyValueError: "A value that can be no key: None, unhashable, or of another type than the keys before.",
     EventTimeError: "A timestamp that cannot be.",
     CancelledError: "The job was canceled.",
+    CommitUnknownError: "Nobody knows whether a sink's prepared results became visible. They are kept, and the job is not restarted by itself.",
     LimitExceededError: "Something is larger, longer or deeper than is allowed.",
     ArithmeticFailure: "An expression has no value, such as a division by zero.",
     UnsupportedError: "Something that is not there yet.",

@@ -32,6 +32,7 @@ static StatusClass classes[] = {
     [MILLSTREAM_ARITHMETIC] = {"ARITHMETIC", "ArithmeticFailure", &PyExc_ArithmeticError, NULL},
     [MILLSTREAM_UNSUPPORTED] = {"UNSUPPORTED", "UnsupportedError", &PyExc_NotImplementedError, NULL},
     [MILLSTREAM_INTERNAL] = {"INTERNAL", "InternalError", NULL, NULL},
+    [MILLSTREAM_COMMIT_UNKNOWN] = {"COMMIT_UNKNOWN", "CommitUnknownError", NULL, NULL},
 };
 #define STATUS_COUNT ((int)(sizeof classes / sizeof *classes))
 
