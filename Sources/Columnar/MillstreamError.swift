@@ -88,6 +88,12 @@ public struct MillstreamError: Error, Sendable, CustomStringConvertible {
         MillstreamError(.internal, message, hint: "This is a mistake in Millstream; please report it.", domain: .internal)
     }
 
+    /// A row without a key, wherever that is found: before an exchange, or in an operator that no exchange stands before.
+    public static func nullKey(recordIndex: Int64) -> MillstreamError {
+        MillstreamError(
+            .key, "the key of a record is null", hint: "Filter such records out before key_by, or give them a key of their own.", recordIndex: recordIndex)
+    }
+
     /// The same error, with the operator's name where none is known yet.
     public func inOperator(_ name: String) -> MillstreamError {
         guard operatorName == nil else { return self }

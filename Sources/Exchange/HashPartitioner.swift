@@ -59,9 +59,7 @@ public final class HashPartitioner: Partitioner {
     private func refuseNulls(_ column: Column, _ batch: Batch) throws(MillstreamError) {
         guard column.nullCount > 0 else { return }
         for index in 0..<batch.count where column.isNull(batch.selection?[index] ?? index) {
-            throw MillstreamError(
-                .key, "the key of a record is null", hint: "Filter such records out, or give them a key of their own.",
-                operatorName: operatorName, recordIndex: rowsBefore + Int64(index))
+            throw MillstreamError.nullKey(recordIndex: rowsBefore &+ Int64(index)).inOperator(operatorName)
         }
     }
 

@@ -53,8 +53,7 @@ struct KeyedRows {
 
     private func requireKeys(_ hashes: UnsafePointer<UInt64>, _ count: Int, _ input: Int) throws(MillstreamError) {
         for row in 0..<count where hashes[row] == StableHash.null {
-            throw MillstreamError(
-                .key, "the key of a record is null", hint: "Filter such records out before key_by.", recordIndex: rowsBefore[input] &+ Int64(row))
+            throw MillstreamError.nullKey(recordIndex: rowsBefore[input] &+ Int64(row))
         }
     }
 }
@@ -63,8 +62,7 @@ struct KeyedRows {
 func refuseNullKeys(_ keys: [Column], count: Int, rowsBefore: Int64) throws(MillstreamError) {
     guard keys.count == 1, keys[0].mayHaveNulls, keys[0].nullCount > 0 else { return }
     for row in 0..<count where keys[0].isNull(row) {
-        throw MillstreamError(
-            .key, "the key of a record is null", hint: "Filter such records out before key_by.", recordIndex: rowsBefore &+ Int64(row))
+        throw MillstreamError.nullKey(recordIndex: rowsBefore &+ Int64(row))
     }
 }
 

@@ -70,8 +70,14 @@ def test_a_null_key_is_refused_in_a_chain_too(env: StreamExecutionEnvironment, w
         "session": lambda: keyed.window(EventTimeSessionWindows.with_gap(Time.milliseconds(10))),
         "count": lambda: keyed.count_window(1),
     }
-    with pytest.raises(KeyValueError, match="the key of a record is null"):
+    with pytest.raises(KeyValueError, match="the key of a record is null") as caught:
         collect(windows[window]().reduce(lambda one, other: one))
+    # The same advice as from an exchange.
+    env.set_parallelism(2)
+    spread = env.from_collection([("a", 1), (None, 2)], pair).key_by(0).map(lambda value: value)
+    with pytest.raises(KeyValueError, match="the key of a record is null") as other:
+        collect(spread)
+    assert (caught.value.hint, other.value.hint) == ("Filter such records out before key_by, or give them a key of their own.",) * 2
 
 
 class ByShop(KeySelector[Any, str]):
