@@ -301,6 +301,9 @@ void millstream_response_end(millstream_response *response);
 /* READ: nothing at hand; ask again in so many milliseconds. */
 void millstream_response_wait(millstream_response *response, int64_t milliseconds);
 void millstream_response_integer(millstream_response *response, int64_t value);
+/* Not 0: the job stops without finishing, and nobody needs this call's answer. A function that takes long looks between two rows, and fails with
+ * MILLSTREAM_CANCELLED, which is told to nobody; states may stay as they are. CLOSE follows. */
+int32_t millstream_response_is_cancelled(const millstream_response *response);
 /* The function failed at a row of the request (-1: no row). Rows emitted in the same call are those of the rows before: TRANSFORM, REDUCE, PROCESS, TIMERS, WINDOW and
  * ASYNC_POLL (of which `row` is a slot) pass them on before the job fails. `exception` (or NULL) is taken over and comes out of
  * millstream_error_exception. */

@@ -54,6 +54,7 @@ package final class CFunction: HostFunction, @unchecked Sendable {
 
     package func call(_ request: HostRequest) throws(MillstreamError) -> HostResponse {
         let slot = try ownSlot()
+        if request.operation == .open { call.stop = request.stop }
         call.begin(request)
         defer { call.end() }
         var raw = millstream_request()

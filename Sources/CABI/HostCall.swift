@@ -34,6 +34,8 @@ final class HostCall {
     /// What getters lent to the callback; lives until the next call with the same state.
     let lent = LentBytes()
     let lentKey = LentBytes()
+    /// The subtask's, once the function was opened.
+    var stop: StopFlag?
     private var importers: [(Target, ArrowImporter)] = []
 
     /// What the callback may answer with; each has a type of its own.

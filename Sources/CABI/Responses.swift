@@ -132,6 +132,11 @@ public func millstream_response_resume(_ response: OpaquePointer?, _ resumption:
 }
 
 @c @implementation
+public func millstream_response_is_cancelled(_ response: OpaquePointer?) -> Int32 {
+    (try? withResponse(response) { $0.stop?.isSet ?? false }) == true ? 1 : 0
+}
+
+@c @implementation
 public func millstream_response_end(_ response: OpaquePointer?) {
     try? withResponse(response) { $0.response.isEnd = true }
 }

@@ -102,6 +102,8 @@ public struct HostRequest {
     public var elementOffsets: Column?
     public var integers: [Int64]
     public var state: (any HostStateAccess)?
+    /// `open`: what says, from then on, that nobody needs an answer any more.
+    public var stop: StopFlag?
     /// `open`, `asyncStart` and `asyncPoll` of an asynchronous function.
     public var notifier: HostNotifier?
     /// Where to go on after a response with `more`: the host finds its own place by it; 0 in a first call.

@@ -105,6 +105,8 @@ public final class OperatorContext {
     public let operatorState: (any HostStateAccess)?
     /// What the operator goes on from, known before it is opened; nil where it begins anew. An operator that had no state has a reader without parts.
     public let restored: RestoredState?
+    /// The subtask's: set when the job stops without finishing.
+    public let stop: StopFlag
     /// From any thread, also after the operator's end: the operator's subtask looks at it soon. Never waits.
     public let notify: @Sendable () -> Void
     private let requestWakeUp: (ProcessingTime) -> Void
@@ -112,10 +114,11 @@ public final class OperatorContext {
     public init(
         operatorID: OperatorID, operatorName: String, subtask: SubtaskIndex, parallelism: Int, maxParallelism: Int, jobName: String,
         jobID: String = "", checkpointing: Bool = false, clock: any Clock, random: any RandomSource, metrics: OperatorMetrics,
-        operatorState: (any HostStateAccess)? = nil, restored: RestoredState? = nil, notify: @escaping @Sendable () -> Void = {},
-        requestWakeUp: @escaping (ProcessingTime) -> Void
+        operatorState: (any HostStateAccess)? = nil, restored: RestoredState? = nil, stop: StopFlag = StopFlag(),
+        notify: @escaping @Sendable () -> Void = {}, requestWakeUp: @escaping (ProcessingTime) -> Void
     ) {
         self.notify = notify
+        self.stop = stop
         self.operatorID = operatorID
         self.operatorName = operatorName
         self.subtask = subtask

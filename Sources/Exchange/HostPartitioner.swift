@@ -9,10 +9,12 @@ public final class HostPartitioner: Partitioner {
     private var rowsBefore: Int64 = 0
     private var isOpen = false
     private let opening: [Int64]
+    private let stop: StopFlag
 
     /// `function` is this subtask's instance.
-    public init(function: any HostFunction, keys: [Int], subtask: Int, parallelism: Int, maxParallelism: Int) {
+    public init(function: any HostFunction, keys: [Int], subtask: Int, parallelism: Int, maxParallelism: Int, stop: StopFlag = StopFlag()) {
         self.function = function
+        self.stop = stop
         self.keys = keys
         opening = [Int64(subtask), Int64(parallelism), Int64(maxParallelism)]
     }
@@ -45,6 +47,7 @@ public final class HostPartitioner: Partitioner {
         isOpen = true
         var request = HostRequest(.open)
         request.integers = opening
+        request.stop = stop
         _ = try function.call(request)
     }
 

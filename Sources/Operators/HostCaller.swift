@@ -5,6 +5,7 @@ import Dataflow
 struct HostCaller {
     let function: any HostFunction
     private var isOpen = false
+    private var stop: StopFlag?
     /// Rows handed to the function before the current request, of the same logical input.
     var rowsBefore: Int64 = 0
 
@@ -19,6 +20,8 @@ struct HostCaller {
         var request = HostRequest(.open)
         request.state = state
         request.notifier = notifier
+        request.stop = context.stop
+        stop = context.stop
         request.integers = [Int64(context.subtask.value), Int64(context.parallelism), Int64(context.maxParallelism)]
         if let restored = context.restored { request.integers.append(restored.checkpoint.value) }
         _ = try function.call(request)
@@ -32,6 +35,8 @@ struct HostCaller {
 
     /// Like `call`, for operators that emit the rows of the records before a failing one: they throw the response's failure themselves, behind the rows.
     func callKeepingRows(_ request: HostRequest) throws(MillstreamError) -> HostResponse {
+        // An operator that calls many times for one event need not look itself whether anybody still wants to know.
+        try stop?.check()
         do {
             var response = try function.call(request)
             response.failure = response.failure?.shifted(by: rowsBefore)

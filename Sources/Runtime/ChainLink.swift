@@ -1,7 +1,6 @@
 import Columnar
 import Dataflow
 import Exchange
-import Synchronization
 
 /// What passes through a chain.
 enum ChainEvent {
@@ -13,14 +12,6 @@ enum ChainEvent {
     case endOfInput(Int)
     /// Work that the operator has left to others has come on.
     case notification
-}
-
-/// Whether a subtask is to stop. Set from any thread, once.
-final class StopFlag: Sendable {
-    private let flag = Atomic<Bool>(false)
-
-    var isSet: Bool { flag.load(ordering: .acquiring) }
-    func set() { flag.store(true, ordering: .releasing) }
 }
 
 /// One operator in its chain: runs it, and is the output that it emits to.
@@ -47,13 +38,14 @@ final class ChainLink: Output {
     private(set) var hasEnded = false
     private var isOpen = false
     /// The subtask's.
-    var stop = StopFlag()
+    private let stop: StopFlag
 
     init(
         operation: any Operator, inputCount: Int, emitsOnlyFinalWatermark: Bool = false, makeContext: (@escaping (ProcessingTime) -> Void) -> OperatorContext
     ) {
         let request = WakeUpRequest()
         context = makeContext { time in request.time = request.time.map { Swift.min($0, time) } ?? time }
+        stop = context.stop
         self.operation = operation
         waiting = operation as? any WaitingOperator
         asynchronous = operation as? any AsynchronousOperator

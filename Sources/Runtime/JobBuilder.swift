@@ -77,6 +77,7 @@ struct JobBuilder {
             for index in 0..<task.parallelism {
                 let target = WakeTarget()
                 let wake: @Sendable () -> Void = { target.subtask?.wake() }
+                let stop = StopFlag()
                 var links: [ChainLink] = []
                 var writers: [ExchangeWriter] = []
                 for step in task.steps {
@@ -88,7 +89,7 @@ struct JobBuilder {
                                 operatorID: step.id, operatorName: step.node.name, subtask: SubtaskIndex(index), parallelism: task.parallelism,
                                 maxParallelism: task.maxParallelism, jobName: plan.jobName, clock: clock,
                                 random: SeededRandom(seed: seed &+ UInt64(result.subtasks.count) &* 1_000_003 &+ UInt64(links.count)), metrics: metrics,
-                                operatorState: operatorState(of: step.node), notify: wake, requestWakeUp: requestWakeUp)
+                                operatorState: operatorState(of: step.node), stop: stop, notify: wake, requestWakeUp: requestWakeUp)
                         })
                     result.statistics.append(
                         OperatorStatistics(
@@ -99,7 +100,7 @@ struct JobBuilder {
                 for (place, step) in task.steps.enumerated() {
                     for child in step.chained { links[place].connect(child: links[child.step], sideOutput: child.sideOutput) }
                     for exit in step.exits {
-                        let writer = try makeWriter(exit.exchange, producer: index, task: task, channels: channels, metrics: links[place].metrics)
+                        let writer = try makeWriter(exit.exchange, producer: index, task: task, channels: channels, context: links[place].context)
                         writers.append(writer)
                         links[place].connect(writer: writer, sideOutput: exit.sideOutput)
                     }
@@ -118,7 +119,7 @@ struct JobBuilder {
                 }
                 let subtask = Subtask(
                     number: result.subtasks.count, name: task.name, index: SubtaskIndex(index), takesHostTurns: task.takesHostTurns, clock: clock,
-                    scheduler: scheduler, owner: job, links: links, writers: writers, gate: gate, source: input,
+                    scheduler: scheduler, owner: job, links: links, writers: writers, gate: gate, source: input, stop: stop,
                     stallMilliseconds: plan.configuration.stallWarningMilliseconds)
                 target.subtask = subtask
                 result.progress.append(
@@ -222,7 +223,7 @@ struct JobBuilder {
     }
 
     private func makeWriter(
-        _ number: Int, producer: Int, task: JobGraph.Task, channels: [[[Channel?]]], metrics: OperatorMetrics
+        _ number: Int, producer: Int, task: JobGraph.Task, channels: [[[Channel?]]], context: OperatorContext
     ) throws(MillstreamError) -> ExchangeWriter {
         let exchange = graph.exchanges[number]
         let own = channels[number][producer].compactMap { $0 }
@@ -240,11 +241,11 @@ struct JobBuilder {
         case .custom(let function, let keys):
             partitioner = HostPartitioner(
                 function: try environment.bindings.function(function.value).instance(), keys: keys, subtask: producer, parallelism: task.parallelism,
-                maxParallelism: task.maxParallelism)
+                maxParallelism: task.maxParallelism, stop: context.stop)
         }
         return ExchangeWriter(
             channels: own, partitioner: parts?.partitioner(partitioner, producer: producer) ?? partitioner, clock: clock, rowCountLimit: plan.configuration.batchRowCountLimit,
-            bufferTimeoutMilliseconds: task.bufferTimeoutMilliseconds, conformsTo: exchange.conformsTo, metrics: metrics)
+            bufferTimeoutMilliseconds: task.bufferTimeoutMilliseconds, conformsTo: exchange.conformsTo, metrics: context.metrics)
     }
 
     private func connect(_ channels: [[[Channel?]]], _ splices: [Int: ChannelSplice], _ result: inout Result) {

@@ -36,7 +36,7 @@ final class Subtask: Wakeable, @unchecked Sendable {
     private let gate: InputGate?
     private let source: SourceInput?
     private let phase = Atomic<Int>(Phase.idle)
-    private let stop = StopFlag()
+    private let stop: StopFlag
     private var isOpen = false
     private var sourceWait: Int64?
     private var sourceEnded = false
@@ -54,7 +54,7 @@ final class Subtask: Wakeable, @unchecked Sendable {
 
     init(
         number: Int, name: String, index: SubtaskIndex, takesHostTurns: Bool, clock: any Clock, scheduler: any Scheduler, owner: any SubtaskOwner,
-        links: [ChainLink], writers: [ExchangeWriter], gate: InputGate?, source: SourceInput?,
+        links: [ChainLink], writers: [ExchangeWriter], gate: InputGate?, source: SourceInput?, stop: StopFlag,
         stallMilliseconds: Int64 = 0
     ) {
         self.number = number
@@ -69,7 +69,7 @@ final class Subtask: Wakeable, @unchecked Sendable {
         self.gate = gate
         self.source = source
         stallNanoseconds = stallMilliseconds <= 0 ? nil : min(stallMilliseconds, 1 << 40) * 1_000_000
-        for link in links { link.stop = stop }
+        self.stop = stop
         LiveObjects.subtasks.add(1)
     }
 

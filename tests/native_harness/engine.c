@@ -85,6 +85,7 @@ millstream_status millstream_response_accumulators(millstream_response *target, 
 }
 
 void millstream_response_resume(millstream_response *target, int64_t resumption) { target->resumption = resumption; }
+int32_t millstream_response_is_cancelled(const millstream_response *target) { return target == NULL; }
 void millstream_response_end(millstream_response *target) { target->is_end = 1; }
 void millstream_response_wait(millstream_response *target, int64_t milliseconds) { target->wait = milliseconds; }
 void millstream_response_integer(millstream_response *target, int64_t value) { target->integers[target->integer_count++] = value; }

@@ -15,6 +15,7 @@ public final class HostSink: Sink {
         let instance = try function.instance()
         var open = HostRequest(.open, schema: schema)
         open.state = context.operatorState
+        open.stop = context.stop
         open.integers = [Int64(context.subtask.value), Int64(context.parallelism), Int64(context.maxParallelism)]
         if let restored = context.restored { open.integers.append(restored.checkpoint.value) }
         _ = try instance.call(open)

@@ -92,6 +92,10 @@ static int watermark_call(Host *host, const millstream_request *request)
 {
     PyObject *on_event = stage_callable(&host->stages[0], 0), *on_periodic = stage_callable(&host->stages[0], 1);
     for (int64_t row = 0; on_event != NULL && request->timestamps != NULL && row < request->count; row++) {
+        if (row % 16 == 15 && millstream_response_is_cancelled(request->response)) {
+            error_raise(MILLSTREAM_CANCELLED, NULL, "the job is being stopped");
+            return -1;
+        }
         PyObject *timestamp = PyLong_FromLongLong(request->timestamps[row]);
         PyObject *result = timestamp == NULL ? NULL : PyObject_CallOneArg(on_event, timestamp);
         Py_XDECREF(timestamp);

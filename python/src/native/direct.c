@@ -165,6 +165,7 @@ int direct_run(Host *host)
             rows->is_between = true;
             return 1;
         }
+        if (host->output == NULL && rows_are_unwanted(rows, rows->request, row)) return -1;
         rows->starts[row - rows->first] = (int32_t)host_output_count(host);
         rows->next = row + 1;
         PyObject *value = rows->step(rows, row);

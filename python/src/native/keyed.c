@@ -96,6 +96,8 @@ static int accumulate_rows(Host *host, bool is_running)
     vectorcallfunc call = PyVectorcall_Function(function);
     if (host->direct != NULL) direct_begin(host);
     for (int64_t row = 0; row < rows->count; row++) {
+        /* The accumulators of the batch go back together, so there is no stopping half-way; but a job that ends needs none of them. */
+        if (rows_are_unwanted(rows, rows->request, row)) return -1;
         rows->starts[row] = (int32_t)host_output_count(host);
         rows->next = row + 1;
         int64_t slot = slot_of(rows, row);
@@ -211,7 +213,12 @@ static int merge_pairs(Host *host, const millstream_request *request, PyObject *
     Rows *rows = host->rows;
     int status = 0;
     int64_t pair_count = rows->slot_count / 2;
+    rows_begin_watch(rows, 0);
     for (int64_t pair = 0; status == 0 && pair < pair_count; pair++) {
+        if (rows_are_unwanted(rows, request, pair)) {
+            status = -1;
+            break;
+        }
         if (load_accumulator(rows, 2 * pair) < 0 || load_accumulator(rows, 2 * pair + 1) < 0) return -1;
         PyObject *first = rows->accumulators[2 * pair], *second = rows->accumulators[2 * pair + 1];
         PyObject *merged = first == NULL ? Py_XNewRef(second) : second == NULL ? Py_NewRef(first) : PyObject_CallFunctionObjArgs(merge, first, second, NULL);
@@ -243,8 +250,9 @@ static int give_results(Host *host, const millstream_request *request)
     if (parents == NULL && rows->slot_count > 0) return PyErr_NoMemory(), -1;
     int status = 0;
     Py_ssize_t count = 0;
+    rows_begin_watch(rows, 0);
     for (int64_t slot = 0; status == 0 && slot < rows->slot_count; slot++) {
-        status = load_accumulator(rows, slot);
+        status = rows_are_unwanted(rows, request, slot) ? -1 : load_accumulator(rows, slot);
         if (status < 0) break;
         if (rows->accumulators[slot] == NULL) rows->accumulators[slot] = PyObject_CallNoArgs(rows->create);
         PyObject *result = rows->accumulators[slot] == NULL ? NULL : PyObject_CallOneArg(get, rows->accumulators[slot]);

@@ -41,6 +41,20 @@ bool rows_is_slow(Rows *rows, int64_t row)
     return elapsed >= SLOW_MILLISECONDS;
 }
 
+void rows_begin_watch(Rows *rows, int64_t row)
+{
+    rows->begun = coarse_milliseconds();
+    rows->begun_row = row;
+    rows->patience = 1;
+}
+
+bool rows_are_unwanted(Rows *rows, const millstream_request *request, int64_t row)
+{
+    if (!rows_is_slow(rows, row) || !millstream_response_is_cancelled(request->response)) return false;
+    error_raise(MILLSTREAM_CANCELLED, NULL, "the job is being stopped");
+    return true;
+}
+
 int rows_begin(Rows *rows, const millstream_request *request, int64_t count)
 {
     rows->request = request;
@@ -50,9 +64,7 @@ int rows_begin(Rows *rows, const millstream_request *request, int64_t count)
         rows->stamp_count = 0;
         Py_CLEAR(rows->pending);
     }
-    rows->begun = coarse_milliseconds();
-    rows->begun_row = rows->next;
-    rows->patience = 1;
+    rows_begin_watch(rows, rows->next);
     rows->is_between = false;
     rows->count = count;
     if (count + 2 <= rows->start_capacity) return 0;
@@ -112,6 +124,8 @@ static PyObject *rows_next(Rows *rows)
         rows->is_between = true;
         return NULL;
     }
+    /* Whoever wants all rows' answers at once gets them, unless nobody waits for them any more. */
+    if (!rows->is_pausing && !rows->is_stopping && rows_are_unwanted(rows, rows->request, row)) return NULL;
     rows->starts[row - rows->first] = (int32_t)output_count;
     rows->next = row + 1;
     return rows->step(rows, row);

@@ -81,6 +81,10 @@ void rows_rebase(Rows *rows);
 void rows_end(Rows *rows);
 /* Whether this call has taken so long that what it has so far should go on, and a cancellation be looked for: functions may sleep. Never before a row is done. */
 bool rows_is_slow(Rows *rows, int64_t row);
+/* For calls that cannot stop between two rows: begins to watch the time, and says whether the call is slow and its job is being stopped. True: with an
+ * exception that nobody will see. */
+void rows_begin_watch(Rows *rows, int64_t row);
+bool rows_are_unwanted(Rows *rows, const millstream_request *request, int64_t row);
 /* parents of the first outputs, by `starts`. */
 void rows_parents(const Rows *rows, int32_t *parents, int64_t output_count);
 /* What a function returned: None or an iterable of outputs. 0 or -1. */
