@@ -439,6 +439,10 @@ typedef struct millstream_watermarks {
     int64_t max_future_drift;
     /* The tag of the side output for such rows (declared by the call itself, of the stream's type); NULL: they are counted and dropped. */
     const char *future_output;
+    /* NULL: none. Else the name of a group of streams of this environment: one whose watermark is more than `alignment_drift` milliseconds ahead of the
+     * group's lowest one waits, and its source with it. Streams that are idle or have ended hold nobody back. */
+    const char *alignment_group;
+    int64_t alignment_drift;
 } millstream_watermarks;
 
 /* All sources: `watermarks` may be NULL. */

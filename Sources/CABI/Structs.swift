@@ -22,8 +22,8 @@ extension millstream_input: SizedStruct { static var structName: String { "mills
 extension millstream_function_options: SizedStruct { static var structName: String { "millstream_function_options" } }
 extension millstream_watermarks: SizedStruct {
     static var structName: String { "millstream_watermarks" }
-    /// Without max_future_drift and future_output.
-    static var olderSizes: [Int] { [40] }
+    /// Without max_future_drift and future_output; without the alignment.
+    static var olderSizes: [Int] { [40, 56] }
 }
 extension millstream_window: SizedStruct { static var structName: String { "millstream_window" } }
 

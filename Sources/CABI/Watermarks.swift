@@ -10,6 +10,7 @@ struct WatermarkRequest {
     let generator: FunctionDefinition?
     let idleTimeout: Int64?
     let maxFutureDrift: WatermarkDescription.MaxFutureDrift?
+    let alignment: WatermarkDescription.Alignment?
 
     /// nil for NULL.
     static func read(_ pointer: UnsafePointer<millstream_watermarks>?) throws(MillstreamError) -> WatermarkRequest? {
@@ -44,6 +45,13 @@ struct WatermarkRequest {
         let futureOutput = watermarks.future_output == nil ? nil : try readName(watermarks.future_output, "future_output")
         maxFutureDrift = watermarks.max_future_drift == 0
             ? nil : WatermarkDescription.MaxFutureDrift(milliseconds: watermarks.max_future_drift, sideOutput: futureOutput)
+        guard watermarks.alignment_drift >= 0 else {
+            throw MillstreamError(.configuration, "alignment_drift is \(watermarks.alignment_drift) milliseconds; it is never negative")
+        }
+        alignment = watermarks.alignment_group == nil
+            ? nil
+            : WatermarkDescription.Alignment(
+                group: try readName(watermarks.alignment_group, "alignment_group"), milliseconds: watermarks.alignment_drift)
         column = watermarks.timestamp_column < 0 ? nil : Int(watermarks.timestamp_column)
         outOfOrderness = watermarks.out_of_orderness < 0 ? nil : watermarks.out_of_orderness
         idleTimeout = watermarks.idle_timeout < 0 ? nil : watermarks.idle_timeout
@@ -51,7 +59,7 @@ struct WatermarkRequest {
 
     /// The strategy over rows of `schema`. Throws `plan` where the column holds no time.
     func bind(_ schema: Schema, _ editor: inout EnvironmentEditor) throws(MillstreamError) -> WatermarkDescription {
-        var description = WatermarkDescription(idleTimeoutMilliseconds: idleTimeout, maxFutureDrift: maxFutureDrift)
+        var description = WatermarkDescription(idleTimeoutMilliseconds: idleTimeout, maxFutureDrift: maxFutureDrift, alignment: alignment)
         if let column {
             try requireTime(column, schema)
             description.timestamps = .column(column)

@@ -11,6 +11,9 @@ public struct Bindings: Sendable {
     /// The host language whose values are in OBJECT columns and OBJECT state; nil where there is none.
     public var hostObjects: HostObjects?
 
+    /// Where the streams of an alignment group meet.
+    public let alignments = WatermarkAlignments()
+
     public init() {}
 
     public mutating func bind(_ number: Int, function: any HostFunction) { functions[number] = function }

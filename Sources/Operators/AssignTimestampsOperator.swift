@@ -9,7 +9,9 @@ import Plan
 ///
 /// With a bound on future drift, rows whose time is further ahead of the clock leave the stream before they are seen by the generator: one wrong clock at
 /// a producer would otherwise make everything late.
-final class AssignTimestampsOperator: Operator {
+///
+/// With an alignment the rows of a stream that is too far ahead of its group wait here, and the source behind them.
+final class AssignTimestampsOperator: Operator, WaitingOperator {
     private let description: WatermarkDescription
     private var timestampFunction: HostCaller?
     private var generator: BoundedOutOfOrdernessWatermarks?
@@ -22,11 +24,14 @@ final class AssignTimestampsOperator: Operator {
     private var isIdle = false
     private var lastRows: ProcessingTime?
     private var lastWatermark = EventTime.min
+    private let alignment: WatermarkAlignment?
+    private var member: Int?
 
     init(_ description: WatermarkDescription, schema: Schema, interval: Int64, bindings: Bindings) throws(MillstreamError) {
         self.description = description
         self.interval = interval
         types = schema.types
+        alignment = description.alignment.map { bindings.alignments.group($0.group) }
         if case .host(let id) = description.timestamps { timestampFunction = try HostCaller(try bindings.function(id.value)) }
         switch description.generator {
         case .none: break
@@ -34,6 +39,8 @@ final class AssignTimestampsOperator: Operator {
             generator = BoundedOutOfOrdernessWatermarks(outOfOrdernessMilliseconds: milliseconds, intervalMilliseconds: interval)
         case .host(let id): hostGenerator = try HostCaller(try bindings.function(id.value))
         }
+        // Before any subtask runs: whoever starts first waits for those that have not started.
+        if let bound = description.alignment, hasWatermarks { member = alignment?.join(drift: bound.milliseconds) }
         if case .column(let position) = description.timestamps, position < 0 || position >= types.count || !types[position].isTimestampSource {
             throw MillstreamError(
                 .plan, "column \(position) of \(schema) holds no timestamps",
@@ -48,16 +55,19 @@ final class AssignTimestampsOperator: Operator {
         try timestampFunction?.open(context)
         try hostGenerator?.open(context)
         lastRows = context.clock.now()
+        if let member { alignment?.setNotification(member, context.notify) }
         if isTimed { context.wakeUp(at: context.clock.now() + tick) }
     }
 
-    private var isTimed: Bool { description.idleTimeoutMilliseconds != nil || generator != nil || hostGenerator != nil }
+    private var hasWatermarks: Bool { generator != nil || hostGenerator != nil }
+    private var isTimed: Bool { description.idleTimeoutMilliseconds != nil || hasWatermarks }
     private var tick: Int64 { max(1, min(interval == 0 ? 200 : interval, description.idleTimeoutMilliseconds ?? .max)) }
 
     func process(_ batch: Batch, input: Int, output: any Output) throws(MillstreamError) -> Progress {
         if batch.isEmpty { return .done }
         if isIdle {
             isIdle = false
+            noteIdle()
             try output.emit(WatermarkStatus.active)
         }
         if isTimed { lastRows = context?.clock.now() }
@@ -98,6 +108,7 @@ final class AssignTimestampsOperator: Operator {
     func resume(output: any Output) throws(MillstreamError) -> Progress {
         // A watermark may be due after every row, so that this is a loop and stops where there is no room.
         while let batch = pending {
+            if let member, alignment?.holdsBack(member) == true { return .more }
             guard generator != nil, let times = batch.timestamps else {
                 pending = nil
                 try output.emit(batch)
@@ -126,14 +137,31 @@ final class AssignTimestampsOperator: Operator {
         if hostGenerator != nil { try askGenerator(nil, count: 0, output) }
         if let timeout = description.idleTimeoutMilliseconds, quiet >= timeout, !isIdle {
             isIdle = true
+            noteIdle()
             try output.emit(WatermarkStatus.idle)
         }
         context?.wakeUp(at: now + tick)
         return .done
     }
 
+    /// The subtask is woken when the others have come up.
+    var isWaiting: Bool { member.map { alignment?.isWaiting($0) ?? false } ?? false }
+
+    private func noteIdle() {
+        if let member { alignment?.setIdle(member, isIdle) }
+    }
+
+    private func leaveAlignment() {
+        if let member { alignment?.leave(member) }
+        member = nil
+    }
+
+    /// Of an operator that was never opened, as of a job that could not be built.
+    deinit { leaveAlignment() }
+
     func close() throws(MillstreamError) {
         pending = nil
+        leaveAlignment()
         var cleanUp = CleanUp()
         cleanUp.attempt { () throws(MillstreamError) in try timestampFunction?.close() }
         cleanUp.attempt { () throws(MillstreamError) in try hostGenerator?.close() }
@@ -143,6 +171,7 @@ final class AssignTimestampsOperator: Operator {
     private func emit(_ watermark: EventTime, _ output: any Output) throws(MillstreamError) {
         guard watermark > lastWatermark else { return }
         lastWatermark = watermark
+        if let member { alignment?.advance(member, to: watermark) }
         try output.emit(watermark)
     }
 

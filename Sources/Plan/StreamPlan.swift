@@ -174,15 +174,30 @@ public struct WatermarkDescription: Sendable {
             self.sideOutput = sideOutput
         }
     }
+    /// A bound on how far the stream's watermark may be ahead of the others of its group.
+    public struct Alignment: Sendable {
+        public var group: String
+        /// Not negative.
+        public var milliseconds: Int64
+
+        public init(group: String, milliseconds: Int64) {
+            self.group = group
+            self.milliseconds = milliseconds
+        }
+    }
     public var timestamps: Timestamps
     public var generator: Generator
     public var idleTimeoutMilliseconds: Int64?
+    /// nil: the stream waits for nobody.
+    public var alignment: Alignment?
     /// nil: any time is taken, and moves the watermark.
     public var maxFutureDrift: MaxFutureDrift?
 
     public init(
-        timestamps: Timestamps = .keep, generator: Generator = .none, idleTimeoutMilliseconds: Int64? = nil, maxFutureDrift: MaxFutureDrift? = nil
+        timestamps: Timestamps = .keep, generator: Generator = .none, idleTimeoutMilliseconds: Int64? = nil, maxFutureDrift: MaxFutureDrift? = nil,
+        alignment: Alignment? = nil
     ) {
+        self.alignment = alignment
         self.maxFutureDrift = maxFutureDrift
         self.timestamps = timestamps
         self.generator = generator

@@ -463,6 +463,8 @@ class Watermarks:
         idle_timeout: int = -1,
         max_future_drift: int = 0,
         future_output: str | None = None,
+        alignment_group: str | None = None,
+        alignment_drift: int = 0,
     ) -> Watermarks:
         """As `millstream_watermarks`; milliseconds."""
     settings: dict[str, Any]

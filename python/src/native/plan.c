@@ -97,22 +97,27 @@ PyTypeObject Input_Type = {
 static PyObject *watermarks_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
 {
     static char *names[]
-        = {"timestamp_column", "timestamps", "out_of_orderness", "generator", "idle_timeout", "max_future_drift", "future_output", NULL};
+        = {"timestamp_column", "timestamps", "out_of_orderness", "generator", "idle_timeout", "max_future_drift", "future_output",
+            "alignment_group", "alignment_drift", NULL};
     int column = -1;
-    long long bound = -1, idle = -1, drift = 0;
-    PyObject *timestamps = Py_None, *generator = Py_None, *tag = Py_None;
+    long long bound = -1, idle = -1, drift = 0, alignment = 0;
+    PyObject *timestamps = Py_None, *generator = Py_None, *tag = Py_None, *group = Py_None;
     if (!PyArg_ParseTupleAndKeywords(
-            arguments, keywords, "|$iOLOLLO:Watermarks", names, &column, &timestamps, &bound, &generator, &idle, &drift, &tag)) return NULL;
+            arguments, keywords, "|$iOLOLLOOL:Watermarks", names, &column, &timestamps, &bound, &generator, &idle, &drift, &tag, &group, &alignment)) return NULL;
+    if (group != Py_None && !PyUnicode_Check(group)) return PyErr_SetString(PyExc_TypeError, "alignment_group is a str or None"), NULL;
     if (tag != Py_None && !PyUnicode_Check(tag)) return PyErr_SetString(PyExc_TypeError, "future_output is a str or None"), NULL;
     WatermarksObject *self = (WatermarksObject *)type->tp_alloc(type, 0);
     if (self == NULL) return NULL;
     self->watermarks = (millstream_watermarks){
-        .struct_size = sizeof self->watermarks, .timestamp_column = column, .out_of_orderness = bound, .idle_timeout = idle, .max_future_drift = drift};
+        .struct_size = sizeof self->watermarks, .timestamp_column = column, .out_of_orderness = bound, .idle_timeout = idle, .max_future_drift = drift,
+        .alignment_drift = alignment};
     self->functions[0] = Py_NewRef(timestamps);
     self->functions[1] = Py_NewRef(generator);
     self->future_output = Py_NewRef(tag);
+    self->alignment_group = Py_NewRef(group);
     self->settings = keywords == NULL ? PyDict_New() : Py_NewRef(keywords);
     bool is_read = tag == Py_None || (self->watermarks.future_output = PyUnicode_AsUTF8(tag)) != NULL;
+    is_read = is_read && (group == Py_None || (self->watermarks.alignment_group = PyUnicode_AsUTF8(group)) != NULL);
     if (self->settings != NULL && is_read && read_function(timestamps, "timestamps", &self->watermarks.timestamps) && read_function(generator, "generator", &self->watermarks.generator)) {
         return (PyObject *)self;
     }
@@ -125,6 +130,7 @@ static void watermarks_dealloc(WatermarksObject *self)
     Py_XDECREF(self->functions[0]);
     Py_XDECREF(self->functions[1]);
     Py_XDECREF(self->future_output);
+    Py_XDECREF(self->alignment_group);
     Py_XDECREF(self->settings);
     Py_TYPE(self)->tp_free((PyObject *)self);
 }

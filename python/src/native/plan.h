@@ -25,6 +25,7 @@ typedef struct WatermarksObject {
     millstream_watermarks watermarks;
     PyObject *functions[2];
     PyObject *future_output;
+    PyObject *alignment_group;
     /* The keywords it was made with. */
     PyObject *settings;
 } WatermarksObject;

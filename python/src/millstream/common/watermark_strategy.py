@@ -39,14 +39,17 @@ class TimestampAssigner(ABC):
 class WatermarkGenerator(ABC):
     """Makes watermarks by rules of its own. Each subtask has one. Millstream's own: in PyFlink only Java can do this.
 
-    >>> from millstream.common.watermark_strategy import WatermarkStrategy
-    >>> class Punctuated(WatermarkGenerator):
-    ...     def on_event(self, event, event_timestamp, output):
-    ...         if event == "end":
-    ...             output.emit_watermark(event_timestamp)
-    ...     def on_periodic_emit(self, output):
-    ...         pass
-    >>> strategy = WatermarkStrategy.for_generator(Punctuated)
+    >>> from millstream.datastream import StreamExecutionEnvironment
+    >>> class Behind(WatermarkGenerator):
+    ...     latest = None
+    ...     def on_event(self, timestamp):
+    ...         self.latest = timestamp
+    ...     def on_periodic_emit(self):
+    ...         return None if self.latest is None else self.latest - 1_000
+    >>> strategy = WatermarkStrategy.for_generator(Behind).with_timestamp_assigner(lambda value, timestamp: value)
+    >>> env = StreamExecutionEnvironment.get_execution_environment()
+    >>> list(env.from_collection([1_000, 5_000]).assign_timestamps_and_watermarks(strategy).execute_and_collect())
+    [1000, 5000]
     """
 
     @abstractmethod
@@ -198,16 +201,28 @@ class WatermarkStrategy:
         max_allowed_watermark_drift: Duration | Time | timedelta | int,
         update_interval: Duration | Time | timedelta | int | None = None,
     ) -> WatermarkStrategy:
-        """Keeps sources of one group within so much event time of each other.
+        """Keeps the streams of a group within so much event time of each other: one that is further ahead waits, and its source with it.
 
-        The alignment is kept in the strategy; sources that cannot pause ignore it. ``update_interval`` is 1 s unless given.
+        Windows and joins of several streams then need not keep what a faster one brought meanwhile. Streams that are idle (:meth:`with_idleness`) or
+        have ended hold nobody back; one without a watermark yet holds back all others. The groups are those of a job. ``update_interval`` is only
+        checked: whoever waits goes on as soon as the others have come up, and not at the next interval, which is 1 s in Flink unless it is given.
+
+        Raises ``ValueError`` for a group without a name, a negative drift and an interval that is not positive.
+
+        >>> strategy = WatermarkStrategy.for_monotonous_timestamps()
+        >>> strategy.with_watermark_alignment("clicks", Duration.of_seconds(20))
+        <WatermarkStrategy monotonous timestamps, at most 20000 ms ahead of the others of 'clicks'>
         """
+        drift = milliseconds_of(max_allowed_watermark_drift, "max_allowed_watermark_drift")
+        interval = 1_000 if update_interval is None else milliseconds_of(update_interval, "update_interval")
+        if not isinstance(watermark_group, str) or not watermark_group:
+            raise ValueError(f"a group of aligned streams needs a name, not {watermark_group!r}")
+        if drift < 0:
+            raise ValueError(f"max_allowed_watermark_drift must not be negative, but is {drift} ms")
+        if interval <= 0:
+            raise ValueError(f"update_interval must be positive, but is {interval} ms")
         strategy = copy.copy(self)
-        strategy._alignment = (
-            watermark_group,
-            milliseconds_of(max_allowed_watermark_drift, "max_allowed_watermark_drift"),
-            1_000 if update_interval is None else milliseconds_of(update_interval, "update_interval"),
-        )
+        strategy._alignment = (watermark_group, drift, interval)
         return strategy
 
     def __repr__(self) -> str:
@@ -226,6 +241,8 @@ class WatermarkStrategy:
             parts.append(f"timestamps by {name}")
         if self._idle_timeout is not None:
             parts.append(f"idle after {self._idle_timeout} ms")
+        if self._alignment is not None:
+            parts.append(f"at most {self._alignment[1]} ms ahead of the others of {self._alignment[0]!r}")
         if self._max_future_drift is not None:
             parts.append(f"at most {self._max_future_drift} ms ahead")
         return f"<WatermarkStrategy {', '.join(parts)}>"

@@ -25,6 +25,8 @@ def lower_watermarks(strategy: WatermarkStrategy | None, type_info: TypeInformat
         idle_timeout=-1 if strategy._idle_timeout is None else strategy._idle_timeout,
         max_future_drift=strategy._max_future_drift or 0,
         future_output=None if strategy._future_output_tag is None else strategy._future_output_tag.tag_id,
+        alignment_group=None if strategy._alignment is None else strategy._alignment[0],
+        alignment_drift=0 if strategy._alignment is None else strategy._alignment[1],
     )
 
 
