@@ -636,4 +636,6 @@ def test_what_is_refused(env: Any) -> None:
         AsyncDataStream.ordered_wait_with_retry(numbers, good, LONG, None)
     with pytest.raises(ValueError, match="max_attempts"):
         FixedDelayRetryStrategy(0, 1, None, None)
+    with pytest.raises(TypeError, match="exception_predicate is a function or None, not 5"):
+        FixedDelayRetryStrategy(1, 1, None, 5)  # type: ignore[arg-type]
     assert AsyncRetryStrategy.no_restart() is NO_RETRY_STRATEGY and not NO_RETRY_STRATEGY.can_retry(1)

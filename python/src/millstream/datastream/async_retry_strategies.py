@@ -13,7 +13,7 @@ OUT = TypeVar("OUT")
 
 
 class RetryPredicate(AsyncRetryPredicate[OUT], Generic[OUT]):
-    """Two functions, of which each may be None, as a predicate.
+    """Two functions, of which each may be None, as a predicate. Raises ``TypeError`` for anything else.
 
     >>> RetryPredicate(lambda results: not results, None).result_predicate()([])
     True
@@ -22,6 +22,9 @@ class RetryPredicate(AsyncRetryPredicate[OUT], Generic[OUT]):
     def __init__(
         self, result_predicate: Callable[[list[OUT]], bool] | None, exception_predicate: Callable[[Exception], bool] | None
     ) -> None:
+        for name, predicate in (("result_predicate", result_predicate), ("exception_predicate", exception_predicate)):
+            if predicate is not None and not callable(predicate):
+                raise TypeError(f"{name} is a function or None, not {predicate!r}")
         self._result_predicate = result_predicate
         self._exception_predicate = exception_predicate
 

@@ -139,7 +139,7 @@ class MapStateDescriptor(StateDescriptor):
 
     >>> from millstream.common import Types
     >>> MapStateDescriptor("counts", Types.STRING(), Types.LONG())
-    MapStateDescriptor('counts', Long)
+    MapStateDescriptor('counts', String, Long)
     """
 
     def __init__(
@@ -159,6 +159,9 @@ class MapStateDescriptor(StateDescriptor):
 
     def _make(self) -> MapState[Any, Any]:
         return MapState(self)
+
+    def __repr__(self) -> str:
+        return f"MapStateDescriptor({self.name!r}, {self.key_type_info!r}, {self.type_info!r})"
 
 
 class ReducingStateDescriptor(StateDescriptor):

@@ -606,7 +606,9 @@ class TimestampsNode(Node):
 
     def _time(self, value: Any, timestamp: int | None) -> int | None:
         if self._extract is not None:
-            found = self._extract(value, MIN_TIME if timestamp is None else timestamp)
+            found: Any = self._extract(value, MIN_TIME if timestamp is None else timestamp)
+            if isinstance(found, float) and found.is_integer():
+                found = int(found)
             if isinstance(found, bool) or not hasattr(found, "__index__"):
                 raise TypeError(f"a timestamp is an int of milliseconds, not {found!r}")
             found = found.__index__()
