@@ -123,7 +123,11 @@ void millstream_string_free(char *string);
 /* ---- Properties of a node ------------------------------------------------------------------------------------------------------------------ */
 
 /* Keys: "name", "uid", "parallelism", "max-parallelism", "chaining" (always, head, never), "buffer-timeout" (milliseconds), "slot-sharing-group",
- * "dead-letters" (of a process function: the side output whose rows are counted as failed records), "defined-at" ("file:line" of the user's program, for messages). */
+ * "dead-letters", "defined-at" ("file:line" of the user's program, for messages).
+ * "dead-letters" names a side output. Of a process function: the one whose rows are counted as failed records. Of a file source: where the records go that
+ * do not decode, instead of failing the job; the call declares it, as ROW<file STRING, line BIGINT, column BIGINT, offset BIGINT, length BIGINT,
+ * field STRING, text STRING, error STRING> (docs/dead-letters.md), and must come before the calls that read it. MILLSTREAM_PLAN for any other source, or a name
+ * that the source has given to another output; MILLSTREAM_CONFIGURATION together with "skip-malformed". */
 millstream_status millstream_node_set(
     millstream_environment *environment, millstream_node node, const char *key, const char *value, millstream_error **error);
 /* Declares a side output that the node's function may emit to. */
@@ -455,7 +459,8 @@ millstream_status millstream_source_generator(
     millstream_environment *environment, const millstream_expression *const *columns, int32_t column_count, int64_t count,
     double rows_per_second, const millstream_watermarks *watermarks, millstream_node *node, millstream_error **error);
 
-/* Options by name, NULL-terminated pairs { key, value, key, value, NULL }: "format" (text, csv, json), "projection" ("a,b"), "skip-malformed" (true),
+/* Options by name, NULL-terminated pairs { key, value, key, value, NULL }: "format" (text, csv, json), "projection" ("a,b"), "skip-malformed" (true: records
+ * that do not decode are left out and counted; without it they fail the job, or go to the node's "dead-letters"),
  * "monitor-interval" ("1 s"), csv: "csv.delimiter", "csv.quote" (empty: none), "csv.escape", "csv.header" (true), "csv.null-literal", "csv.comment",
  * "csv.ragged" (true). `paths` are files, directories and globs. `schema` is the file's; NULL for text. */
 millstream_status millstream_source_files(

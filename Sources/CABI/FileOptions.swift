@@ -14,13 +14,13 @@ func fileSource(_ paths: [String], schema text: String?, options: [Option]) thro
     var format = FileFormat.text
     var csv = CSVOptions()
     var projection: [String]?
-    var skipsMalformed = false
+    var malformed = FileSourceDescription.Malformed.fail
     var monitor: Int64?
     for option in options {
         switch option.key {
         case "format": format = try fileFormat(option)
         case "projection": projection = option.value.split(separator: ",").map { trimmed(String($0)) }
-        case "skip-malformed": skipsMalformed = try option.boolean()
+        case "skip-malformed": malformed = try option.boolean() ? .skip : .fail
         case "monitor-interval":
             monitor = try option.milliseconds()
             if monitor == 0 { throw option.refusal("more than nothing") }
@@ -30,7 +30,7 @@ func fileSource(_ paths: [String], schema text: String?, options: [Option]) thro
     try requireCSV(format, options)
     let fileSchema = try fileSchema(format, text)
     var description = FileSourceDescription(paths: paths, format: planFormat(format, csv), fileSchema: fileSchema)
-    description.skipsMalformed = skipsMalformed
+    description.malformed = malformed
     description.monitorMilliseconds = monitor
     guard let projection else { return (description, fileSchema) }
     guard format != .text else { throw MillstreamError(.configuration, "a text file has one column; there is nothing to project") }

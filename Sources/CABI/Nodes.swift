@@ -1,5 +1,6 @@
 import CMillstream
 import Columnar
+import Connectors
 import Plan
 
 /// The properties that a program may set on a node.
@@ -22,7 +23,10 @@ extension Node {
             let value = try option.integer(-1...Node.bufferTimeoutNever)
             bufferTimeoutMilliseconds = value < 0 ? Node.bufferTimeoutNever : value
         case "slot-sharing-group": slotSharingGroup = try notEmpty(option)
-        case "dead-letters": deadLetterOutput = try notEmpty(option)
+        case "dead-letters":
+            let tag = try notEmpty(option)
+            if case .source(let source) = operation { try setDeadLetters(of: source, tag) }
+            deadLetterOutput = tag
         case "defined-at": definedAt = option.value
         default: throw Option.unknown(option.key, among: Node.optionKeys, of: "property of a node")
         }
@@ -31,6 +35,29 @@ extension Node {
     private func notEmpty(_ option: Option) throws(MillstreamError) -> String {
         guard !option.value.isEmpty else { throw option.refusal("a text that is not empty") }
         return option.value
+    }
+
+    /// The output for records of files that do not decode, declared with it.
+    private mutating func setDeadLetters(of source: SourceDescription, _ tag: String) throws(MillstreamError) {
+        guard case .files(var files) = source.kind else {
+            throw MillstreamError(.plan, "the source '\(name)' has no dead letters: only files have records that do not decode")
+        }
+        guard files.malformed != .skip else {
+            throw MillstreamError(
+                .configuration, "the source '\(name)' skips what does not decode, and cannot send it to '\(tag)' too",
+                hint: "Leave skip-malformed out: what goes to dead letters does not fail the job either.")
+        }
+        if let old = sideOutputs.first(where: { $0.name == tag }) {
+            guard old.schema == FileSource.deadLetterSchema else {
+                throw MillstreamError(.plan, "the side output '\(tag)' of '\(name)' is declared as \(old.schema) already; dead letters need another name")
+            }
+        } else {
+            sideOutputs.append(SideOutput(name: tag, schema: FileSource.deadLetterSchema))
+        }
+        files.malformed = .deadLetter
+        var source = source
+        source.kind = .files(files)
+        operation = .source(source)
     }
 
     /// Refuses more than one subtask for what can only be read in one place.

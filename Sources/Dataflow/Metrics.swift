@@ -25,9 +25,9 @@ public final class OperatorMetrics: Sendable {
     public let futureRecords = Counter()
     /// Of those, the ones that nobody received.
     public let futureRecordsDropped = Counter()
-    /// Rows of a source that did not decode and were skipped because the user asked for it.
+    /// Rows of a source that did not decode and were skipped, or went to its dead letters, because the user asked for it.
     public let malformedRecords = Counter()
-    /// Records that the operator's function failed with, and that went to its output of dead letters.
+    /// Records that the operator's function failed with, or that a source could not decode, and that went to its output of dead letters.
     public let recordsFailed = Counter()
     /// The last watermark that came in, `Int64.min` before the first.
     public let currentInputWatermark = Counter(.min)

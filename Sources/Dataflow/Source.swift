@@ -88,6 +88,8 @@ public protocol SourceReader: AnyObject {
 public enum SourcePoll: Sendable {
     /// Rows of one split; `split` is its id, for its watermark.
     case batch(Batch, split: String)
+    /// The same with records that could not be decoded, for the source's output of dead letters. Both are of one piece of the split.
+    case decoded(Batch?, deadLetters: Batch, split: String)
     /// A split is done; it no longer counts for the watermark.
     case splitFinished(String)
     /// Nothing at hand and room for another split.

@@ -54,8 +54,15 @@ public struct FileSourceDescription: Sendable {
     public var fileSchema: Schema
     /// Positions in `fileSchema`; nil: all.
     public var projection: [Int]?
-    /// Rows that do not decode are skipped and counted instead of failing the job.
-    public var skipsMalformed: Bool
+    /// What becomes of records that do not decode.
+    public enum Malformed: Sendable {
+        case fail
+        /// They are left out and counted.
+        case skip
+        /// They are counted, and go to the node's output of dead letters, in rows of Connectors' `FileSource.deadLetterSchema`.
+        case deadLetter
+    }
+    public var malformed: Malformed
     /// nil: read once. Otherwise look for new files this often, without end.
     public var monitorMilliseconds: Int64?
 
@@ -63,7 +70,7 @@ public struct FileSourceDescription: Sendable {
         self.paths = paths
         self.format = format
         self.fileSchema = fileSchema
-        skipsMalformed = false
+        malformed = .fail
     }
 }
 

@@ -49,7 +49,7 @@ public struct Node: Sendable {
     /// nil: the job's default.
     public var bufferTimeoutMilliseconds: Int64?
     public var slotSharingGroup: String?
-    /// The side output for records that the function fails with: its rows are counted as such.
+    /// The side output for records that the function fails with, or that a file source cannot decode: its rows are counted as such.
     public var deadLetterOutput: String?
     /// Where in the user's program the operator was made, "file:line", for messages.
     public var definedAt: String?

@@ -141,8 +141,12 @@ public struct EventTimeReport: Sendable {
                 lines.append("    \(step.name) waits for \(Self.text(time)): \(step.inputWatermark >= time ? "it is due" : reason(subtask))")
             }
             if step.lateRecords > 0 { lines.append("    \(step.name): \(step.lateRecords) late rows, of which \(step.lateRecordsDropped) were dropped") }
-            if step.malformedRecords > 0 { lines.append("    \(step.name): \(step.malformedRecords) rows could not be decoded and were skipped") }
-            if step.recordsFailed > 0 { lines.append("    \(step.name): \(step.recordsFailed) records failed and went to its dead letters") }
+            if step.malformedRecords > 0 {
+                let fate = step.recordsFailed > 0 ? "went to its dead letters" : "were skipped"
+                lines.append("    \(step.name): \(step.malformedRecords) rows could not be decoded and \(fate)")
+            } else if step.recordsFailed > 0 {
+                lines.append("    \(step.name): \(step.recordsFailed) records failed and went to its dead letters")
+            }
         }
         return lines
     }

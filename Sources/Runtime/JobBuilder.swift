@@ -115,7 +115,8 @@ struct JobBuilder {
                         random: SeededRandom(seed: seed &+ UInt64(result.subtasks.count) &* 7_919), metrics: links[0].metrics,
                         operatorName: head.node.name, operatorState: operatorState(of: head.node), notifyAvailable: { target.subtask?.notifyAvailable() })
                     input = SourceInput(
-                        source: made.source, enumerator: made.enumerator, context: context, rowCountLimit: plan.configuration.batchRowCountLimit)
+                        source: made.source, enumerator: made.enumerator, context: context, rowCountLimit: plan.configuration.batchRowCountLimit,
+                        deadLetters: head.node.deadLetterOutput.map { (SideOutputID($0), link: Lowering.linkOfSideOutputs(head.node)) })
                 }
                 let subtask = Subtask(
                     number: result.subtasks.count, name: task.name, index: SubtaskIndex(index), takesHostTurns: task.takesHostTurns, clock: clock,

@@ -410,6 +410,11 @@ struct Lowering {
             node: node, id: OperatorID((node.uid ?? "operator-\(index)") + "-watermarks"), inputs: [node.output], function: nil)
     }
 
+    /// The place in its chain of the step that has a source's side outputs: the last one that is made of the node.
+    static func linkOfSideOutputs(_ node: Node) -> Int {
+        if case .source(let source) = node.operation, source.watermarks != nil { 1 } else { 0 }
+    }
+
     private func makeStep(_ index: Int) -> JobGraph.Step {
         var node = plan.nodes[index]
         if let name = names[index] { node.name = name }

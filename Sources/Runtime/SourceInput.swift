@@ -45,6 +45,7 @@ final class SplitProgress: Sendable {
 final class SourceInput {
     enum Event {
         case batch(Batch)
+        case decoded(Batch?, deadLetters: Batch)
         /// Nothing now; again at this processing time, or when the reader says so.
         case wait(ProcessingTime?)
         case end
@@ -54,11 +55,18 @@ final class SourceInput {
     private let enumerator: SharedEnumerator
     private let context: SourceReaderContext
     private let rowCountLimit: Int
+    /// The side output for records that do not decode, and the place in the chain of the operator that it belongs to: a source's own assigner of
+    /// timestamps is a part of the source.
+    let deadLetters: (output: SideOutputID, link: Int)?
     let progress = SplitProgress()
     private var reader: (any SourceReader)?
     private var noMoreSplits = false
 
-    init(source: any Source, enumerator: SharedEnumerator, context: SourceReaderContext, rowCountLimit: Int) {
+    init(
+        source: any Source, enumerator: SharedEnumerator, context: SourceReaderContext, rowCountLimit: Int,
+        deadLetters: (output: SideOutputID, link: Int)? = nil
+    ) {
+        self.deadLetters = deadLetters
         self.source = source
         self.enumerator = enumerator
         self.context = context
@@ -75,6 +83,7 @@ final class SourceInput {
             case .batch(let batch, _):
                 if batch.isEmpty { continue }
                 return .batch(batch)
+            case .decoded(let batch, let letters, _): return .decoded(batch, deadLetters: letters)
             case .splitFinished(let id): progress.finish(id)
             case .wait(let time): return .wait(time)
             case .end: return .end

@@ -218,6 +218,11 @@ final class Subtask: Wakeable, @unchecked Sendable {
             links[0].metrics.lastRecordNanoseconds.set(turnStart)
             reportStall()
             try links[0].deliver(.batch(batch, input: 0))
+        case .decoded(let batch, let letters):
+            links[0].metrics.lastRecordNanoseconds.set(turnStart)
+            reportStall()
+            if let target = source.deadLetters { try links[target.link].emit(letters, to: target.output) }
+            if let batch { try links[0].deliver(.batch(batch, input: 0)) }
         case .wait(let time):
             sourceWait = time.map { monotonic($0) }
             return false

@@ -9,7 +9,7 @@ func csvSource(
 ) throws(MillstreamError) -> FileSource {
     var description = FileSourceDescription(paths: [path], format: .csv(options), fileSchema: Schema(fields))
     description.projection = projection
-    description.skipsMalformed = skips
+    description.malformed = skips ? .skip : .fail
     var limits = FileReadLimits()
     limits.chunkByteCount = chunk
     let schema = Schema(projection.map { $0.map { fields[$0] } } ?? fields)

@@ -11,7 +11,7 @@ import Testing
         -> FileSource
     {
         var description = FileSourceDescription(paths: [path], format: .jsonLines, fileSchema: Schema(fields))
-        description.skipsMalformed = skips
+        description.malformed = skips ? .skip : .fail
         description.projection = projection
         var limits = FileReadLimits()
         limits.chunkByteCount = chunk

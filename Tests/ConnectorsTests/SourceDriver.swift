@@ -12,6 +12,8 @@ final class SourceDriver {
     private(set) var readers: [any SourceReader] = []
     private var isFinished: [Bool]
     let notifications = Counter()
+    /// The records that did not decode and came out as dead letters.
+    private(set) var letters: [Batch] = []
 
     init(_ source: any Source, parallelism: Int = 1, clock: any Clock = SimulatedClock()) throws(MillstreamError) {
         self.source = source
@@ -38,6 +40,9 @@ final class SourceDriver {
     func step(_ subtask: Int = 0, rowLimit: Int = 4_096) throws(MillstreamError) -> Step {
         switch try readers[subtask].poll(rowLimit: rowLimit) {
         case .batch(let batch, let split): return .batch(batch, split: split)
+        case .decoded(let batch, let letters, let split):
+            self.letters.append(letters)
+            return batch.map { .batch($0, split: split) } ?? .other
         case .splitFinished: return .other
         case .wait(let until): return .wait(until)
         case .end: return .end

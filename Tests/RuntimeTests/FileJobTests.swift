@@ -26,7 +26,7 @@ import Testing
     func plan(skipsMalformed: Bool = false) -> StreamPlan {
         let schema = Schema([Field("id", .bigInt), Field("name", .string)])
         var files = FileSourceDescription(paths: [root + "/in"], format: .csv(CSVOptions(hasHeader: true)), fileSchema: schema)
-        files.skipsMalformed = skipsMalformed
+        files.malformed = skipsMalformed ? .skip : .fail
         var source = Node(id: NodeID(0), name: "files", inputs: [], operation: .source(SourceDescription(.files(files))), output: schema)
         source.parallelism = 2
         var sink = Node(

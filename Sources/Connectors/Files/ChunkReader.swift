@@ -14,14 +14,20 @@ final class ChunkReader {
     private var unread: Int64?
     private let limits: FileReadLimits
     private let input: any ByteInput
+    private let passesLongRecords: Bool
+    private var long: LongRecord?
 
     /// Opens the split's file and reads the first chunk from the split's offset. Throws `io` if the file is another than the one listed.
-    init(_ split: inout FileSplit, decoder: any FileDecoder, limits: FileReadLimits) throws(MillstreamError) {
+    /// With `passesLongRecords` one that is longer than the limit is no error, but has to be passed over by `passLongRecord`.
+    init(
+        _ split: inout FileSplit, decoder: any FileDecoder, limits: FileReadLimits, passesLongRecords: Bool = false
+    ) throws(MillstreamError) {
         let file = try PlainInput(split.path)
         try ChunkReader.check(file.identity, split)
         path = split.path
         end = split.end
         self.limits = limits.bounded
+        self.passesLongRecords = passesLongRecords
         let compression = try Compression.detect(file)
         input = try compression.open(file)
         fileOffset = 0
@@ -36,8 +42,7 @@ final class ChunkReader {
         if split.line == FileSplit.unaligned { try align(&split, decoder) }
         try fill(keeping: nil, from: 0)
         if split.offset == 0 {
-            let passed = try passHeader(decoder)
-            split.line += passed
+            split.line = 1 + (try passHeader(decoder))
         }
         if let chunk { decoder.begin(chunk) }
     }
@@ -69,6 +74,12 @@ final class ChunkReader {
         }
         let tail = old.end - position
         guard tail <= limits.recordByteCountMax else {
+            if passesLongRecords {
+                long = LongRecord(
+                    start: fileOffset + Int64(position), position: position, end: decoder.recordEnd(firstByte: old.bytes[position]),
+                    text: TextBuffer())
+                return
+            }
             throw MillstreamError(
                 .limitExceeded, "the record at byte \(fileOffset + Int64(position)) of '\(path)' is longer than \(limits.recordByteCountMax) bytes",
                 hint: "Look for a quote that is never closed, or a file that is not text.")
@@ -78,7 +89,7 @@ final class ChunkReader {
     }
 
     /// Reads the next chunk behind the tail of the old one.
-    private func fill(keeping old: Chunk?, from position: Int) throws(MillstreamError) {
+    private func fill(keeping old: Chunk?, from position: Int, beyondLimit: Bool = false) throws(MillstreamError) {
         let tail = old.map { $0.end - position } ?? 0
         let capacity = tail + max(limits.chunkByteCount, tail)
         let buffer = try Buffer(checking: capacity + Chunk.paddingByteCount)
@@ -93,7 +104,71 @@ final class ChunkReader {
         }
         memset(buffer.base + end, 0, Chunk.paddingByteCount)
         let limit = self.end == .max ? Int.max : Int(max(0, self.end - fileOffset))
-        chunk = end > 0 && limit > 0 ? Chunk(buffer: buffer, start: 0, end: end, limit: limit, isLast: isLast) : nil
+        chunk = end > 0 && (limit > 0 || beyondLimit) ? Chunk(buffer: buffer, start: 0, end: end, limit: limit, isLast: isLast) : nil
+    }
+
+    /// A record that is too long to be decoded, while its end is looked for.
+    private struct LongRecord {
+        /// In the file.
+        let start: Int64
+        /// In the chunk: how far it has been looked through.
+        var position: Int
+        var end: RecordEnd
+        /// Its beginning.
+        let text: TextBuffer
+        var byteCount: Int64 = 0
+
+        mutating func take(_ chunk: Chunk, upTo end: Int) {
+            let wanted = max(0, FileDeadLetters.textByteCountMax + 1 - text.count)
+            text.append(UnsafeRawBufferPointer(start: chunk.bytes + position, count: min(wanted, end - position)))
+            byteCount += Int64(end - position)
+            position = end
+        }
+    }
+
+    /// A record that was passed over.
+    struct PassedRecord {
+        /// In the file, with and without its line end.
+        let start: Int64
+        let byteCount: Int64
+        let length: Int64
+        let lineCount: Int64
+        /// At least as much of its beginning as dead letters keep.
+        let text: TextBuffer
+    }
+
+    /// Whether the chunk is in the middle of a record that is too long, so that `passLongRecord` has to be called.
+    var isInLongRecord: Bool { long != nil }
+
+    /// Goes on to the end of a record that is too long; nil after at least `byteCount` bytes without it. The decoder starts with what is behind it.
+    func passLongRecord(_ decoder: any FileDecoder, byteCount: Int) throws(MillstreamError) -> PassedRecord? {
+        guard var record = long, var current = chunk else { throw .internal("there is no long record to pass over") }
+        let stop = record.byteCount + Int64(byteCount)
+        while true {
+            if let next = record.end.find(current.bytes, record.position, current.end) {
+                record.take(current, upTo: next)
+                current.start = next
+                chunk = next >= current.limit || (current.isLast && next >= current.end) ? nil : current
+                break
+            }
+            record.take(current, upTo: current.end)
+            if !current.isLast { try fill(keeping: current, from: current.end, beyondLimit: true) } else { chunk = nil }
+            guard let next = chunk else {
+                record.end.finish()
+                break
+            }
+            current = next
+            record.position = 0
+            if record.byteCount >= stop {
+                long = record
+                return nil
+            }
+        }
+        long = nil
+        if let chunk { decoder.begin(chunk) }
+        return PassedRecord(
+            start: record.start, byteCount: record.byteCount, length: record.byteCount - record.end.lineEndByteCount,
+            lineCount: record.end.lineCount, text: record.text)
     }
 
     private func read(into target: UnsafeMutableRawPointer, _ capacity: Int) throws(MillstreamError) -> Int {

@@ -32,6 +32,7 @@ public final class FileSource: Source {
     private let projection: [Int]
     private let clock: any Clock
     private let limits: FileReadLimits
+    private let lines: LineCounts
 
     /// `schema` is what comes out: the projected columns of the file's schema. Throws `configuration` or `plan` for a description that does not fit.
     public init(
@@ -53,6 +54,8 @@ public final class FileSource: Source {
         self.schema = schema
         self.clock = clock
         self.limits = limits
+        let endsAtReturn = if case .jsonLines = description.format { false } else { true }
+        lines = LineCounts(pieceByteCount: 2 * limits.rangeByteCountMin, endsAtReturn: endsAtReturn)
         // Fails here, not in the first reader, where the format refuses the schema.
         _ = try makeDecoder()
     }
@@ -64,18 +67,20 @@ public final class FileSource: Source {
     }
 
     public func makeReader(_ context: SourceReaderContext) throws(MillstreamError) -> any SourceReader {
-        FileReader(decoder: try makeDecoder(), metrics: context.metrics, limits: limits)
+        FileReader(
+            decoder: try makeDecoder(), metrics: context.metrics, limits: limits, lines: lines, clock: context.clock,
+            letters: description.malformed == .deadLetter ? try FileDeadLetters() : nil)
     }
 
     private func makeDecoder() throws(MillstreamError) -> any FileDecoder {
         switch description.format {
         case .text:
-            return try LineDecoder(schema: schema, skipsMalformed: description.skipsMalformed)
+            return try LineDecoder(schema: schema, malformed: description.malformed)
         case .csv(let options):
             return try CSVDecoder(
-                options, fileSchema: description.fileSchema, projection: projection, schema: schema, skipsMalformed: description.skipsMalformed)
+                options, fileSchema: description.fileSchema, projection: projection, schema: schema, malformed: description.malformed)
         case .jsonLines:
-            return try JSONLinesDecoder(schema: schema, skipsMalformed: description.skipsMalformed)
+            return try JSONLinesDecoder(schema: schema, malformed: description.malformed)
         }
     }
 }

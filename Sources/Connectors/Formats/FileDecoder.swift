@@ -28,6 +28,8 @@ struct DecodedRows {
     var lineCount: Int64
     /// Records that did not decode and were left out.
     var malformedCount: Int
+    /// The same records in their order, where they are wanted.
+    var refused: [DecodeFailure] = []
     /// The record that did not decode and stopped the decoder; the rows before it are in `batch`.
     var failure: DecodeFailure?
     /// No complete record is left in the chunk.
@@ -48,11 +50,14 @@ protocol FileDecoder: AnyObject {
     func next(rowLimit: Int) throws(MillstreamError) -> DecodedRows
     /// Takes the header at the start of a file: where the records begin, 0 without a header, nil if more bytes are needed.
     func readHeader(_ chunk: Chunk) throws(MillstreamError) -> Int?
+    /// What finds the end of a record that is too long to be decoded.
+    func recordEnd(firstByte: UInt8) -> RecordEnd
 }
 
 extension FileDecoder {
     var needsHeader: Bool { false }
     func readHeader(_ chunk: Chunk) throws(MillstreamError) -> Int? { chunk.start }
+    func recordEnd(firstByte: UInt8) -> RecordEnd { RecordEnd(endsAtReturn: endsAtCarriageReturn) }
 }
 
 /// A record that does not decode: where, and why.
@@ -64,15 +69,19 @@ struct DecodeFailure {
     var recordStart: Int
     var textStart: Int
     var reason: String
+    /// The column of the schema that is to blame.
+    var field: String?
     /// Whether the record would make a header, and none was asked for: of a file's first line that is worth a hint.
     var mayBeHeader = false
+    /// Where the record ends, its line end not included. Only known where the job goes on.
+    var recordEnd = 0
 
     /// `file:line:column: reason`.
-    func error(file: String, line: Int64?, chunk: Chunk, fileOffset: Int64) -> MillstreamError {
+    func error(file: String, line: Int64?, chunk: Chunk, fileOffset: Int64, endsAtReturn: Bool) -> MillstreamError {
         let bytes = chunk.bytes
         var place = "\(file)"
         if let line {
-            let before = countLines(bytes, recordStart, max(recordStart, textStart))
+            let before = countLines(bytes, recordStart, max(recordStart, textStart), endsAtReturn: endsAtReturn)
             place += ":\(line + Int64(before.count)):\(textStart - before.lastLineStart + 1)"
         } else {
             place += " at byte \(fileOffset + Int64(textStart))"
@@ -86,18 +95,26 @@ struct DecodeFailure {
 }
 
 /// How many lines end in a range, and where the last one of them starts.
-func countLines(_ bytes: UnsafePointer<UInt8>, _ start: Int, _ end: Int) -> (count: Int, lastLineStart: Int) {
+func countLines(_ bytes: UnsafePointer<UInt8>, _ start: Int, _ end: Int, endsAtReturn: Bool = true) -> (count: Int, lastLineStart: Int) {
     var (count, lineStart) = (0, start)
     var index = start
     while index < end {
         let byte = bytes[index]
         index += 1
-        if byte == 0x0A || (byte == 0x0D && !(index < end && bytes[index] == 0x0A)) {
+        if byte == 0x0A || (endsAtReturn && byte == 0x0D && !(index < end && bytes[index] == 0x0A)) {
             count += 1
             lineStart = index
         }
     }
     return (count, lineStart)
+}
+
+/// The end of a record without its line end.
+func withoutLineEnd(_ bytes: UnsafePointer<UInt8>, _ start: Int, _ end: Int) -> Int {
+    var end = end
+    if end > start, bytes[end - 1] == 0x0A { end -= 1 }
+    if end > start, bytes[end - 1] == 0x0D { end -= 1 }
+    return end
 }
 
 /// A piece of a file in quotes for a message: control characters and bytes that are no UTF-8 escaped, cut at 200 bytes.

@@ -34,6 +34,16 @@ final class StructuralIndex {
         }
     }
 
+    /// The first entry at or behind a place.
+    func first(from place: Int) -> Int {
+        var (low, high) = (0, count)
+        while low < high {
+            let middle = (low + high) / 2
+            if Int(places[middle]) < place { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
     private func grow() {
         let larger = UnsafeMutablePointer<UInt32>.allocate(capacity: capacity * 2)
         larger.update(from: places, count: count)

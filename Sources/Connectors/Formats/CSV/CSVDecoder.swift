@@ -13,23 +13,25 @@ final class CSVDecoder: FileDecoder {
     /// Positions in `fileSchema`, and what they become.
     private let projection: [Int]
     private let schema: Schema
-    private let skipsMalformed: Bool
+    private let malformed: FileSourceDescription.Malformed
     private let index = StructuralIndex()
     private let spans: FieldSpans
     private var splitter: RecordSplitter
     private var chunk: Chunk?
     private var recordStarts: [Int] = []
+    /// Takes the fields of a record whose end is looked for.
+    private lazy var scratch = FieldSpans(columnCount: projection.count)
     private var bad: [UInt16] = []
 
     /// Throws `unsupported` for a column whose type has no CSV text.
     init(
-        _ options: CSVOptions, fileSchema: Schema, projection: [Int], schema: Schema, skipsMalformed: Bool
+        _ options: CSVOptions, fileSchema: Schema, projection: [Int], schema: Schema, malformed: FileSourceDescription.Malformed
     ) throws(MillstreamError) {
         dialect = try CSVDialect(options)
         self.fileSchema = fileSchema
         self.projection = projection
         self.schema = schema
-        self.skipsMalformed = skipsMalformed
+        self.malformed = malformed
         for position in projection where !SpanColumn.supports(fileSchema.fields[position].type) {
             let field = fileSchema.fields[position]
             throw MillstreamError(.unsupported, "column '\(field.name)' of type \(field.type) cannot be read from CSV")
@@ -50,6 +52,7 @@ final class CSVDecoder: FileDecoder {
     var canSplit: Bool { dialect.quote == nil && dialect.escape == nil }
     var endsAtCarriageReturn: Bool { true }
     var needsHeader: Bool { dialect.hasHeader }
+    func recordEnd(firstByte: UInt8) -> RecordEnd { RecordEnd(dialect, firstByte: firstByte) }
 
     func begin(_ chunk: Chunk) {
         self.chunk = chunk
@@ -70,8 +73,8 @@ final class CSVDecoder: FileDecoder {
         splitter.lineCount = 0
         let split = splitRecords(chunk, limit)
         var result = DecodedRows(
-            batch: nil, position: splitter.position, lineCount: splitter.lineCount, malformedCount: split.malformedCount, failure: split.failure,
-            isExhausted: split.isExhausted)
+            batch: nil, position: splitter.position, lineCount: splitter.lineCount, malformedCount: split.malformedCount, refused: split.refused,
+            failure: split.failure, isExhausted: split.isExhausted)
         guard split.rowCount > 0 else { return result }
         decode(chunk, split.rowCount, byteCount: splitter.position - batchStart, batchStart: batchStart, into: &result)
         return result
@@ -79,26 +82,34 @@ final class CSVDecoder: FileDecoder {
 
     private func splitRecords(
         _ chunk: Chunk, _ limit: Int
-    ) -> (rowCount: Int, malformedCount: Int, failure: DecodeFailure?, isExhausted: Bool) {
+    ) -> (rowCount: Int, malformedCount: Int, refused: [DecodeFailure], failure: DecodeFailure?, isExhausted: Bool) {
         var (row, malformedCount) = (0, 0)
+        var refused: [DecodeFailure] = []
         while row < limit {
             let (start, cursor, lineCount) = (splitter.position, splitter.cursor, splitter.lineCount)
             recordStarts[row] = start
             switch splitter.next(chunk, index, into: spans, row: row) {
             case .row: row &+= 1
             case .skipped: break
-            case .incomplete: return (row, malformedCount, nil, true)
+            case .incomplete: return (row, malformedCount, refused, nil, true)
             case .fault(let fault, let place):
-                guard skipsMalformed else {
+                guard malformed != .fail else {
                     let failure = DecodeFailure(
                         recordStart: start, textStart: place, reason: reason(fault, chunk, start, place), mayBeHeader: mayBeHeader(chunk, place))
                     (splitter.position, splitter.cursor, splitter.lineCount) = (start, cursor, lineCount)
-                    return (row, malformedCount, failure, false)
+                    return (row, malformedCount, refused, failure, false)
                 }
                 malformedCount += 1
+                if malformed == .deadLetter {
+                    refused.append(
+                        DecodeFailure(
+                            recordStart: start, textStart: place, reason: reason(fault, chunk, start, place),
+                            recordEnd: withoutLineEnd(chunk.bytes, start, splitter.position)))
+                    if refused.count >= limit { return (row, malformedCount, refused, nil, false) }
+                }
             }
         }
-        return (row, malformedCount, nil, false)
+        return (row, malformedCount, refused, nil, false)
     }
 
     private func decode(_ chunk: Chunk, _ rowCount: Int, byteCount: Int, batchStart: Int, into result: inout DecodedRows) {
@@ -123,16 +134,38 @@ final class CSVDecoder: FileDecoder {
             result.batch = batch
             return
         }
-        if skipsMalformed {
+        if malformed != .fail {
             let good = (0..<rowCount).filter { bad[$0] == 0 }.map { Int32($0) }
             result.malformedCount += rowCount - good.count
             if !good.isEmpty { result.batch = batch.selecting(Selection(good)) }
+            if malformed == .deadLetter { refuse(chunk, firstBad, rowCount, into: &result) }
             return
         }
         result.failure = failure(chunk, firstBad, rowCount)
         result.position = recordStarts[firstBad]
         result.lineCount = Int64(countLines(chunk.bytes, batchStart, recordStarts[firstBad]).count)
         result.batch = firstBad > 0 ? batch.slice(0, firstBad) : nil
+    }
+
+    /// Adds the rows that are marked as bad to those that could not be cut into fields.
+    private func refuse(_ chunk: Chunk, _ firstBad: Int, _ rowCount: Int, into result: inout DecodedRows) {
+        let isMixed = !result.refused.isEmpty
+        for row in firstBad..<rowCount where bad[row] != 0 {
+            var failure = self.failure(chunk, row, rowCount)
+            failure.recordEnd = recordEnd(chunk, failure.recordStart)
+            result.refused.append(failure)
+        }
+        if isMixed { result.refused.sort { $0.recordStart < $1.recordStart } }
+    }
+
+    /// Cuts a record once more, to know where it ends: of good records nobody keeps that.
+    private func recordEnd(_ chunk: Chunk, _ start: Int) -> Int {
+        var again = splitter
+        again.position = start
+        again.cursor = index.first(from: start)
+        scratch.prepare(rowCount: 1)
+        _ = again.next(chunk, index, into: scratch, row: 0)
+        return withoutLineEnd(chunk.bytes, start, again.position)
     }
 
     private func column(_ slot: Int, _ chunk: Chunk, _ rowCount: Int, _ bad: UnsafeMutablePointer<UInt16>) -> SpanColumn {
@@ -172,7 +205,8 @@ extension CSVDecoder {
         // A field whose text was rewritten, or that is missing, has no place of its own left: the record's start has to do.
         let place = span == FieldSpans.null || start & FieldSpans.sideBit != 0 ? recordStarts[row] : start
         return DecodeFailure(
-            recordStart: recordStarts[row], textStart: place, reason: "field '\(field.name)': \(reason)", mayBeHeader: mayBeHeader(chunk, place))
+            recordStart: recordStarts[row], textStart: place, reason: "field '\(field.name)': \(reason)", field: field.name,
+            mayBeHeader: mayBeHeader(chunk, place))
     }
 
     /// Whether the offending text begins as names do, and no header was asked for.

@@ -1,11 +1,12 @@
 import CDecoding
 import Columnar
+import Plan
 
 /// One JSON object per line to typed columns. A field that is missing is NULL; fields that the schema does not have are passed over; of two fields
 /// with one name the first counts, as for Flink.
 final class JSONLinesDecoder: FileDecoder {
     private let schema: Schema
-    private let skipsMalformed: Bool
+    private let malformed: FileSourceDescription.Malformed
     private let columns: [JSONColumn]
     private let json: JSONEvents
     private var chunk: Chunk?
@@ -13,9 +14,9 @@ final class JSONLinesDecoder: FileDecoder {
     /// The row in which a column got its last value, to tell missing and repeated fields.
     private var filled: [Int]
 
-    init(schema: Schema, skipsMalformed: Bool) throws(MillstreamError) {
+    init(schema: Schema, malformed: FileSourceDescription.Malformed) throws(MillstreamError) {
         self.schema = schema
-        self.skipsMalformed = skipsMalformed
+        self.malformed = malformed
         var columns: [JSONColumn] = []
         for field in schema.fields { columns.append(try JSONColumn(field.name, field.type, builder: try ColumnBuilder.make(for: field.type))) }
         self.columns = columns
@@ -45,13 +46,17 @@ final class JSONLinesDecoder: FileDecoder {
                 result.lineCount += 1
                 continue
             }
-            if let problem = try take(chunk, line.start, line.count, row: row) {
-                guard skipsMalformed else {
+            if var problem = try take(chunk, line.start, line.count, row: row) {
+                guard malformed != .fail else {
                     result.failure = problem
                     position = line.start
                     break
                 }
                 result.malformedCount += 1
+                if malformed == .deadLetter {
+                    problem.recordEnd = withoutLineEnd(chunk.bytes, line.start, line.start + line.count)
+                    result.refused.append(problem)
+                }
             } else {
                 good.append(Int32(truncatingIfNeeded: row))
             }
@@ -97,7 +102,7 @@ final class JSONLinesDecoder: FileDecoder {
             }
             return nil
         } catch let problem as JSONProblem {
-            return DecodeFailure(recordStart: start, textStart: start, reason: "field '\(problem.path)': \(problem.reason)")
+            return DecodeFailure(recordStart: start, textStart: start, reason: "field '\(problem.path)': \(problem.reason)", field: problem.path)
         } catch let error as MillstreamError { throw error } catch { throw .internal("\(error)") }
     }
 

@@ -1,21 +1,22 @@
 import Columnar
+import Plan
 
 /// Lines of text, one row each, as views into the chunk. `\n`, `\r\n` and `\r` end a line, as for Java's readers.
 final class LineDecoder: FileDecoder {
     private let schema: Schema
-    private let skipsMalformed: Bool
+    private let malformed: FileSourceDescription.Malformed
     private let index = StructuralIndex()
     private var chunk: Chunk?
     private var cursor = 0
     private var position = 0
     private var checksUTF8 = false
 
-    init(schema: Schema, skipsMalformed: Bool) throws(MillstreamError) {
+    init(schema: Schema, malformed: FileSourceDescription.Malformed) throws(MillstreamError) {
         guard schema.fields.count == 1, schema.fields[0].type.isText else {
             throw MillstreamError(.typeMismatch, "a text file has one column of type STRING, not (\(schema.columnList))")
         }
         self.schema = schema
-        self.skipsMalformed = skipsMalformed
+        self.malformed = malformed
     }
 
     var canSplit: Bool { true }
@@ -42,13 +43,19 @@ final class LineDecoder: FileDecoder {
                 break
             }
             if checksUTF8, !isUTF8(chunk.bytes + line.start, line.count) {
-                guard skipsMalformed else {
-                    let text = quoted(chunk.bytes + line.start, line.count)
-                    result.failure = DecodeFailure(recordStart: line.start, textStart: line.start, reason: "the line is not UTF-8: \(text)")
+                guard malformed != .fail else {
+                    result.failure = failure(chunk, line.start, line.count)
                     position = line.start
                     break
                 }
                 result.malformedCount += 1
+                if malformed == .deadLetter {
+                    result.refused.append(failure(chunk, line.start, line.count))
+                    if result.refused.count >= max(1, rowLimit) {
+                        result.lineCount += 1
+                        break
+                    }
+                }
             } else {
                 if line.count > StringView.inlineByteCount { longByteCount += line.count }
                 views[row] = view(UnsafeRawPointer(chunk.bytes), line.start, line.count)
@@ -62,6 +69,11 @@ final class LineDecoder: FileDecoder {
             type: schema.fields[0].type, count: row, values: values, dataBuffers: longByteCount > 0 ? [chunk.buffer] : [])
         result.batch = Batch(schema: schema, columns: [column], count: row)
         return result
+    }
+
+    private func failure(_ chunk: Chunk, _ start: Int, _ count: Int) -> DecodeFailure {
+        let text = quoted(chunk.bytes + start, count)
+        return DecodeFailure(recordStart: start, textStart: start, reason: "the line is not UTF-8: \(text)", recordEnd: start + count)
     }
 
     @inline(__always)

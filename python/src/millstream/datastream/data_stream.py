@@ -22,7 +22,7 @@ from millstream.common.watermark_strategy import WatermarkStrategy
 from millstream.datastream.checkpointed_function import CheckpointedFunction
 from millstream.datastream.closeable_iterator import CloseableIterator
 from millstream.datastream.data_stream_sink import DataStreamSink
-from millstream.datastream.dead_letters import checked_tag
+from millstream.datastream.dead_letters import checked_tag, type_of_side_output
 from millstream.datastream.field_access import field_index, field_names, field_types, plain_type
 from millstream.datastream.function_adapter import callables_of, checked_function, plain_process, stage_elements
 from millstream.datastream.functions import (
@@ -390,12 +390,11 @@ class DataStream(OperatorSettings):
         if not isinstance(output_tag, OutputTag):
             raise TypeError(f"an OutputTag is needed, not {output_tag!r}")
         self._env._check_open()
-        known = self._transformation.side_outputs.setdefault(output_tag.tag_id, output_tag.type_info)
-        if known.schema() != output_tag.type_info.schema():
-            raise PlanError(
-                f"side output {output_tag.tag_id!r} of {self._transformation.name!r} has type {known!r}, but is asked for as {output_tag.type_info!r}"
-            )
-        return DataStream(self._env, StreamInput(self._transformation, side_output=output_tag.tag_id), output_tag.type_info)
+        wanted = type_of_side_output(output_tag, self._transformation.decodes_files)
+        known = self._transformation.side_outputs.setdefault(output_tag.tag_id, wanted)
+        if known.schema() != wanted.schema():
+            raise PlanError(f"side output {output_tag.tag_id!r} of {self._transformation.name!r} has type {known!r}, but is asked for as {wanted!r}")
+        return DataStream(self._env, StreamInput(self._transformation, side_output=output_tag.tag_id), wanted)
 
     def with_dead_letters(self, output_tag: OutputTag) -> DataStream:
         """Sends each record that the operator's function fails with to a side output, instead of failing the job. Millstream's own.
@@ -410,14 +409,17 @@ class DataStream(OperatorSettings):
         Operators: ``map``, ``flat_map``, ``filter`` and ``process``, of streams with and without keys, connected or not; not key selectors,
         reductions, windows, joins and sinks. Such an operator is not joined with its neighbours into one crossing. Raises ``PlanError`` for another
         operator and ``TypeError`` for a tag of another type. :mod:`millstream.datastream.dead_letters` has an example.
+
+        A source of text, CSV or JSON files has letters too, of the records that do not decode: rows of ``file``, ``line``, ``column``, ``offset``,
+        ``length``, ``field``, ``text`` and ``error``, the type of :func:`~millstream.datastream.dead_letters.undecoded_type`.
         """
         transformation = self._setting("dead letters")
         if not transformation.takes_dead_letters:
             raise PlanError(
-                f"with_dead_letters: {transformation.name!r} is none of map, flat_map, filter and process; "
+                f"with_dead_letters: {transformation.name!r} is none of map, flat_map, filter and process, and no source of text, CSV or JSON files; "
                 "catch what its function raises in the function"
             )
-        tag = checked_tag(output_tag, transformation.side_outputs)
+        tag = checked_tag(output_tag, transformation.side_outputs, transformation.decodes_files)
         transformation.side_outputs[tag.tag_id] = tag.type_info
         transformation.dead_letters = tag
         return self

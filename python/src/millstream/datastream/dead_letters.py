@@ -1,6 +1,6 @@
-"""Dead letters: what a function fails with goes to a side output, and the job goes on.
+"""Dead letters: what a function fails with, or a file's reader cannot decode, goes to a side output, and the job goes on.
 
-Millstream's own; Flink's jobs fail, unless each function catches what it raises.
+Millstream's own; Flink's jobs fail, unless each function catches what it raises, and formats ignore what they cannot read.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from millstream.common.typeinfo import RowTypeInfo, TypeInformation, Types
 from millstream.common.types import Row
 from millstream.datastream.output_tag import OutputTag
 
-__all__ = ["DeadLetterTag", "dead_letter_type"]
+__all__ = ["DeadLetterTag", "dead_letter_type", "undecoded_type"]
 
 _FIELDS = ["operator", "place", "error_type", "error", "record"]
 
@@ -29,8 +29,26 @@ def dead_letter_type() -> RowTypeInfo:
     return Types.ROW_NAMED(_FIELDS, [text, text, text, text, Types.PICKLED_BYTE_ARRAY()])
 
 
+def undecoded_type() -> RowTypeInfo:
+    """The type of a file source's dead letters, records that do not decode.
+
+    ``file``, ``line``, ``column``: where the mistake is, counted from 1 on, the column in bytes; ``offset`` and ``length``: where the record is, in
+    bytes of the unpacked file, without its line end; ``field``: the column of the schema, where one is to blame; ``text``: the record, at most
+    64 KiB of it; ``error``: what is wrong.
+
+    >>> undecoded_type().get_field_names()
+    ['file', 'line', 'column', 'offset', 'length', 'field', 'text', 'error']
+    """
+    text, number = Types.STRING(), Types.LONG()
+    return Types.ROW_NAMED(
+        ["file", "line", "column", "offset", "length", "field", "text", "error"], [text, number, number, number, number, text, text, text]
+    )
+
+
 class DeadLetterTag(OutputTag):
     """The tag of a side output for dead letters, for :meth:`DataStream.with_dead_letters`.
+
+    The letters of an operator are of :func:`dead_letter_type`, those of a file source of :func:`undecoded_type`, whatever ``type_info`` the tag has.
 
     >>> from millstream.datastream import StreamExecutionEnvironment
     >>> env = StreamExecutionEnvironment.get_execution_environment()
@@ -118,15 +136,21 @@ def _tag_of(result: Any) -> OutputTag | None:
     return result[0] if type(result) is tuple and len(result) == 2 and isinstance(result[0], OutputTag) else None
 
 
-def checked_tag(tag: Any, known: Mapping[str, TypeInformation]) -> OutputTag:
-    """The tag of dead letters: of their type, and no other of the operator's."""
+def type_of_side_output(tag: OutputTag, decodes_files: bool) -> TypeInformation:
+    """What a tag stands for at an operator or a file source: a tag of dead letters has the letters' type of either."""
+    return tag.type_info if not isinstance(tag, DeadLetterTag) else undecoded_type() if decodes_files else dead_letter_type()
+
+
+def checked_tag(tag: Any, known: Mapping[str, TypeInformation], decodes_files: bool) -> OutputTag:
+    """The tag of dead letters, with their type; no other side output may have its name."""
+    letters = undecoded_type() if decodes_files else dead_letter_type()
     if not isinstance(tag, OutputTag):
         raise TypeError(f"with_dead_letters takes a DeadLetterTag, not {tag!r}")
-    if tag.type_info.schema() != dead_letter_type().schema():
-        raise TypeError(f"dead letters are {dead_letter_type()!r}, and {tag!r} is of another type; use a DeadLetterTag")
-    if tag.tag_id in known and known[tag.tag_id].schema() != tag.type_info.schema():
+    if type_of_side_output(tag, decodes_files).schema() != letters.schema():
+        raise TypeError(f"dead letters are {letters!r}, and {tag!r} is of another type; use a DeadLetterTag")
+    if tag.tag_id in known and known[tag.tag_id].schema() != letters.schema():
         raise TypeError(f"the side output {tag.tag_id!r} has another type already: {known[tag.tag_id]!r}")
-    return tag
+    return OutputTag(tag.tag_id, letters)
 
 
 guard(globals())

@@ -213,6 +213,7 @@ class StreamExecutionEnvironment(EnvironmentConfiguration):
         check_future_output(watermark_strategy, found)
         stream = self._source(f"Source: {source_name or source.name}", found, add)
         add_future_output(watermark_strategy, stream._transformation)
+        stream._transformation.takes_dead_letters = stream._transformation.decodes_files = source.decodes_files()
         finished = source.finish(stream)
         if finished is not stream and watermark_strategy is not None and watermark_strategy._future_output_tag is not None:
             raise PlanError(
@@ -288,8 +289,8 @@ class StreamExecutionEnvironment(EnvironmentConfiguration):
         ``path`` is a file, directory or glob, or several; ``.gz`` and ``.zst`` are unpacked. ``schema`` names the files' columns and types, e.g.
         ``"ROW<carrier STRING, delay INT>"`` or ``{"carrier": Types.STRING(), "delay": Types.INT()}``. With ``header`` each file's first line names
         its columns, which are found by name. ``columns`` picks some. A line that does not fit fails the job with file and line number, or with
-        ``skip_malformed`` is counted and left out. ``ragged`` allows lines with fewer (null) or more (dropped) fields. With ``monitor_interval``
-        new files are looked for so often, without end.
+        ``skip_malformed`` is counted and left out, or with ``with_dead_letters`` on the stream goes to a side output. ``ragged`` allows lines with
+        fewer (null) or more (dropped) fields. With ``monitor_interval`` new files are looked for so often, without end.
         """
         from millstream.datastream.connectors.file_system import FilesSource
 

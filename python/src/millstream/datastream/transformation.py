@@ -42,8 +42,8 @@ class Transformation:
     """One operator, source or sink."""
 
     __slots__ = (
-        "add", "call_site", "dead_letters", "description", "gives_rows", "id", "inputs", "is_sink", "is_virtual", "name", "settings", "side_outputs",
-        "takes_dead_letters", "type_info", "uid_hash",
+        "add", "call_site", "dead_letters", "decodes_files", "description", "gives_rows", "id", "inputs", "is_sink", "is_virtual", "name", "settings",
+        "side_outputs", "takes_dead_letters", "type_info", "uid_hash",
     )
 
     def __init__(
@@ -67,6 +67,8 @@ class Transformation:
         #: Where the records go that its function fails with, and whether it can give any.
         self.dead_letters: OutputTag | None = None
         self.takes_dead_letters = False
+        #: Whether the records that fail are those of files that do not decode.
+        self.decodes_files = False
         #: Whether the engine gives rows where the declared type is tuples.
         self.gives_rows = False
         self.call_site = call_site()

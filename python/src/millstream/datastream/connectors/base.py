@@ -68,6 +68,11 @@ class Source:
         """Whether it ends by itself."""
         return True
 
+    def decodes_files(self) -> bool:
+        """Whether the engine decodes records of files, so that those that it cannot decode may be dead letters."""
+        source = getattr(self, "_source", None)
+        return source is not None and bool(source.decodes_files())
+
     def batches(self) -> Iterator[Sequence[Any] | float]:
         """The values, in batches, for whoever reads them in Python; a number: ask again in so many seconds. Sources of the engine have none."""
         raise UnsupportedError(f"{self!r} is read by the engine alone")

@@ -66,6 +66,9 @@ class FilesSource(Source):
     def produced_type(self) -> TypeInformation:
         return self._type
 
+    def decodes_files(self) -> bool:
+        return True
+
     def lower(self, type_info: TypeInformation) -> AddSource:
         return lambda builder, _, watermarks: builder.native.source_files(self._paths, self._file_schema, self._options, watermarks)
 
@@ -183,6 +186,9 @@ class FileSource(FilesSource):
 
     def ends(self) -> bool:
         return "monitor-interval" not in self._options
+
+    def decodes_files(self) -> bool:
+        return self._reader is None
 
     def batches(self) -> Iterator[Sequence[Any] | float]:
         from millstream.datastream.formats.lines import line_reader
