@@ -314,6 +314,27 @@ int32_t millstream_response_is_cancelled(const millstream_response *response);
 void millstream_response_fail(
     millstream_response *response, millstream_status status, const char *message, int64_t row, void *exception);
 
+/* ---- A clock that only the program moves, for tests ---------------------------------------------------------------------------------------------- */
+
+/* Processing time of the jobs of the environments that it is given to: timers, windows, state time-to-live, idleness, periodic watermarks, times at which
+ * files roll. It stands still until millstream_clock_advance. What sources wait for and buffer timeouts go by the machine's clock. */
+typedef struct millstream_clock millstream_clock;
+
+/* Starts at so many milliseconds since 1970-01-01 UTC. */
+millstream_status millstream_clock_create(int64_t start, millstream_clock **clock, millstream_error **error);
+/* Environments and jobs that have the clock keep it; without the handle nobody moves it any more. */
+void millstream_clock_free(millstream_clock *clock);
+/* For jobs that start from now on; NULL: the machine's clock again. */
+millstream_status millstream_environment_set_clock(millstream_environment *environment, millstream_clock *clock, millstream_error **error);
+millstream_status millstream_clock_now(millstream_clock *clock, int64_t *milliseconds, millstream_error **error);
+/* Has the clock go on by so many milliseconds, and returns at once. On its way the clock stops at each time that something is due at, a timer for time t at t,
+ * and goes on when everything that follows from it is done. */
+millstream_status millstream_clock_advance(millstream_clock *clock, int64_t milliseconds, millstream_error **error);
+/* Waits at most so many milliseconds (-1: for ever) until the clock is where it was told to go and its jobs are at rest: nothing is to be done before the
+ * clock moves on or something comes from outside, such as a row that a source waits for or the result of an asynchronous function. `is_at_rest`: 1, or 0 if
+ * it did not come to that in time. Not for a job's own functions, which would wait for themselves. */
+millstream_status millstream_clock_wait(millstream_clock *clock, int64_t milliseconds, int32_t *is_at_rest, millstream_error **error);
+
 /* ---- States and timers of a process function --------------------------------------------------------------------------------------------------- */
 
 /* `state` is the request's; `index` counts the node's states in the order of declaration; `row` is a row (timer, window) of the request, whose key is

@@ -6,10 +6,10 @@ import Plan
 import Runtime
 
 /// Starts a plan as a job of the process's engine.
-func startJob(_ plan: StreamPlan, _ bindings: Bindings, _ output: CallbackTextOutput?) throws(MillstreamError) -> any RunningJob {
+func startJob(_ plan: StreamPlan, _ bindings: Bindings, _ output: CallbackTextOutput?, _ clock: ManualClock?) throws(MillstreamError) -> any RunningJob {
     let engine = try Library.shared.engine(workerCount: plan.configuration.workerCount)
     return EngineJob(
-        try engine.submit(plan, bindings: bindings, standardOutput: output?.stream(1), standardError: output?.stream(2)))
+        try engine.submit(plan, bindings: bindings, clock: clock, standardOutput: output?.stream(1), standardError: output?.stream(2)))
 }
 
 /// A job of the runtime in the header's words.

@@ -2,6 +2,7 @@ import CMillstream
 import Columnar
 import Dataflow
 import Plan
+import Runtime
 
 /// A job under construction: the plan so far, and the running parts that its nodes name.
 final class EnvironmentBox: @unchecked Sendable {
@@ -21,12 +22,13 @@ final class EnvironmentBox: @unchecked Sendable {
     /// For each node, the types of the key columns behind the schema's: those of a key selector.
     private var keyTypes: [[DataType]] = []
     private var textOutput: CallbackTextOutput?
+    private var clock: ManualClock?
 
     /// Runs `body` with the environment to itself.
     func edit<Result>(_ body: (inout EnvironmentEditor) throws(MillstreamError) -> Result) throws(MillstreamError) -> Result {
         lock.lock()
         defer { lock.unlock() }
-        var editor = EnvironmentEditor(plan: plan, parts: parts, keyTypes: keyTypes, textOutput: textOutput)
+        var editor = EnvironmentEditor(plan: plan, parts: parts, keyTypes: keyTypes, textOutput: textOutput, clock: clock)
         // The editor holds the only references to the arrays, so that appending copies nothing.
         plan = StreamPlan()
         parts = []
@@ -36,6 +38,7 @@ final class EnvironmentBox: @unchecked Sendable {
             parts = editor.parts
             keyTypes = editor.keyTypes
             textOutput = editor.textOutput
+            clock = editor.clock
         }
         return try body(&editor)
     }
@@ -47,6 +50,8 @@ struct EnvironmentEditor {
     var parts: [EnvironmentBox.Part]
     var keyTypes: [[DataType]]
     var textOutput: CallbackTextOutput?
+    /// The jobs' clock; nil: the machine's.
+    var clock: ManualClock?
 
     /// The number of the next node.
     var nextNode: NodeID { NodeID(plan.nodes.count) }

@@ -8,6 +8,7 @@ enum HandleKind: UInt8 {
     case expression = 4
     case job = 5
     case notifier = 6
+    case clock = 7
 
     var name: String {
         switch self {
@@ -17,6 +18,7 @@ enum HandleKind: UInt8 {
         case .expression: "expression"
         case .job: "job"
         case .notifier: "notifier"
+        case .clock: "clock"
         }
     }
 }
@@ -113,7 +115,7 @@ final class HandleTable: @unchecked Sendable {
     private func article(_ kind: HandleKind) -> String {
         switch kind {
         case .error, .environment, .expression: "an \(kind.name)"
-        case .function, .job, .notifier: "a \(kind.name)"
+        case .function, .job, .notifier, .clock: "a \(kind.name)"
         }
     }
 }

@@ -12,12 +12,12 @@ public func millstream_environment_execute(
         let box = try environmentBox(environment)
         let result = try place(job, "job")
         let name = try readOptionalText(job_name, "job_name")
-        let (plan, parts, output) = try box.edit { editor throws(MillstreamError) in
+        let (plan, parts, output, clock) = try box.edit { editor throws(MillstreamError) in
             var plan = editor.plan
             if let name, !name.isEmpty { plan.jobName = name }
-            return (plan, editor.parts, editor.textOutput)
+            return (plan, editor.parts, editor.textOutput, editor.clock)
         }
-        let running = try startJob(plan, makeBindings(plan, parts), output)
+        let running = try startJob(plan, makeBindings(plan, parts), output, clock)
         result.pointee = try HandleTable.shared.insert(JobBox(running, plan: plan), .job)
     }
 }

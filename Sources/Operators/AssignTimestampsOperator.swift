@@ -132,6 +132,8 @@ final class AssignTimestampsOperator: Operator, WaitingOperator {
     }
 
     func onProcessingTime(_ now: ProcessingTime, output: any Output) throws(MillstreamError) -> Progress {
+        // By the clock itself: a turn may be for a millisecond that has just begun.
+        let now = context?.clock.now() ?? now
         let quiet = now.milliseconds.subtractingSaturating(lastRows?.milliseconds ?? now.milliseconds)
         if generator?.isBehind == true, quiet >= interval, let watermark = generator?.emitCurrent() { try emit(watermark, output) }
         if hostGenerator != nil { try askGenerator(nil, count: 0, output) }

@@ -197,10 +197,9 @@ final class ProcessOperator: Operator {
 
     private func askForWakeUp() {
         guard let next = state?.processingTimers.next() else { return }
-        let time = next.addingSaturating(1)
-        if let wakeUpAt, wakeUpAt <= time { return }
-        wakeUpAt = time
-        context?.wakeUp(at: ProcessingTime(milliseconds: time))
+        if let wakeUpAt, wakeUpAt <= next { return }
+        wakeUpAt = next
+        context?.wakeUp(at: ProcessingTime(milliseconds: next))
     }
 
     var nextEventTime: EventTime? { state?.eventTimers.next().map { EventTime(milliseconds: $0) } }

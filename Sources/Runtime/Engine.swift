@@ -30,14 +30,15 @@ public final class Engine: @unchecked Sendable {
         pool = WorkerPool(workerCount: workerCount ?? WorkerPool.coreCount, clock: clock)
     }
 
-    /// Starts a job and returns at once. Throws `plan` and `configuration` for what the user can mend, `invalidState` after `shutdown`.
+    /// Starts a job and returns at once; with `clock`, processing time is what that one says. Throws `plan` and `configuration` for what the user can mend, `invalidState` after `shutdown`.
     public func submit(
-        _ plan: StreamPlan, bindings: Bindings, standardOutput: (any TextOutput)? = nil, standardError: (any TextOutput)? = nil
+        _ plan: StreamPlan, bindings: Bindings, clock manual: ManualClock? = nil, standardOutput: (any TextOutput)? = nil,
+        standardError: (any TextOutput)? = nil
     ) throws(MillstreamError) -> Job {
         let job = Job(name: plan.jobName, clock: clock)
         let seed = plan.configuration.seed ?? UInt64(bitPattern: clock.monotonicNanoseconds())
         let builder = try jobBuilder(
-            plan, bindings: bindings, job: job, scheduler: pool, handover: nil, clock: clock, storage: storage, seed: seed,
+            plan, bindings: bindings, job: job, scheduler: pool, handover: nil, clock: manual ?? clock, machineClock: clock, storage: storage, seed: seed,
             standardOutput: standardOutput, standardError: standardError)
         let number = try register(job)
         let made: JobBuilder.Result
@@ -48,6 +49,7 @@ public final class Engine: @unchecked Sendable {
             throw error
         }
         job.onEnd { [weak self] in self?.forget(number) }
+        manual?.add(made.subtasks)
         job.start(made, warnings: builder.environment.standardError)
         return job
     }
@@ -89,12 +91,12 @@ public final class Engine: @unchecked Sendable {
 /// What both engines, the real and the simulated, do to a plan.
 func jobBuilder(
     _ plan: StreamPlan, bindings: Bindings, job: Job, scheduler: any Scheduler, handover: (any ChannelHandover)?, clock: any Clock,
-    storage: any Storage, seed: UInt64, standardOutput: (any TextOutput)?, standardError: (any TextOutput)?, parts: (any PartSubstitution)? = nil
+    machineClock: any Clock, storage: any Storage, seed: UInt64, standardOutput: (any TextOutput)?, standardError: (any TextOutput)?, parts: (any PartSubstitution)? = nil
 ) throws(MillstreamError) -> JobBuilder {
     var lowering = Lowering(plan, bindings: bindings)
     let graph = try lowering.lower()
     var environment = ConnectorEnvironment(
-        bindings: bindings, clock: clock, storage: storage, makeRowGenerator: expressionRowGenerator,
+        bindings: bindings, clock: machineClock, storage: storage, makeRowGenerator: expressionRowGenerator,
         makeColumnFunction: expressionColumnFunction)
     if let standardOutput { environment.standardOutput = standardOutput }
     if let standardError { environment.standardError = standardError }

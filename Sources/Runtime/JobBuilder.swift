@@ -14,6 +14,7 @@ struct JobBuilder {
     let scheduler: any Scheduler
     let handover: (any ChannelHandover)?
     let environment: ConnectorEnvironment
+    /// The job's processing time. What a source waits for lies outside: its clock is the environment's, the machine's.
     let clock: any Clock
     let seed: UInt64
     /// Only in simulations.
@@ -111,7 +112,7 @@ struct JobBuilder {
                 var input: SourceInput?
                 if let head = task.steps.first, let made = sources[head.node.id.value] {
                     let context = SourceReaderContext(
-                        subtask: SubtaskIndex(index), parallelism: task.parallelism, clock: clock,
+                        subtask: SubtaskIndex(index), parallelism: task.parallelism, clock: environment.clock,
                         random: SeededRandom(seed: seed &+ UInt64(result.subtasks.count) &* 7_919), metrics: links[0].metrics,
                         operatorName: head.node.name, operatorState: operatorState(of: head.node), notifyAvailable: { target.subtask?.notifyAvailable() })
                     input = SourceInput(

@@ -65,7 +65,7 @@ public final class SimulatedEngine: Scheduler, ChannelHandover, @unchecked Senda
     public func submit(_ plan: StreamPlan, bindings: Bindings) throws(MillstreamError) -> Job {
         let job = Job(name: plan.jobName, clock: clock)
         let builder = try jobBuilder(
-            plan, bindings: bindings, job: job, scheduler: self, handover: self, clock: clock, storage: storage, seed: seed, standardOutput: nil,
+            plan, bindings: bindings, job: job, scheduler: self, handover: self, clock: clock, machineClock: clock, storage: storage, seed: seed, standardOutput: nil,
             standardError: nil, parts: parts)
         let made = try builder.build()
         job.start(made, warnings: builder.environment.standardError)

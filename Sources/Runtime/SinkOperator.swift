@@ -70,7 +70,7 @@ public final class SinkOperator: Operator, WaitingOperator {
 
     public func onProcessingTime(_ now: ProcessingTime, output: any Output) throws(MillstreamError) -> Progress {
         try writer?.onTime(now, watermark: watermark)
-        context?.wakeUp(at: now + Self.tickMilliseconds)
+        if let context { context.wakeUp(at: context.clock.now() + Self.tickMilliseconds) }
         return .done
     }
 

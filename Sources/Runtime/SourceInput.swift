@@ -73,6 +73,9 @@ final class SourceInput {
         self.rowCountLimit = rowCountLimit
     }
 
+    /// The clock that the times of `wait` are of.
+    var clock: any Clock { context.clock }
+
     func open() throws(MillstreamError) { reader = try source.makeReader(context) }
 
     func poll() throws(MillstreamError) -> Event {

@@ -29,6 +29,9 @@ final class Subtask: Wakeable, @unchecked Sendable {
     let index: SubtaskIndex
     let takesHostTurns: Bool
     private let clock: any Clock
+    /// The clock, if only the program moves it: then it wakes the subtask for processing time, not the scheduler.
+    private let manual: ManualClock?
+    private let waitsUntil = Atomic<Int64>(.max)
     private unowned let scheduler: any Scheduler
     private weak var owner: (any SubtaskOwner)?
     private let links: [ChainLink]
@@ -62,6 +65,7 @@ final class Subtask: Wakeable, @unchecked Sendable {
         self.index = index
         self.takesHostTurns = takesHostTurns
         self.clock = clock
+        manual = clock as? ManualClock
         self.scheduler = scheduler
         self.owner = owner
         self.links = links
@@ -95,9 +99,20 @@ final class Subtask: Wakeable, @unchecked Sendable {
             default: return false
             }
             let (exchanged, original) = phase.compareExchange(expected: current, desired: next, ordering: .acquiringAndReleasing)
-            if exchanged { return current == Phase.idle }
+            if exchanged {
+                if current == Phase.idle { manual?.begin() }
+                return current == Phase.idle
+            }
             current = original
         }
+    }
+
+    /// For a clock that only the program moves: when the subtask wants to be woken, while it sleeps.
+    var nextProcessingTime: Int64 { waitsUntil.load(ordering: .acquiring) }
+
+    func wakeForProcessingTime() {
+        waitsUntil.store(.max, ordering: .relaxed)
+        wake()
     }
 
     /// Asks the subtask to stop without finishing.
@@ -115,7 +130,9 @@ final class Subtask: Wakeable, @unchecked Sendable {
         blockedSince = nil
         let turn: Turn
         do {
-            turn = try takeTurn()
+            let taken = try takeTurn()
+            if manual != nil, case .sleep = taken { try prepareForRest() }
+            turn = taken
         } catch {
             owner?.subtaskFailed(self, error)
             turn = .finished
@@ -127,17 +144,27 @@ final class Subtask: Wakeable, @unchecked Sendable {
             phase.store(Phase.done, ordering: .releasing)
             if scheduled != nil { scheduler.forget(self) }
             owner?.subtaskEnded(self)
+            manual?.remove(self)
+            manual?.end()
         case .again:
             _ = phase.exchange(Phase.queued, ordering: .acquiringAndReleasing)
             scheduler.enqueue(self)
         case .sleep(let deadline):
             register(deadline)
             let slept = phase.compareExchange(expected: Phase.running, desired: Phase.idle, ordering: .acquiringAndReleasing).exchanged
-            if !slept {
+            if slept {
+                manual?.end()
+            } else {
                 _ = phase.exchange(Phase.queued, ordering: .acquiringAndReleasing)
                 scheduler.enqueue(self)
             }
         }
+    }
+
+    /// Before it sleeps: no rows wait for a deadline of the machine's, and the clock knows which time the subtask waits for.
+    private func prepareForRest() throws(MillstreamError) {
+        for writer in writers { try writer.flush() }
+        waitsUntil.store(links.compactMap { $0.wakeUpTime?.milliseconds }.min() ?? .max, ordering: .releasing)
     }
 
     /// Asks for a turn at the deadline, unless an earlier one is asked for already.
@@ -224,7 +251,7 @@ final class Subtask: Wakeable, @unchecked Sendable {
             if let target = source.deadLetters { try links[target.link].emit(letters, to: target.output) }
             if let batch { try links[0].deliver(.batch(batch, input: 0)) }
         case .wait(let time):
-            sourceWait = time.map { monotonic($0) }
+            sourceWait = time.map { monotonic($0, source.clock) }
             return false
         case .end:
             sourceEnded = true
@@ -263,7 +290,8 @@ final class Subtask: Wakeable, @unchecked Sendable {
     private func checkTime() throws(MillstreamError) {
         var now: ProcessingTime?
         for link in links where link.wakeUpTime != nil {
-            let time = now ?? clock.now()
+            // The machine's millisecond has passed when the next one is there; a clock that is set to a time stands at it.
+            let time = now ?? (manual == nil ? clock.now() : clock.now() + 1)
             now = time
             try link.checkTime(time)
         }
@@ -277,9 +305,9 @@ final class Subtask: Wakeable, @unchecked Sendable {
 
     private func nextDeadline(includingSource: Bool) -> Int64? {
         var earliest: Int64? = includingSource ? sourceWait : nil
-        for link in links {
+        for link in links where manual == nil {
             // A timer fires when its millisecond has passed.
-            if let time = link.wakeUpTime { earliest = min(earliest ?? .max, monotonic(time + 1)) }
+            if let time = link.wakeUpTime { earliest = min(earliest ?? .max, monotonic(time + 1, clock)) }
         }
         for writer in writers {
             if let time = writer.flushDeadline { earliest = min(earliest ?? .max, time) }
@@ -287,7 +315,7 @@ final class Subtask: Wakeable, @unchecked Sendable {
         return earliest
     }
 
-    private func monotonic(_ time: ProcessingTime) -> Int64 {
+    private func monotonic(_ time: ProcessingTime, _ clock: any Clock) -> Int64 {
         let wait = time.milliseconds.subtractingSaturating(clock.now().milliseconds)
         return clock.monotonicNanoseconds().addingSaturating(max(0, min(wait, 1 << 40)) &* 1_000_000)
     }

@@ -492,6 +492,17 @@ class Window:
 StateKind = Literal["VALUE", "LIST", "MAP", "REDUCING", "AGGREGATING", "BROADCAST", "OPERATOR_LIST", "UNION_LIST"]
 
 @final
+class Clock:
+    """Processing time that only the program moves, in milliseconds since 1970-01-01 UTC."""
+
+    def __init__(self, start: int) -> None: ...
+    def now(self) -> int: ...
+    def advance(self, milliseconds: int) -> None:
+        """Has it go on, and returns at once. What is due on the way happens at its own time."""
+    def wait(self, milliseconds: int) -> bool:
+        """Waits until it is where it was told to go and its jobs are at rest, at most so long (-1: for ever). False: not in that time."""
+
+@final
 class Environment:
     """A job under construction. Methods that add a node give its number."""
 
@@ -506,6 +517,9 @@ class Environment:
     def schema(self, node: int) -> str: ...
     def set_text_output(self, write: Callable[[int, str], None] | None) -> None:
         """Where printing goes: `write(stream, text)` with stream 1 or 2. None: the process's own streams."""
+
+    def set_clock(self, clock: Clock | None) -> None:
+        """The clock of the jobs that start from now on; None: the machine's."""
 
     def source_sequence(self, first: int, last: int, watermarks: Watermarks | None = None) -> int: ...
     def source_generator(

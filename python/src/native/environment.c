@@ -207,6 +207,7 @@ static PyMethodDef environment_methods[] = {
     {"add_side_output", (PyCFunction)environment_add_side_output, METH_VARARGS, "Declares a side output of a node."},
     {"schema", (PyCFunction)environment_schema, METH_O, "A node's output schema."},
     {"set_text_output", (PyCFunction)environment_set_text_output, METH_O, "Where printing goes: write(stream, text)."},
+    {"set_clock", (PyCFunction)environment_set_clock, METH_O, "The clock of the jobs that start from now on; None: the machine's."},
     {"execute", (PyCFunction)(void (*)(void))environment_execute, METH_VARARGS | METH_KEYWORDS, "Starts a job and returns at once."},
     NODE("source_sequence", source_sequence, "The numbers first ... last."),
     NODE("source_generator", source_generator, "Expressions over the row's number."),

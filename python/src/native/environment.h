@@ -14,6 +14,7 @@ typedef struct EnvironmentObject {
 } EnvironmentObject;
 
 extern PyTypeObject Environment_Type;
+extern PyTypeObject Clock_Type;
 extern PyTypeObject Job_Type;
 extern PyTypeObject CollectIterator_Type;
 extern PyTypeObject ArrowStream_Type;
@@ -29,6 +30,7 @@ const char **read_options(PyObject *options, PyObject **held);
 /* `places`: operators' names -> "file:line", or NULL. */
 PyObject *job_wrap(millstream_job *handle, PyObject *text_output, PyObject *places);
 PyObject *take_text(char *text);
+PyObject *environment_set_clock(EnvironmentObject *self, PyObject *clock);
 
 #define METHOD(name) PyObject *name(EnvironmentObject *self, PyObject *arguments, PyObject *keywords)
 METHOD(source_sequence);

@@ -95,7 +95,7 @@ static int add_types(PyObject *module)
     static const struct {
         const char *name;
         PyTypeObject *type;
-    } types[] = {{"RowBase", &RowBase_Type}, {"PerSubtask", &PerSubtask_Type}, {"Function", &Function_Type}, {"Environment", &Environment_Type},
+    } types[] = {{"RowBase", &RowBase_Type}, {"PerSubtask", &PerSubtask_Type}, {"Function", &Function_Type}, {"Environment", &Environment_Type}, {"Clock", &Clock_Type},
         {"Job", &Job_Type}, {"CollectIterator", &CollectIterator_Type}, {"ArrowStream", &ArrowStream_Type}, {"Border", &Border_Type},
         {"BorderIterator", &BorderIterator_Type}, {"WindowElements", &WindowElements_Type}, {"Notifier", &Notifier_Type}};
     for (size_t index = 0; index < sizeof types / sizeof *types; index++) {

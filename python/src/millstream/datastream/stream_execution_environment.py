@@ -30,6 +30,7 @@ from millstream.exceptions import ConfigurationError, InvalidStateError, PlanErr
 
 if TYPE_CHECKING:
     from millstream.datastream.connectors.base import Source
+    from millstream.testing.clock import ManualClock
 
 __all__ = ["StreamExecutionEnvironment"]
 
@@ -58,6 +59,7 @@ class StreamExecutionEnvironment(EnvironmentConfiguration):
         #: Operators and sinks that the next job runs; sources come with their readers.
         self._transformations: list[Transformation] = []
         self._is_closed = False
+        self._clock: ManualClock | None = None
         if configuration is not None:
             self.configure(configuration)
 
@@ -142,6 +144,25 @@ class StreamExecutionEnvironment(EnvironmentConfiguration):
     def is_chaining_enabled(self) -> bool:
         """Whether operators are chained."""
         return bool(self._configuration.get_boolean("pipeline.operator-chaining.enabled", True))
+
+    def set_clock(self, clock: ManualClock | None) -> StreamExecutionEnvironment:
+        """Gives the jobs that start from now on a clock that only the program moves, for tests; ``None``: the machine's again. Millstream's own.
+
+        Processing-time timers and windows, state time-to-live, idleness and periodic watermarks follow it. What a source waits for, and buffer
+        timeouts, go by the machine's clock.
+
+        >>> from millstream.testing import ManualClock
+        >>> env = StreamExecutionEnvironment.get_execution_environment()
+        >>> _ = env.set_clock(ManualClock(1_000))
+        """
+        self._check_open()
+        if clock is not None:
+            from millstream.testing import clock as clocks
+
+            if not isinstance(clock, clocks.ManualClock):
+                raise TypeError(f"set_clock takes a ManualClock of millstream.testing, not {clock!r}")
+        self._clock = clock
+        return self
 
     def set_restart_strategy(self, restart_strategy_configuration: RestartStrategyConfiguration) -> StreamExecutionEnvironment:
         """Sets what happens after a failure. Jobs without checkpoints do not restart."""
@@ -380,6 +401,8 @@ class StreamExecutionEnvironment(EnvironmentConfiguration):
             for key, value in native_options(self._configuration):
                 builder.native.configure(key, value)
             builder.native.set_text_output(_write_text)
+            if self._clock is not None:
+                builder.native.set_clock(self._clock._of_jobs())
             builder.add_all(self._transformations)
         except BaseException:
             builder.native.close()

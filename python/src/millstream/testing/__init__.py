@@ -14,11 +14,12 @@ decides.
 from millstream.testing.assertions import assert_stream, collect, run_job
 from millstream.testing.clock import ManualClock
 from millstream.testing.harness import CoProcessHarness, KeyedProcessHarness, ProcessHarness, StreamHarness, StreamRecord
-from millstream.testing.test_stream import TestStream
+from millstream.testing.test_stream import LiveTestStream, TestStream
 
 __all__ = [
     "CoProcessHarness",
     "KeyedProcessHarness",
+    "LiveTestStream",
     "ManualClock",
     "ProcessHarness",
     "StreamHarness",

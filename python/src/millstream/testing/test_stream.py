@@ -12,7 +12,7 @@ from millstream.datastream.connectors.base import AddSource, Source
 from millstream.datastream.data_stream import DataStream
 from millstream.exceptions import InvalidStateError, PlanError, UnsupportedError
 
-__all__ = ["TestStream"]
+__all__ = ["LiveTestStream", "TestStream"]
 
 _MIN_TIME, _MAX_TIME = -(2**63), 2**63 - 1
 _ELEMENT, _WATERMARK, _IDLE = range(3)
@@ -90,14 +90,19 @@ class TestStream(Source):
 
     def lower(self, type_info: TypeInformation) -> AddSource:
         if any(name == "advance_processing_time" for name, _ in self.events):
-            raise UnsupportedError("a job goes by the machine's clock; advance_processing_time is for a StreamHarness")
-        rows = _rows(self.events)
+            raise UnsupportedError(_CLOCK_HINT)
+        rows = self._rows_of_job()
         has_idle = any(name == "idle" for name, _ in self.events)
 
         def add(builder: Any, transformation: Any, watermarks: _native.Watermarks | None) -> int:
             if watermarks is not None:
                 raise PlanError("a TestStream has its own watermarks: from_source takes it without a strategy")
-            reader = _Reader(rows, self._idle_pause / 1_000)
+            clock = builder.env._clock
+            if has_idle and clock is not None:
+                raise UnsupportedError("idle() goes by the machine's clock, and this job has another one")
+            reader = self._reader(rows, builder)
+            if clock is not None:
+                clock._supplied_by(reader)
             name = transformation.name
             own = _native.Watermarks(
                 timestamps=_native.extract_timestamps(reader.timestamp, "OBJECT", name),
@@ -108,6 +113,12 @@ class TestStream(Source):
             return native.source_function(_native.source(reader.read, "OBJECT", name), True, own)
 
         return add
+
+    def _rows_of_job(self) -> list[Row]:
+        return _rows(self.events)
+
+    def _reader(self, rows: list[Row], builder: Any) -> _Reader:
+        return _Reader(rows, self._idle_pause / 1_000, builder)
 
     def finish(self, stream: DataStream) -> DataStream:
         return stream.flat_map(_elements, self._type).name(self.name)
@@ -122,14 +133,72 @@ class TestStream(Source):
         return f"<TestStream of {self._type!r}, {len(self.events)} events>"
 
 
+class LiveTestStream(TestStream):
+    """A :class:`TestStream` that a test goes on with while the job runs, until :meth:`end`. With a :class:`ManualClock` the two take turns.
+
+    >>> from millstream.common import Types
+    >>> from millstream.datastream import StreamExecutionEnvironment
+    >>> from millstream.datastream.window import Time, TumblingProcessingTimeWindows
+    >>> from millstream.testing import ManualClock
+    >>> env, clock, found = StreamExecutionEnvironment.get_execution_environment(), ManualClock(), []
+    >>> clicks = LiveTestStream(Types.LONG())
+    >>> windows = env.set_clock(clock).from_source(clicks).key_by(lambda click: 0).window(TumblingProcessingTimeWindows.of(Time.minutes(1)))
+    >>> _ = windows.reduce(lambda a, b: a + b).add_sink(found.append)
+    >>> job = env.execute_async()
+    >>> _ = clicks.add(1).add(2)
+    >>> clock.advance(60_000)
+    >>> found
+    [3]
+    >>> _ = clicks.end()
+    >>> job.wait()
+    True
+    """
+
+    def __init__(self, type_info: TypeInformation | list[Any] | str | None = None) -> None:
+        """``type_info`` is the type of the elements; without it they stay Python objects."""
+        super().__init__(type_info)
+        #: What the jobs read; it grows while they do.
+        self._live_rows: list[Row] = []
+
+    def advance_processing_time(self, milliseconds: int) -> Self:
+        """Raises ``UnsupportedError``: it is the clock that a test moves while a job runs."""
+        raise UnsupportedError(_CLOCK_HINT)
+
+    def idle(self) -> Self:
+        """Raises ``UnsupportedError``: whether it is idle is known only when the job starts."""
+        raise UnsupportedError("a LiveTestStream is never idle; a TestStream may be")
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether :meth:`end` was called."""
+        return bool(self.events) and self.events[-1][0] == "end"
+
+    def _event(self, name: str, *arguments: Any) -> Self:
+        super()._event(name, *arguments)
+        self._live_rows += _rows([(name, arguments)])
+        return self
+
+    def _rows_of_job(self) -> list[Row]:
+        return self._live_rows
+
+    def _reader(self, rows: list[Row], builder: Any) -> _Reader:
+        return _LiveReader(self, rows, builder)
+
+
+_CLOCK_HINT = (
+    "in a job the clock is moved from outside: give the environment a ManualClock (env.set_clock) and call its advance; "
+    "advance_processing_time is for a StreamHarness"
+)
+
 Row = tuple[int, Any, int]
 
 
 class _Reader:
     """Reads the events of one job. Everything here is called by one subtask."""
 
-    def __init__(self, rows: Sequence[Row], idle_pause: float) -> None:
+    def __init__(self, rows: Sequence[Row], idle_pause: float, builder: Any) -> None:
         self._rows = rows
+        self._builder = builder
         self._place = 0
         self._idle_pause = idle_pause
         self._must_pause = False
@@ -141,7 +210,7 @@ class _Reader:
             self._must_pause = False
             return self._idle_pause
         if self._place == len(self._rows):
-            return None
+            return self._at_end()
         first = self._place
         while self._place < len(self._rows) and self._place - first < limit:
             row = self._rows[self._place]
@@ -150,6 +219,14 @@ class _Reader:
                 self._must_pause = row[0] == _IDLE
                 break
         return list(self._rows[first : self._place])
+
+    def _at_end(self) -> float | None:
+        return None
+
+    def is_taken(self) -> bool:
+        """Whether the job has read all there is, or reads no more."""
+        job = self._builder.job
+        return self._place == len(self._rows) or job is None or job.status() in ("FAILED", "CANCELED", "FINISHED")
 
     def timestamp(self, row: Row, _: int) -> int:
         """A row's timestamp; a watermark is noted for the generator, which is asked after the rows have gone on."""
@@ -164,6 +241,18 @@ class _Reader:
     def on_periodic_emit(self) -> int | None:
         """The last watermark that was read."""
         return self._watermark
+
+
+class _LiveReader(_Reader):
+    """Waits for further events. So shortly that nobody needs to tell it: the machine sleeps in between."""
+
+    def __init__(self, stream: LiveTestStream, rows: Sequence[Row], builder: Any) -> None:
+        super().__init__(rows, 0, builder)
+        self._stream = stream
+
+    def _at_end(self) -> float | None:
+        # The end may have come after we looked at the rows.
+        return None if self._stream.has_ended and self._place == len(self._rows) else 0.002
 
 
 def _rows(events: Iterable[tuple[str, tuple[Any, ...]]]) -> list[Row]:
