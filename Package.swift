@@ -49,7 +49,7 @@ let package = Package(
         .testTarget(name: "StateTests", dependencies: ["Columnar", "Dataflow", "Plan", "State", "TestColumns"], swiftSettings: engine),
         .testTarget(name: "ArchitectureTests"),
         .testTarget(name: "ExchangeTests", dependencies: ["Columnar", "Dataflow", "Exchange"]),
-        .testTarget(name: "RuntimeTests", dependencies: ["Columnar", "Dataflow", "Plan", "Exchange", "Operators", "Runtime"]),
+        .testTarget(name: "RuntimeTests", dependencies: ["Checkpoint", "Columnar", "Connectors", "Dataflow", "Plan", "Exchange", "Operators", "Runtime"]),
         .testTarget(name: "OperatorsTests", dependencies: ["Columnar", "Dataflow", "Plan", "State", "Operators", "TestColumns"]),
         .testTarget(name: "DataflowTests", dependencies: ["Columnar", "Dataflow"]),
         .testTarget(name: "CABITests", dependencies: ["CABI", "CMillstream", "Columnar", "Dataflow", "Plan"]),

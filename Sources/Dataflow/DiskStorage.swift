@@ -71,6 +71,12 @@ public final class DiskStorage: Storage {
         return lstat(path, &status) == 0
     }
 
+    public func byteCount(_ path: String) throws(MillstreamError) -> Int64 {
+        var status = stat()
+        guard stat(path, &status) == 0 else { throw MillstreamError.system("look at", path, errno) }
+        return Int64(status.st_size)
+    }
+
     public func rename(_ from: String, to: String) throws(MillstreamError) {
         guard Glibc.rename(from, to) == 0 else { throw MillstreamError.system("rename to '\(to)'", from, errno) }
         try syncDirectory(parent(to))

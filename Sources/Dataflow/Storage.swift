@@ -11,11 +11,17 @@ public protocol Storage: AnyObject, Sendable {
     func reopen(_ path: String, truncatedTo byteCount: Int64) throws(MillstreamError) -> any StorageFile
     func read(_ path: String) throws(MillstreamError) -> [UInt8]
     func exists(_ path: String) -> Bool
+    /// How long a file is.
+    func byteCount(_ path: String) throws(MillstreamError) -> Int64
     /// Atomic; the directories are synced before it returns.
     func rename(_ from: String, to: String) throws(MillstreamError)
     func remove(_ path: String) throws(MillstreamError)
     /// Names in a directory, sorted by bytes.
     func list(_ directory: String) throws(MillstreamError) -> [String]
+}
+
+extension Storage {
+    public func byteCount(_ path: String) throws(MillstreamError) -> Int64 { Int64(try read(path).count) }
 }
 
 /// A file that is being written.

@@ -7,6 +7,9 @@ import Plan
 /// A part is written under a hidden name, `.part-<subtask>-<number>.inprogress.<uid>`, and renamed to `part-<subtask>-<number>` when it is finished:
 /// with checkpoints by the commit of the first one after the part was rolled, without them as soon as it is rolled. At every moment each visible file
 /// is complete and on the disk.
+///
+/// `uid` follows from the job's identity: what a crashed run of the same job left in progress, and no checkpoint has, is removed before the first row of the
+/// next run, and nobody else's parts ever are. A part of another job's checkpoint (a job that was started from a savepoint) is copied, not taken away.
 public final class FileSink: Sink {
     private let description: FileSinkDescription
     private let schema: Schema

@@ -8,6 +8,8 @@ final class FileWriter: SinkWriter {
     static let bufferByteCount = 1 << 16
     /// More buckets than this at once, and the part that was written to least recently is finished: files are scarce.
     static let openPartCountMax = 256
+    /// Deeper folders than this are not searched for what crashed runs left.
+    private static let folderDepthMax = 16
 
     private final class Part {
         let bucket: String
@@ -18,6 +20,8 @@ final class FileWriter: SinkWriter {
         let created: ProcessingTime
         var lastWrite: ProcessingTime
         var lastUse: Int64 = 0
+        /// Whether a checkpoint, complete or not, goes on with it.
+        var isInCheckpoint = false
 
         init(bucket: String, hiddenPath: String, finalPath: String, file: any StorageFile, now: ProcessingTime) {
             self.bucket = bucket
@@ -43,14 +47,22 @@ final class FileWriter: SinkWriter {
     private var folders: TimeFolders?
     private let storage: any Storage
     private let clock: any Clock
-    private let subtask: Int
-    private let uid: String
+    private let names: PartNames
+    private let parallelism: Int
+    /// What parts in progress are marked with: the job's own, the same after each restart; by chance where the runtime tells no job.
+    private var uid: String
+    private let isJobKnown: Bool
     private let commitsAtCheckpoints: Bool
+    /// The marks of writers that this one follows, where the runtime tells no job.
+    private var formerUIDs: [String] = []
+    private var isCleaned = false
     /// In the order in which they were opened.
     private var parts: [Part] = []
     private var pending: [PendingFile] = []
     /// The next part's number, per bucket folder; found by a look at the folder.
     private var counters: [String: Int] = [:]
+    /// The same as the checkpoint has it, for folders that have not been looked at since.
+    private var restoredCounters: [String: Int] = [:]
     private var uses: Int64 = 0
     private var hasFailed = false
 
@@ -65,9 +77,10 @@ final class FileWriter: SinkWriter {
         self.storage = storage
         self.commitsAtCheckpoints = commitsAtCheckpoints
         clock = context.clock
-        subtask = context.subtask.value
-        let number = String(context.random.next(), radix: 16)
-        uid = String(repeating: "0", count: 16 - number.count) + number
+        parallelism = max(1, context.parallelism)
+        names = PartNames(prefix: description.prefix, suffix: description.suffix, subtask: context.subtask.value)
+        isJobKnown = !context.jobID.isEmpty
+        uid = PartNames.uid(isJobKnown ? Array((context.jobID + "\u{0}" + context.operatorID.text).utf8) : nil, context.random)
     }
 
     func write(_ batch: Batch, notify: @escaping @Sendable () -> Void) throws(MillstreamError) -> Bool {
@@ -75,6 +88,7 @@ final class FileWriter: SinkWriter {
         try refuseRetractions(batch)
         let now = clock.now()
         do throws(MillstreamError) {
+            try removeOrphans()
             if let bucket { try writeBuckets(batch, bucket, now) } else { try writeRows(batch, now) }
         } catch {
             hasFailed = true
@@ -129,10 +143,9 @@ final class FileWriter: SinkWriter {
         if !bucket.isEmpty { try storage.makeDirectories(folder) }
         let number = if let known = counters[folder] { known } else { try nextNumber(folder) }
         counters[folder] = number + 1
-        let name = "\(description.prefix)-\(subtask)-\(number)"
-        let hiddenPath = "\(folder)/.\(name).inprogress.\(uid)"
+        let hiddenPath = "\(folder)/\(names.hidden(number, uid))"
         let file = try storage.create(hiddenPath)
-        let part = Part(bucket: bucket, hiddenPath: hiddenPath, finalPath: "\(folder)/\(name)\(description.suffix)", file: file, now: now)
+        let part = Part(bucket: bucket, hiddenPath: hiddenPath, finalPath: "\(folder)/\(names.visible(number))", file: file, now: now)
         encoder.header.withUnsafeBytes { part.text.append($0) }
         parts.append(part)
         return part
@@ -140,13 +153,9 @@ final class FileWriter: SinkWriter {
 
     /// One above the numbers that parts of this subtask have in a folder, finished or not: an earlier run's files stay as they are.
     private func nextNumber(_ folder: String) throws(MillstreamError) -> Int {
-        let start = "\(description.prefix)-\(subtask)-"
-        var next = 0
+        var next = restoredCounters[folder] ?? 0
         for name in try storage.list(folder) {
-            let visible = name.hasPrefix(".") ? String(name.dropFirst()) : name
-            guard visible.hasPrefix(start) else { continue }
-            let digits = visible.dropFirst(start.count).prefix { $0.isASCII && $0.isNumber }
-            if let number = Int(digits), number >= next, number < Int.max { next = number + 1 }
+            if let number = names.number(of: name), number >= next, number < Int.max { next = number + 1 }
         }
         return next
     }
@@ -188,12 +197,14 @@ final class FileWriter: SinkWriter {
 
     func prepareCommit(endOfInput: Bool) throws(MillstreamError) -> [Committable] {
         do throws(MillstreamError) {
+            try removeOrphans()
             for part in parts {
                 if endOfInput {
                     try roll(part)
                 } else {
                     try part.flush()
                     try part.file.sync()
+                    part.isInCheckpoint = true
                 }
             }
         } catch {
@@ -204,41 +215,168 @@ final class FileWriter: SinkWriter {
         return pending.map(\.committable)
     }
 
-    /// The parts that are still open, with the length that is on the disk.
+    /// Who wrote it; the parts that are still open, with the length that is on the disk; and the next part's number in each folder.
     func snapshot() throws(MillstreamError) -> [UInt8] {
         var encoder = StateEncoder()
+        encoder.put(uid)
+        encoder.put(Int64(names.subtask))
         encoder.put(Int64(parts.count))
         for part in parts {
             encoder.put(PendingFile(hiddenPath: part.hiddenPath, finalPath: part.finalPath, byteCount: part.file.byteCount).committable.payload)
+        }
+        let known = restoredCounters.merging(counters) { _, now in now }
+        let folders = known.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        encoder.put(Int64(folders.count))
+        for folder in folders {
+            encoder.put(folder)
+            encoder.put(Int64(known[folder] ?? 0))
         }
         return encoder.bytes
     }
 
     /// Parts that were open at the checkpoint are cut to what it covers, and finish with the next commit. May be called with several subtasks' states.
+    ///
+    /// Throws `invalidState` for a checkpoint behind which more has been committed: its rows would be in the output twice.
     func restore(_ bytes: [UInt8]) throws(MillstreamError) {
         var decoder = try StateDecoder(bytes, subject: "the open parts of a file sink")
+        let formerUID = try decoder.string()
+        let former = PartNames(prefix: names.prefix, suffix: names.suffix, subtask: Int(truncatingIfNeeded: try decoder.int64()))
+        var open: [PendingFile] = []
+        for _ in 0..<max(0, try decoder.int64()) { open.append(try PendingFile(Committable(payload: try decoder.byteString()))) }
         for _ in 0..<max(0, try decoder.int64()) {
-            let part = try PendingFile(Committable(payload: try decoder.byteString()))
-            // Finished after the checkpoint by the run that failed, or before: then it holds more or all of it under its final name.
-            guard storage.exists(part.hiddenPath) else {
-                throw MillstreamError(
-                    .io, "cannot go on with '\(part.hiddenPath)': it is gone",
-                    hint: "Parts in progress belong to the checkpoint; do not remove them.",
-                    domain: .external)
-            }
+            let folder = try decoder.string()
+            let next = try decoder.int64()
+            try refuseLaterCommits(folder, former, from: next)
+            if former.subtask == names.subtask { restoredCounters[folder] = Int(truncatingIfNeeded: next) }
+        }
+        for part in open { try takeOver(part, of: formerUID) }
+        guard !isJobKnown else { return }
+        if formerUIDs.isEmpty { uid = formerUID }
+        formerUIDs.append(formerUID)
+    }
+
+    /// A visible part with a number that the checkpoint did not know yet was begun after it, and committed.
+    private func refuseLaterCommits(_ folder: String, _ former: PartNames, from next: Int64) throws(MillstreamError) {
+        guard storage.exists(folder) else { return }
+        for name in try storage.list(folder) where !name.hasPrefix(".") {
+            guard let number = former.number(of: name), number >= next else { continue }
+            throw later(than: folder + "/" + name)
+        }
+    }
+
+    private func later(than path: String) -> MillstreamError {
+        MillstreamError(
+            .invalidState, "'\(path)' was committed after this checkpoint: going on from here would write its rows once more",
+            hint: "Go on from the last checkpoint, or move the files that were committed after this one away.", domain: .external)
+    }
+
+    private func takeOver(_ part: PendingFile, of formerUID: String) throws(MillstreamError) {
+        guard storage.exists(part.hiddenPath) else {
+            if storage.exists(part.finalPath) { throw later(than: part.finalPath) }
+            throw MillstreamError(
+                .io, "cannot go on with '\(part.hiddenPath)': it is gone",
+                hint: "Parts in progress belong to the checkpoint; do not remove them.", domain: .external)
+        }
+        guard isJobKnown, formerUID != uid else {
             let file = try storage.reopen(part.hiddenPath, truncatedTo: part.byteCount)
+            defer { file.close() }
             try file.sync()
-            file.close()
             pending.append(part)
+            return
+        }
+        // Of another job, which may still be writing to it.
+        try copy(part)
+    }
+
+    private func copy(_ part: PendingFile) throws(MillstreamError) {
+        let bytes = try storage.read(part.hiddenPath)
+        guard Int64(bytes.count) >= part.byteCount else {
+            throw MillstreamError(.io, "'\(part.hiddenPath)' has \(bytes.count) bytes, but \(part.byteCount) were on the disk", domain: .external)
+        }
+        let folder = part.finalPath.lastIndex(of: "/").map { String(part.finalPath[..<$0]) } ?? description.directory
+        let number = if let known = counters[folder] { known } else { try nextNumber(folder) }
+        counters[folder] = number + 1
+        let own = PendingFile(
+            hiddenPath: "\(folder)/\(names.hidden(number, uid))", finalPath: "\(folder)/\(names.visible(number))", byteCount: part.byteCount)
+        let file = try storage.create(own.hiddenPath)
+        defer { file.close() }
+        var failure: MillstreamError?
+        bytes.withUnsafeBytes { all in
+            do throws(MillstreamError) { try file.write(UnsafeRawBufferPointer(rebasing: all[..<Int(part.byteCount)])) } catch { failure = error }
+        }
+        if let failure { throw failure }
+        try file.sync()
+        pending.append(own)
+    }
+
+    // MARK: What crashed runs left
+
+    /// Removes parts in progress that a run of this job left and no checkpoint has: once, before the first row. What a restored checkpoint has is renamed
+    /// by its commit before, or taken over.
+    private func removeOrphans() throws(MillstreamError) {
+        guard !isCleaned else { return }
+        isCleaned = true
+        guard commitsAtCheckpoints, isJobKnown || !formerUIDs.isEmpty else { return }
+        try removeOrphans(in: description.directory, depth: 0)
+    }
+
+    private func removeOrphans(in folder: String, depth: Int) throws(MillstreamError) {
+        let known = Set(pending.map(\.hiddenPath) + parts.map(\.hiddenPath))
+        for name in try storage.list(folder) {
+            let path = folder + "/" + name
+            if let part = names.partInProgress(name) {
+                let isOurs = isJobKnown ? part.uid == uid && part.subtask % parallelism == names.subtask : formerUIDs.contains(part.uid)
+                if isOurs, !known.contains(path) { try storage.remove(path) }
+            } else if bucket != nil || folders != nil, depth < FileWriter.folderDepthMax, !name.hasPrefix("."), (try? storage.list(path)) != nil {
+                try removeOrphans(in: path, depth: depth + 1)
+            }
         }
     }
 
     func close() {
         for part in parts {
             part.file.close()
-            // Without checkpoints nobody comes back for it.
-            if !commitsAtCheckpoints { try? storage.remove(part.hiddenPath) }
+            // Nobody comes back for it.
+            if !part.isInCheckpoint { try? storage.remove(part.hiddenPath) }
         }
         parts = []
+    }
+}
+
+/// The names of one subtask's parts: `part-<subtask>-<number>`, and `.part-<subtask>-<number>.inprogress.<uid>` while they are written.
+struct PartNames {
+    let prefix: String
+    let suffix: String
+    let subtask: Int
+
+    private static let mark = ".inprogress."
+
+    func visible(_ number: Int) -> String { "\(prefix)-\(subtask)-\(number)\(suffix)" }
+    func hidden(_ number: Int, _ uid: String) -> String { ".\(prefix)-\(subtask)-\(number)\(PartNames.mark)\(uid)" }
+
+    /// The number of one of this subtask's parts, finished or not.
+    func number(of name: String) -> Int? {
+        let start = "\(prefix)-\(subtask)-"
+        let visible = name.hasPrefix(".") ? name.dropFirst() : Substring(name)
+        guard visible.hasPrefix(start) else { return nil }
+        return Int(visible.dropFirst(start.count).prefix { $0.isASCII && $0.isNumber })
+    }
+
+    /// What the name of a part in progress says, of whatever subtask.
+    func partInProgress(_ name: String) -> (subtask: Int, uid: String)? {
+        let start = ".\(prefix)-"
+        guard name.hasPrefix(start), let end = name.utf8.lastIndex(of: 0x2E) else { return nil }
+        let body = name[..<name.index(after: end)]
+        guard body.hasSuffix(PartNames.mark) else { return nil }
+        let numbers = body.dropFirst(start.count).dropLast(PartNames.mark.count).split(separator: "-", omittingEmptySubsequences: false)
+        guard numbers.count == 2, let subtask = Int(numbers[0]), subtask >= 0, Int(numbers[1]) != nil else { return nil }
+        return (subtask, String(name[name.index(after: end)...]))
+    }
+
+    /// 16 digits that follow from an identity, or from chance.
+    static func uid(_ identity: [UInt8]?, _ random: any RandomSource) -> String {
+        let value = identity.map { bytes in bytes.withUnsafeBytes { StableHash.xxh64($0, seed: 0) } } ?? random.next()
+        let digits = String(value, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
     }
 }

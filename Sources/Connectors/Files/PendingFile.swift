@@ -44,7 +44,7 @@ final class FileCommitter: Committer {
     /// One file. A hidden name that is gone while the final one is there was committed before; both there means that somebody else has the name.
     func commit(_ file: PendingFile) -> CommitOutcome {
         switch (storage.exists(file.hiddenPath), storage.exists(file.finalPath)) {
-        case (false, true): return .alreadyCommitted
+        case (false, true): return committedBefore(file)
         case (false, false):
             return .failed(
                 MillstreamError(
@@ -64,6 +64,26 @@ final class FileCommitter: Committer {
             // Nothing happened while the hidden name is still there; otherwise the new name may or may not be on the disk.
             return storage.exists(file.hiddenPath) ? .retry(error) : .unknown(error)
         }
+    }
+
+    /// The run that renamed it may have ended before the new name was on the disk: renaming it to itself puts it there, and changes nothing.
+    private func committedBefore(_ file: PendingFile) -> CommitOutcome {
+        do throws(MillstreamError) {
+            let byteCount = try storage.byteCount(file.finalPath)
+            guard byteCount == file.byteCount else {
+                return .failed(
+                    MillstreamError(
+                        .io, "cannot finish '\(file.finalPath)': its data, '\(file.hiddenPath)', is gone, and the file of that name has \(byteCount) bytes "
+                            + "instead of \(file.byteCount)", hint: "Somebody removed or replaced it.", domain: .external))
+            }
+            try storage.rename(file.finalPath, to: file.finalPath)
+            return .alreadyCommitted
+        } catch { return .unknown(error) }
+    }
+
+    func describe(_ committable: Committable) -> String {
+        guard let file = try? PendingFile(committable) else { return "a file whose description is damaged" }
+        return "\(file.byteCount) bytes in '\(file.hiddenPath)', to be renamed to '\(file.finalPath)'"
     }
 
     func close() {}
