@@ -208,7 +208,10 @@ typedef enum millstream_operation {
     MILLSTREAM_OPERATION_FLUSH = 14,
     MILLSTREAM_OPERATION_WATERMARK = 15,
     MILLSTREAM_OPERATION_ASYNC_START = 16,
-    MILLSTREAM_OPERATION_ASYNC_POLL = 17
+    MILLSTREAM_OPERATION_ASYNC_POLL = 17,
+    MILLSTREAM_OPERATION_SNAPSHOT = 18,
+    MILLSTREAM_OPERATION_RESTORE = 19,
+    MILLSTREAM_OPERATION_COMMIT = 20
 } millstream_operation;
 
 /* Handles of a request: good until the callback returns, and only on the callback's own thread. */
@@ -216,6 +219,12 @@ typedef struct millstream_response millstream_response;
 typedef struct millstream_state millstream_state;
 /* Says that results can be asked for. Good on any thread, and for ever: after the node's end it does nothing. */
 typedef struct millstream_notifier millstream_notifier;
+
+/* Bytes of the program's own. */
+typedef struct millstream_bytes {
+    const uint8_t *bytes;
+    int64_t length;
+} millstream_bytes;
 
 /* One crossing. Everything in it is only valid until the function returns. Pointers that an operation does not use are NULL. To keep an array's memory
  * for longer, move the array out, as Arrow allows: copy the structure, set `release` of the original to NULL, and release the copy some day. */
@@ -254,11 +263,22 @@ typedef struct millstream_request {
     int32_t input;
     /* OPEN, ASYNC_START and ASYNC_POLL of a millstream_async node: always the same one. */
     millstream_notifier *notifier;
+    /* RESTORE: what a SNAPSHOT gave, or nothing. COMMIT: what FLUSH gave, in one run or another. */
+    const millstream_bytes *payloads;
+    int32_t payload_count;
 } millstream_request;
 
 /* Returns 0, or anything else after millstream_response_fail. Must not throw or jump through the engine. Called from the engine's threads; one
  * instance is never called twice at once. */
 typedef int32_t (*millstream_callback)(void *context, const millstream_request *request);
+
+/* What a source's or sink's function knows beyond reading and writing: the engine asks for nothing else. */
+enum {
+    /* SNAPSHOT and RESTORE: it goes on where a checkpoint is. */
+    MILLSTREAM_CAN_SNAPSHOT = 1,
+    /* A sink: FLUSH gives committables, and COMMIT makes them visible, once however often it is asked to. */
+    MILLSTREAM_CAN_COMMIT = 2
+};
 
 typedef struct millstream_function_options {
     uint32_t struct_size;
@@ -282,6 +302,8 @@ typedef struct millstream_function_options {
     const char *key_schema;
     /* Not 0: text and bytes cross with 32-bit offsets (Arrow's utf8 and binary), in and out, instead of views. Costs a copy, but is easier to write. */
     int32_t compatible;
+    /* MILLSTREAM_CAN_SNAPSHOT and MILLSTREAM_CAN_COMMIT, or 0. */
+    uint32_t capabilities;
 } millstream_function_options;
 
 /* Takes `context` over, unless it fails. */
@@ -308,6 +330,21 @@ void millstream_response_integer(millstream_response *response, int64_t value);
 /* Not 0: the job stops without finishing, and nobody needs this call's answer. A function that takes long looks between two rows, and fails with
  * MILLSTREAM_CANCELLED, which is told to nobody; states may stay as they are. CLOSE follows. */
 int32_t millstream_response_is_cancelled(const millstream_response *response);
+/* SNAPSHOT: at most one, for RESTORE; FLUSH: the committables, in their order. The bytes are copied; text in UTF-8 is shown to people as it is. */
+void millstream_response_payload(millstream_response *response, const uint8_t *bytes, int64_t length);
+/* The five answers of a commit. */
+typedef enum millstream_commit_outcome {
+    MILLSTREAM_COMMITTED = 0,
+    MILLSTREAM_ALREADY_COMMITTED = 1,
+    /* Nothing happened; it is worth another try at once. */
+    MILLSTREAM_COMMIT_RETRY = 2,
+    /* It will never succeed: the job fails. */
+    MILLSTREAM_COMMIT_FAILED = 3,
+    /* The target may or may not have it: the job stops as COMMIT_UNKNOWN, with everything kept. */
+    MILLSTREAM_COMMIT_OUTCOME_UNKNOWN = 4
+} millstream_commit_outcome;
+/* COMMIT: one for each payload of the request, in their order. `message` may be NULL for the first two. */
+void millstream_response_outcome(millstream_response *response, millstream_commit_outcome outcome, const char *message);
 /* The function failed at a row of the request (-1: no row). Rows emitted in the same call are those of the rows before: TRANSFORM, REDUCE, PROCESS, TIMERS, WINDOW and
  * ASYNC_POLL (of which `row` is a slot) pass them on before the job fails. `exception` (or NULL) is taken over and comes out of
  * millstream_error_exception. */
@@ -494,6 +531,11 @@ millstream_status millstream_source_socket(
 
 /* Reads an Arrow stream once. Moved: the call takes it over in every case. `shape` is "row", "tuple" or "scalar". */
 millstream_status millstream_source_arrow(
+    millstream_environment *environment, struct ArrowArrayStream *stream, const char *shape, const millstream_watermarks *watermarks,
+    millstream_node *node, millstream_error **error);
+
+/* The same for a table: its batches are kept while the job lives, so that it can be read again from a checkpoint. */
+millstream_status millstream_source_table(
     millstream_environment *environment, struct ArrowArrayStream *stream, const char *shape, const millstream_watermarks *watermarks,
     millstream_node *node, millstream_error **error);
 

@@ -7,6 +7,7 @@ package final class CFunction: HostFunction, @unchecked Sendable {
     package var name: String { definition.name }
     package var accumulatorTypes: [DataType] { definition.accumulator?.types ?? [] }
     package var resultSchema: Schema? { definition.output }
+    package var capabilities: HostCapabilities { definition.capabilities }
 
     private let definition: FunctionDefinition
     private let site: FunctionSite
@@ -63,6 +64,9 @@ package final class CFunction: HostFunction, @unchecked Sendable {
             releaseExports()
             if request.operation == .close { removeNotifier() }
         }
+        let payloads = ExportedPayloads(request.payloads)
+        raw.payloads = payloads.base
+        raw.payload_count = payloads.count
         let status = request.integers.withUnsafeBufferPointer { integers in
             raw.integers = integers.baseAddress
             raw.integer_count = Int32(clamping: integers.count)
@@ -73,7 +77,7 @@ package final class CFunction: HostFunction, @unchecked Sendable {
             return status
         }
         // The pointers in `raw` point into the request's columns.
-        withExtendedLifetime(request) {}
+        withExtendedLifetime((request, payloads)) {}
         if let failure = call.failure {
             guard call.keepsRowsOfFailure else { throw failure }
             call.response.failure = failure
@@ -153,6 +157,29 @@ extension FunctionDefinition {
         } catch {
             joined.release?(joined.context)
             throw error
+        }
+    }
+}
+
+/// Byte strings where C can read them.
+private final class ExportedPayloads {
+    private let bytes: Buffer
+    private let list: Buffer
+    let count: Int32
+    var base: UnsafePointer<millstream_bytes>? { count == 0 ? nil : UnsafePointer(list.pointer(as: millstream_bytes.self)) }
+
+    init(_ payloads: [[UInt8]]) {
+        count = Int32(clamping: payloads.count)
+        bytes = Buffer(byteCount: max(1, payloads.reduce(0) { $0 + $1.count }))
+        list = Buffer(byteCount: max(1, payloads.count * MemoryLayout<millstream_bytes>.stride))
+        var place = 0
+        for (index, payload) in payloads.enumerated() {
+            payload.withUnsafeBytes { source in
+                if let address = source.baseAddress { (bytes.base + place).copyMemory(from: address, byteCount: source.count) }
+            }
+            list.pointer(as: millstream_bytes.self)[index] = millstream_bytes(
+                bytes: UnsafePointer((bytes.base + place).assumingMemoryBound(to: UInt8.self)), length: Int64(payload.count))
+            place += payload.count
         }
     }
 }

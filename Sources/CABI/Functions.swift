@@ -17,6 +17,7 @@ final class FunctionDefinition: @unchecked Sendable {
     let keyTypes: [DataType]
     /// Text and bytes cross with offsets instead of views.
     let isCompatible: Bool
+    let capabilities: HostCapabilities
     private let release: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?
 
     /// Takes over the context, but not if this throws.
@@ -36,6 +37,7 @@ final class FunctionDefinition: @unchecked Sendable {
         accumulator = try FunctionDefinition.schema(options.accumulator_schema, "accumulator_schema")
         keyTypes = try FunctionDefinition.schema(options.key_schema, "key_schema")?.types ?? next?.keyTypes ?? []
         isCompatible = next?.isCompatible ?? (options.compatible != 0)
+        capabilities = HostCapabilities(rawValue: options.capabilities)
         release = options.release
         context = FunctionContext(options.context, release: options.release, parts: [first, next].compactMap { $0?.context })
     }

@@ -98,7 +98,7 @@ extension HostCall {
     private func requireOnce() throws(MillstreamError) {
         switch operation {
         case .transform, .process, .timers, .window, .asyncPoll: return
-        case .open, .close, .merge, .write, .flush, .watermark, .asyncStart:
+        case .open, .close, .merge, .write, .flush, .watermark, .asyncStart, .snapshot, .restore, .commit:
             throw MillstreamError(.invalidState, "the operation \(operation) takes no rows")
         case .extractTimestamps, .partition, .reduce, .accumulate, .result, .read:
             guard response.outputs.isEmpty else { throw MillstreamError(.invalidState, "the operation \(operation) takes rows only once") }
@@ -153,6 +153,32 @@ public func millstream_response_integer(_ response: OpaquePointer?, _ value: Int
             throw call.refuse(MillstreamError(.limitExceeded, "a response has at most \(HostCall.integerCountMax) numbers"))
         }
         call.response.integers.append(value)
+    }
+}
+
+@c @implementation
+public func millstream_response_payload(_ response: OpaquePointer?, _ bytes: UnsafePointer<UInt8>?, _ length: Int64) {
+    try? withResponse(response) { call throws(MillstreamError) in
+        guard length >= 0, length <= Int64(Int32.max), bytes != nil || length == 0 else {
+            throw call.refuse(MillstreamError(.invalidArgument, "a payload of \(length) bytes"))
+        }
+        call.response.payloads.append(Array(UnsafeBufferPointer(start: bytes, count: Int(length))))
+    }
+}
+
+@c @implementation
+public func millstream_response_outcome(_ response: OpaquePointer?, _ outcome: millstream_commit_outcome, _ message: UnsafePointer<CChar>?) {
+    let text = message.map { String(decoding: UnsafeRawBufferPointer(start: $0, count: strnlen($0, 1 << 16)), as: UTF8.self) }
+    try? withResponse(response) { call throws(MillstreamError) in
+        let error = MillstreamError(.io, text ?? "'\(call.definition.name)' gave no reason", domain: .external)
+        switch outcome {
+        case MILLSTREAM_COMMITTED: call.response.outcomes.append(.committed)
+        case MILLSTREAM_ALREADY_COMMITTED: call.response.outcomes.append(.alreadyCommitted)
+        case MILLSTREAM_COMMIT_RETRY: call.response.outcomes.append(.retry(error))
+        case MILLSTREAM_COMMIT_FAILED: call.response.outcomes.append(.failed(error))
+        case MILLSTREAM_COMMIT_OUTCOME_UNKNOWN: call.response.outcomes.append(.unknown(error))
+        default: throw call.refuse(MillstreamError(.invalidArgument, "\(outcome.rawValue) is no outcome of a commit"))
+        }
     }
 }
 

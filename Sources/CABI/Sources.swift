@@ -88,9 +88,26 @@ public func millstream_source_arrow(
     _ watermarks: UnsafePointer<millstream_watermarks>?, _ node: UnsafeMutablePointer<millstream_node>?,
     _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> millstream_status {
+    addArrowSource(environment, stream, shape, watermarks, node, error, isTable: false)
+}
+
+@c @implementation
+public func millstream_source_table(
+    _ environment: OpaquePointer?, _ stream: UnsafeMutablePointer<ArrowArrayStream>?, _ shape: UnsafePointer<CChar>?,
+    _ watermarks: UnsafePointer<millstream_watermarks>?, _ node: UnsafeMutablePointer<millstream_node>?,
+    _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> millstream_status {
+    addArrowSource(environment, stream, shape, watermarks, node, error, isTable: true)
+}
+
+private func addArrowSource(
+    _ environment: OpaquePointer?, _ stream: UnsafeMutablePointer<ArrowArrayStream>?, _ shape: UnsafePointer<CChar>?,
+    _ watermarks: UnsafePointer<millstream_watermarks>?, _ node: UnsafeMutablePointer<millstream_node>?,
+    _ error: UnsafeMutablePointer<OpaquePointer?>?, isTable: Bool
+) -> millstream_status {
     let status = guarded(error) { () throws(MillstreamError) in
         _ = try environmentBox(environment)
-        let source = try takeStream(stream, shape: shape)
+        let source = try takeStream(stream, shape: shape, isTable: isTable)
         try addSource(environment, watermarks, node) { editor throws(MillstreamError) in
             ("Source: Arrow", .arrow(editor.bind(source)), source.schema)
         }

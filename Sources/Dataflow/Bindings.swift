@@ -44,6 +44,14 @@ public protocol BatchStream: AnyObject, Sendable {
     var schema: Schema { get }
     /// The next batch, or nil at the end.
     func next() throws(MillstreamError) -> Batch?
+    /// How many rows `next` has given since the beginning.
+    var givenRowCount: Int64 { get }
+    /// Goes back to the first batch; false for a stream that gives its batches once.
+    func rewind() throws(MillstreamError) -> Bool
+}
+
+extension BatchStream {
+    public func rewind() throws(MillstreamError) -> Bool { false }
 }
 
 /// Takes the rows of a collecting sink; the job's owner takes them out at the other end.

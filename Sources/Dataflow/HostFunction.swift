@@ -12,6 +12,8 @@ public protocol HostFunction: AnyObject, Sendable {
     var accumulatorTypes: [DataType] { get }
     /// What the function emits, where the host declared it.
     var resultSchema: Schema? { get }
+    /// Which of the requests around checkpoints the function knows.
+    var capabilities: HostCapabilities { get }
     /// One crossing. The engine calls an instance from one subtask only, and never twice at once.
     func call(_ request: HostRequest) throws(MillstreamError) -> HostResponse
     /// An instance for one subtask; stateless functions return themselves.
@@ -30,8 +32,20 @@ extension HostFunction {
         }
     }
 
+    public var capabilities: HostCapabilities { [] }
     public var accumulatorTypes: [DataType] { [] }
     public var resultSchema: Schema? { nil }
+}
+
+/// What a host's source or sink can do beyond reading and writing.
+public struct HostCapabilities: OptionSet, Sendable {
+    public let rawValue: UInt32
+    public init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    /// `snapshot` and `restore`: it goes on where it was.
+    public static let snapshot = HostCapabilities(rawValue: 1)
+    /// A sink's `flush` gives committables, and `commit` makes them visible.
+    public static let commit = HostCapabilities(rawValue: 2)
 }
 
 /// What the engine asks of a host function.
@@ -75,6 +89,13 @@ public enum HostOperation: Int32, Sendable {
     case asyncStart = 16
     /// Results of rows of epoch integers[0] that are done, or of none. `parents` are slots; `integers` of the response the slots that are free again.
     case asyncPoll = 17
+    /// At a barrier: at most one payload out, what `restore` needs. A source's is its position behind the last rows read; a sink's comes behind `flush`.
+    case snapshot = 18
+    /// Before the first row: `payloads` has what a `snapshot` gave, if it gave something. integers[0]: of a source the row to go on with, counted by the
+    /// engine; of a sink 0.
+    case restore = 19
+    /// `payloads` are committables of `flush`, perhaps of another run; an outcome for each out. Of an instance of its own, which is not opened.
+    case commit = 20
 }
 
 /// How a host says, from any thread and at any time, that it has done something that was begun by an earlier request.
@@ -108,6 +129,8 @@ public struct HostRequest {
     public var notifier: HostNotifier?
     /// Where to go on after a response with `more`: the host finds its own place by it; 0 in a first call.
     public var resumption: Int64
+    /// Byte strings of the host's own: a position, a state, committables.
+    public var payloads: [[UInt8]] = []
 
     public init(_ operation: HostOperation, count: Int = 0, columns: [Column] = [], schema: Schema = Schema([])) {
         self.operation = operation
@@ -168,6 +191,10 @@ public struct HostResponse {
     public var integers: [Int64]
     /// What went wrong behind the rows in `outputs`, which are of the records before: they are emitted, and then this is thrown.
     public var failure: MillstreamError?
+    /// `snapshot` and `flush`: byte strings of the host's own.
+    public var payloads: [[UInt8]] = []
+    /// `commit`: one for each committable.
+    public var outcomes: [CommitOutcome] = []
 
     public init(
         outputs: [Rows] = [], accumulators: [Column] = [], resumption: Int64 = 0, isEnd: Bool = false, waitMilliseconds: Int64? = nil,

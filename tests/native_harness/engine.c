@@ -6,6 +6,7 @@
 #include "millstream.h"
 
 #define EMISSION_LIMIT 64
+#define PAYLOAD_LIMIT 64
 
 struct millstream_function {
     millstream_function_options options;
@@ -30,6 +31,11 @@ struct millstream_response {
     int64_t wait;
     int64_t integers[16];
     int integer_count;
+    millstream_bytes payloads[PAYLOAD_LIMIT];
+    int payload_count;
+    int outcomes[PAYLOAD_LIMIT];
+    char reasons[PAYLOAD_LIMIT][256];
+    int outcome_count;
     int status;
     int64_t failed_row;
     char message[4096];
@@ -90,6 +96,18 @@ void millstream_response_end(millstream_response *target) { target->is_end = 1; 
 void millstream_response_wait(millstream_response *target, int64_t milliseconds) { target->wait = milliseconds; }
 void millstream_response_integer(millstream_response *target, int64_t value) { target->integers[target->integer_count++] = value; }
 
+void millstream_response_payload(millstream_response *target, const uint8_t *bytes, int64_t length)
+{
+    void *kept = memcpy(malloc((size_t)length + 1), bytes, (size_t)length);
+    target->payloads[target->payload_count++] = (millstream_bytes){kept, length};
+}
+
+void millstream_response_outcome(millstream_response *target, millstream_commit_outcome outcome, const char *message)
+{
+    strncpy(target->reasons[target->outcome_count], message == NULL ? "" : message, 255);
+    target->outcomes[target->outcome_count++] = (int)outcome;
+}
+
 void millstream_response_fail(millstream_response *target, millstream_status status, const char *message, int64_t row, void *exception)
 {
     target->status = (int)status;
@@ -135,6 +153,13 @@ PUBLIC int harness_is_end(void) { return response.is_end; }
 PUBLIC int64_t harness_wait(void) { return response.wait; }
 PUBLIC int harness_integer_count(void) { return response.integer_count; }
 PUBLIC int64_t harness_integer(int index) { return response.integers[index]; }
+PUBLIC int harness_payload_count(void) { return response.payload_count; }
+PUBLIC const void *harness_payload(int index) { return response.payloads[index].bytes; }
+PUBLIC int64_t harness_payload_length(int index) { return response.payloads[index].length; }
+PUBLIC int harness_outcome_count(void) { return response.outcome_count; }
+PUBLIC int harness_outcome(int index) { return response.outcomes[index]; }
+PUBLIC const char *harness_reason(int index) { return response.reasons[index]; }
+PUBLIC uint32_t harness_capabilities(millstream_function *function) { return function->options.capabilities; }
 PUBLIC int harness_status(void) { return response.status; }
 PUBLIC int64_t harness_failed_row(void) { return response.failed_row; }
 PUBLIC const char *harness_message(void) { return response.message; }
@@ -148,6 +173,7 @@ PUBLIC void harness_drop(void)
         free(emission->parents);
         free(emission->hashes);
     }
+    for (int index = 0; index < response.payload_count; index++) free((void *)response.payloads[index].bytes);
     if (response.accumulators.release != NULL) response.accumulators.release(&response.accumulators);
     memset(&response, 0, sizeof response);
 }

@@ -76,6 +76,10 @@ class Request(ctypes.Structure):
         ("resumption", ctypes.c_int64),
         ("state", P),
         ("response", P),
+        ("input", ctypes.c_int32),
+        ("notifier", P),
+        ("payloads", P),
+        ("payload_count", ctypes.c_int32),
     ]
 
 
@@ -97,6 +101,7 @@ class Request(ctypes.Structure):
     FLUSH,
     WATERMARK,
 ) = range(16)
+SNAPSHOT, RESTORE, COMMIT = range(18, 21)
 
 for _name, _result in {
     "last_function": P,
@@ -113,8 +118,16 @@ for _name, _result in {
     "failed_row": ctypes.c_int64,
     "message": ctypes.c_char_p,
     "exception": P,
+    "payload": P,
+    "payload_length": ctypes.c_int64,
+    "reason": ctypes.c_char_p,
+    "capabilities": ctypes.c_uint32,
 }.items():
     getattr(library, f"harness_{_name}").restype = _result
+
+
+class Bytes(ctypes.Structure):
+    _fields_ = [("bytes", ctypes.c_char_p), ("length", ctypes.c_int64)]
 
 
 class ArrowArray(ctypes.Structure):
@@ -270,6 +283,7 @@ class Instance:
         offsets=None,
         integers=(),
         resumption=0,
+        payloads=(),
     ) -> list[Emission]:
         held = {}
 
@@ -313,6 +327,11 @@ class Instance:
         request.window_ends = array("ends", ends, ctypes.c_int64)
         request.element_offsets = array("offsets", offsets, ctypes.c_int32)
         request.integers = array("integers", integers, ctypes.c_int64)
+        held["payloads"] = (Bytes * max(1, len(payloads)))(
+            *((payload, len(payload)) for payload in payloads)
+        )
+        request.payloads = ctypes.addressof(held["payloads"])
+        request.payload_count = len(payloads)
         status = ctypes.PYFUNCTYPE(ctypes.c_int32, P, P, P)(("harness_call", library))(
             P(self.handle), P(self.context), ctypes.addressof(request)
         )
@@ -322,6 +341,25 @@ class Instance:
             Emission(index, self.schema)
             for index in range(library.harness_emission_count())
         ]
+
+    def payloads(self) -> list[bytes]:
+        """What the last call answered with."""
+        return [
+            ctypes.string_at(
+                library.harness_payload(index), library.harness_payload_length(index)
+            )
+            for index in range(library.harness_payload_count())
+        ]
+
+    def outcomes(self) -> list[tuple[int, str]]:
+        return [
+            (library.harness_outcome(index), library.harness_reason(index).decode())
+            for index in range(library.harness_outcome_count())
+        ]
+
+    @property
+    def capabilities(self) -> int:
+        return library.harness_capabilities(P(self.handle))
 
     def open(self, *numbers: int) -> None:
         self.call(OPEN, integers=numbers or (0, 1, 128))

@@ -251,7 +251,10 @@ def part_files(folder: Path) -> list[Path]:
 
 @pytest.mark.parametrize("kind", ["parquet", "orc"])
 @pytest.mark.parametrize("parallelism", [1, 2])
-def test_columnar_files_come_back(env: StreamExecutionEnvironment, tmp_path: Path, kind: str, parallelism: int) -> None:
+@pytest.mark.parametrize("has_checkpoints", [False, True])
+def test_columnar_files_come_back(
+    env: StreamExecutionEnvironment, tmp_path: Path, kind: str, parallelism: int, has_checkpoints: bool
+) -> None:
     pytest.importorskip("pyarrow")
     module = importlib.import_module(f"millstream.datastream.formats.{kind}")
     writers, reader = (
@@ -263,6 +266,9 @@ def test_columnar_files_come_back(env: StreamExecutionEnvironment, tmp_path: Pat
     config = OutputFileConfig.builder().with_part_prefix("rows").with_part_suffix(f".{kind}").build()
     sink = FileSink.for_bulk_format(str(tmp_path), writers.for_row_type(NESTED)).with_output_file_config(config)
     sink.with_rolling_policy(RollingPolicy.on_checkpoint_rolling_policy())
+    # With checkpoints the files get their names by commits.
+    if has_checkpoints:
+        env.enable_checkpointing(60_000)
     env.set_parallelism(parallelism)
     env.from_collection(rows, NESTED).rebalance().sink_to(sink.build())
     env.execute()

@@ -3,7 +3,8 @@ import Dataflow
 
 /// The batches of a stream that the program bound (an Arrow table or reader): read once, by one subtask.
 ///
-/// The position counts rows. A stream cannot go back, so a restart from a checkpoint that lies behind its first row is refused.
+/// The position counts rows. A table can be read again from any row on; a stream that gives its batches once cannot, and a restart that would need it to is
+/// refused.
 public final class BatchStreamSource: Source {
     public let schema: Schema
     public var boundedness: Boundedness { .bounded }
@@ -46,12 +47,26 @@ private final class BatchStreamReader: SourceReader {
     func addSplit(_ split: SourceSplit) throws(MillstreamError) {
         var decoder = try StateDecoder(split.payload, subject: "the position in a batch stream")
         let position = try decoder.int64()
-        guard position == self.position else {
+        if try !stream.rewind(), position > 0 || stream.givenRowCount > 0 {
             throw MillstreamError(
-                .unsupported, "a batch stream cannot be read again from row \(position)",
-                hint: "Give the rows as a file, or run without restarts.")
+                .unsupported, "the source gives its rows once, and \(stream.givenRowCount) have been taken: it cannot go on from row \(position)",
+                hint: "Give the rows as a table or as files, or run without checkpoints.")
         }
         self.split = split.id
+        try skip(to: position)
+    }
+
+    private func skip(to position: Int64) throws(MillstreamError) {
+        while self.position < position {
+            guard let next = try stream.next() else {
+                throw MillstreamError(
+                    .invalidState, "the source has \(self.position) row(s), and \(position) had been read before the checkpoint",
+                    hint: "The rows must be the same as when the checkpoint was made.")
+            }
+            let count = min(Int64(next.count), position - self.position)
+            self.position += count
+            if count < Int64(next.count) { rest = next.slice(Int(count), next.count - Int(count)) }
+        }
     }
 
     func noMoreSplits() { isComplete = true }

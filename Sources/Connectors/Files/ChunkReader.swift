@@ -16,6 +16,7 @@ final class ChunkReader {
     private let input: any ByteInput
     private let passesLongRecords: Bool
     private var long: LongRecord?
+    private let isCompressed: Bool
 
     /// Opens the split's file and reads the first chunk from the split's offset. Throws `io` if the file is another than the one listed.
     /// With `passesLongRecords` one that is longer than the limit is no error, but has to be passed over by `passLongRecord`.
@@ -23,12 +24,13 @@ final class ChunkReader {
         _ split: inout FileSplit, decoder: any FileDecoder, limits: FileReadLimits, passesLongRecords: Bool = false
     ) throws(MillstreamError) {
         let file = try PlainInput(split.path)
-        try ChunkReader.check(file.identity, split)
+        try ChunkReader.check(file, split)
         path = split.path
         end = split.end
         self.limits = limits.bounded
         self.passesLongRecords = passesLongRecords
         let compression = try Compression.detect(file)
+        isCompressed = compression != .none
         input = try compression.open(file)
         fileOffset = 0
         if compression == .none { unread = split.identity.byteCount }
@@ -49,16 +51,34 @@ final class ChunkReader {
 
     func close() { input.close() }
 
-    /// A file that was replaced or cut since it was listed must not be read on as if nothing had happened.
-    private static func check(_ now: FileIdentity, _ split: FileSplit) throws(MillstreamError) {
-        let listed = split.identity
+    /// What the file must still have when somebody goes on at the split's offset: the bytes before it, or the end of what was listed where those are
+    /// compressed. Nil at the file's beginning.
+    func fingerprint(_ split: FileSplit) throws(MillstreamError) -> FileFingerprint? {
+        let end = isCompressed ? split.identity.byteCount : split.offset
+        guard split.offset > split.start || split.start > 0, end > 0 else { return nil }
+        // Not the reader of the content: that one has a place of its own.
+        let other = try PlainInput(path)
+        defer { other.close() }
+        return try FileFingerprint(other, end: end)
+    }
+
+    /// A file that was replaced or cut since it was listed must not be read on as if nothing had happened. One that has grown is the same as long as
+    /// what was read of it is.
+    private static func check(_ file: PlainInput, _ split: FileSplit) throws(MillstreamError) {
+        let (now, listed) = (file.identity, split.identity)
         if now.byteCount < listed.byteCount {
             throw MillstreamError(
-                .io, "'\(split.path)' was shortened from \(listed.byteCount) to \(now.byteCount) bytes since it was listed", domain: .external)
+                .io, "'\(split.path)' was shortened from \(listed.byteCount) to \(now.byteCount) bytes since it was listed",
+                hint: split.offset > 0 ? "The next record to be read was at byte \(split.offset)." : nil, domain: .external)
         }
         guard split.offset > 0 else { return }
         let isRewritten = now.byteCount == listed.byteCount && now.modifiedNanoseconds != listed.modifiedNanoseconds
-        guard now.inode == listed.inode, !isRewritten else {
+        var isSame = now.inode == listed.inode && !isRewritten
+        if isSame, now != listed, let known = split.fingerprint {
+            isSame = try FileFingerprint(file, end: known.end) == known
+            try file.seek(to: 0)
+        }
+        guard isSame else {
             throw MillstreamError(
                 .io, "'\(split.path)' was changed since it was read up to byte \(split.offset)",
                 hint: "Put the old file back, or start without the checkpoint.", domain: .external)

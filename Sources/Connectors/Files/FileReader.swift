@@ -166,7 +166,10 @@ final class FileReader: SourceReader {
         return current.line > 0 ? current.line : nil
     }
 
-    func snapshot() throws(MillstreamError) -> [SourceSplit] { ((split.map { [$0] } ?? []) + waiting).map(\.encoded) }
+    func snapshot() throws(MillstreamError) -> [SourceSplit] {
+        if let chunks, let current = split { split?.fingerprint = try chunks.fingerprint(current) }
+        return ((split.map { [$0] } ?? []) + waiting).map(\.encoded)
+    }
 
     func close() {
         chunks?.close()

@@ -1,7 +1,8 @@
 import Columnar
 import Dataflow
 
-/// Rows from a host's `read` function, in one subtask. The position counts rows and is given to the host at each call.
+/// Rows from a host's `read` function, in one subtask. The position counts rows and is given to the host at each call; a host that can tells its own
+/// position as well.
 public final class HostSource: Source {
     /// How soon the host is asked again after it had no rows, in milliseconds: often enough to feel live, rare enough to cost nothing.
     static let idlePollMilliseconds: Int64 = 10
@@ -41,21 +42,40 @@ private final class HostReader: SourceReader {
         self.context = context
     }
 
-    static func split(position: Int64) -> SourceSplit {
+    static func split(position: Int64, own: [UInt8]? = nil) -> SourceSplit {
         var encoder = StateEncoder()
         encoder.put(position)
+        if let own { encoder.put(own) }
         return SourceSplit(id: "host", payload: encoder.bytes)
     }
 
     func addSplit(_ split: SourceSplit) throws(MillstreamError) {
         var decoder = try StateDecoder(split.payload, subject: "the position of a host source")
-        position = try decoder.int64()
+        let position = try decoder.int64()
+        let own = decoder.isAtEnd ? nil : try decoder.byteString()
+        self.position = position
         let instance = try prototype.instance()
         var open = HostRequest(.open)
         open.state = context.operatorState
         open.integers = [Int64(context.subtask.value), Int64(context.parallelism), Int64(context.parallelism)]
         _ = try instance.call(open)
         function = instance
+        try restore(instance, position, own)
+    }
+
+    private func restore(_ instance: any HostFunction, _ position: Int64, _ own: [UInt8]?) throws(MillstreamError) {
+        if instance.capabilities.contains(.snapshot) {
+            var request = HostRequest(.restore, schema: schema)
+            request.integers = [position]
+            if let own { request.payloads = [own] }
+            request.state = context.operatorState
+            defer { context.operatorState?.endRequest() }
+            _ = try instance.call(request)
+        } else if position > 0 {
+            throw MillstreamError(
+                .unsupported, "'\(prototype.name)' cannot go back: it does not tell where it is, and the checkpoint is behind its row \(position)",
+                hint: "A source in Python tells it with snapshot_position and restore_position, one in C with MILLSTREAM_CAN_SNAPSHOT.")
+        }
     }
 
     func noMoreSplits() { isComplete = true }
@@ -84,7 +104,14 @@ private final class HostReader: SourceReader {
         return .batch(Batch(schema: schema, columns: rows.columns, count: rows.count, timestamps: rows.timestamps), split: "host")
     }
 
-    func snapshot() throws(MillstreamError) -> [SourceSplit] { position.map { [HostReader.split(position: $0)] } ?? [] }
+    func snapshot() throws(MillstreamError) -> [SourceSplit] {
+        guard let function, let position else { return [] }
+        guard function.capabilities.contains(.snapshot) else { return [HostReader.split(position: position)] }
+        var request = HostRequest(.snapshot, schema: schema)
+        request.state = context.operatorState
+        defer { context.operatorState?.endRequest() }
+        return [HostReader.split(position: position, own: try function.call(request).payloads.first)]
+    }
 
     func close() throws(MillstreamError) {
         defer { function = nil }

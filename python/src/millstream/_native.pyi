@@ -284,11 +284,19 @@ def asynchronous(make: PerSubtask, schema: str, output_schema: str, name: str) -
     done, or has failed, `notify()` is called from any thread, and `poll(epoch)` gives results (`AsyncResults`) of values of that epoch alone."""
 
 def source(
-    read: Callable[[int], Any] | PerSubtask, schema: str, name: str, *, context: type[Context] | None = None
+    read: Callable[[int], Any] | tuple[Callable[[int], Any], Callable[[], bytes | None] | None, Callable[[int, bytes | None], None]] | PerSubtask,
+    schema: str,
+    name: str,
+    *,
+    context: type[Context] | None = None,
+    snapshots: bool = False,
 ) -> Function:
     """With `context`, `read` is a PerSubtask whose make gets one: the door to operator state.
 
-    `read(limit)` -> at most so many values, or what has `__arrow_c_array__`, with at most so many rows; a number: nothing at hand, ask again in so many seconds; None: the source has ended. An exception fails the job."""
+    `read(limit)` -> at most so many values, or what has `__arrow_c_array__`, with at most so many rows; a number: nothing at hand, ask again in so many seconds; None: the source has ended. An exception fails the job.
+
+    With `snapshots` the callables are `(read, snapshot, restore)`: `snapshot()` gives the position as bytes, or None, and `restore(row, position)` goes to it;
+    `row` counts the values read before. It is called in each job before the first `read`, also at the beginning, with row 0 and None."""
 
 def collection(values: Sequence[Any], schema: str, name: str) -> Function:
     """A bounded source over a sequence, which must not be changed afterwards. Read and converted in C, slice by slice."""
@@ -300,9 +308,12 @@ def sink(
     *,
     context: type[Context] | None = None,
     takes_columns: bool = False,
+    commits: bool = False,
 ) -> Function:
     """`write(values)`, or `(write, flush)`: `flush(end_of_input)` makes everything durable. `context` as for :func:`source`. With `takes_columns`, `write` gets an
-    object with `__arrow_c_array__` instead of a list."""
+    object with `__arrow_c_array__` instead of a list. With `commits` the callables are `(write, flush, snapshot, restore, commit)`: `flush` gives
+    committables as bytes, `snapshot()` the writer's state or None, `restore(0, state)` takes one, and `commit(committables)` gives for each the number of its
+    outcome and a message or None."""
 
 # ---- What a process function sees -----------------------------------------------------------------------------------------------------------------
 
@@ -529,7 +540,7 @@ class Environment:
         self, paths: Sequence[str], schema: str | None, options: Mapping[str, str], watermarks: Watermarks | None = None
     ) -> int: ...
     def source_socket(self, host: str, port: int, delimiter: str = "\n", max_retries: int = 0, watermarks: Watermarks | None = None) -> int: ...
-    def source_arrow(self, stream: Any, shape: Literal["row", "tuple", "scalar"], watermarks: Watermarks | None = None) -> int:
+    def source_arrow(self, stream: Any, shape: Literal["row", "tuple", "scalar"], watermarks: Watermarks | None = None, is_table: bool = False) -> int:
         """`stream`: an object with `__arrow_c_stream__`, or a capsule "arrow_array_stream", which is moved."""
     def source_function(self, function: Function, is_bounded: bool = True, watermarks: Watermarks | None = None) -> int: ...
 

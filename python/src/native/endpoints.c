@@ -46,10 +46,57 @@ static int64_t read_limit(const millstream_request *request)
     return limit < 1 ? 1 : limit > READ_LIMIT ? READ_LIMIT : limit;
 }
 
+/* ---- Checkpoints: what sources and sinks keep, in bytes of their own ---- */
+
+static int answer_payload(PyObject *payload, const millstream_request *request)
+{
+    if (!PyBytes_Check(payload)) {
+        PyErr_Format(PyExc_TypeError, "a payload is bytes, not %.100s", Py_TYPE(payload)->tp_name);
+        return -1;
+    }
+    millstream_response_payload(request->response, (const uint8_t *)PyBytes_AS_STRING(payload), PyBytes_GET_SIZE(payload));
+    return 0;
+}
+
+static PyObject *payload_bytes(const millstream_bytes *payload)
+{
+    return PyBytes_FromStringAndSize((const char *)payload->bytes, (Py_ssize_t)payload->length);
+}
+
+/* snapshot() -> bytes or None. */
+static int endpoint_snapshot(Host *host, const millstream_request *request, PyObject *callable)
+{
+    if (callable == NULL) return 0;
+    process_set_request(host, request);
+    PyObject *result = PyObject_CallNoArgs(callable);
+    process_set_request(host, NULL);
+    if (result == NULL) return host_fail_at(host, -1, 0);
+    int status = result == Py_None ? 0 : answer_payload(result, request);
+    Py_DECREF(result);
+    return status;
+}
+
+/* restore(row, bytes or None) */
+static int endpoint_restore(Host *host, const millstream_request *request, PyObject *callable)
+{
+    if (callable == NULL) return 0;
+    PyObject *payload = request->payload_count > 0 ? payload_bytes(&request->payloads[0]) : Py_NewRef(Py_None);
+    if (payload == NULL) return -1;
+    process_set_request(host, request);
+    PyObject *result = PyObject_CallFunction(callable, "LO", request->integer_count > 0 ? (long long)request->integers[0] : 0LL, payload);
+    process_set_request(host, NULL);
+    Py_DECREF(payload);
+    if (result == NULL) return host_fail_at(host, -1, 0);
+    Py_DECREF(result);
+    return 0;
+}
+
 /* ---- A source function ---- */
 
 static int source_call(Host *host, const millstream_request *request)
 {
+    if (request->operation == MILLSTREAM_OPERATION_SNAPSHOT) return endpoint_snapshot(host, request, stage_callable(&host->stages[0], 1));
+    if (request->operation == MILLSTREAM_OPERATION_RESTORE) return endpoint_restore(host, request, stage_callable(&host->stages[0], 2));
     PyObject *limit = PyLong_FromLongLong(read_limit(request));
     process_set_request(host, request);
     PyObject *values = limit == NULL ? NULL : PyObject_CallOneArg(stage_callable(&host->stages[0], 0), limit);
@@ -86,7 +133,7 @@ static PyObject *make_reading(const HostKind *kind, PyObject *callable, PyObject
 {
     Host *host = host_new(kind, callable == NULL ? 0 : 1, name);
     bool is_made = host != NULL && (host->output = schema_from_object(text)) != NULL;
-    if (is_made && callable != NULL) is_made = host_set_stage(host, 0, STAGE_OTHER, callable, name, host->output, 1) == 0;
+    if (is_made && callable != NULL) is_made = host_set_stage(host, 0, STAGE_OTHER, callable, name, host->output, PyTuple_Check(callable) ? 3 : 1) == 0;
     if (is_made) return (PyObject *)host;
     host_free(host);
     return NULL;
@@ -95,10 +142,12 @@ static PyObject *make_reading(const HostKind *kind, PyObject *callable, PyObject
 PyObject *make_source(PyObject *module, PyObject *arguments, PyObject *keywords)
 {
     (void)module;
-    static char *names[] = {"read", "schema", "name", "context", NULL};
+    static char *names[] = {"read", "schema", "name", "context", "snapshots", NULL};
     PyObject *callable, *text, *name, *context = Py_None;
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "OUU|$O:source", names, &callable, &text, &name, &context)) return NULL;
+    int snapshots = 0;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "OUU|$Op:source", names, &callable, &text, &name, &context, &snapshots)) return NULL;
     Host *host = (Host *)make_reading(&source_kind, callable, text, name);
+    if (host != NULL && snapshots) host->capabilities = MILLSTREAM_CAN_SNAPSHOT;
     if (take_context_class(host, context)) return function_wrap(host);
     host_free(host);
     return NULL;
@@ -140,6 +189,12 @@ static int collection_call(Host *host, const millstream_request *request)
     PyObject *values = host->second_extra;
     Py_ssize_t count = PySequence_Size(values);
     if (count < 0) return -1;
+    if (request->operation == MILLSTREAM_OPERATION_SNAPSHOT) return 0;
+    if (request->operation == MILLSTREAM_OPERATION_RESTORE) {
+        if (request->integer_count == 0 || request->integers[0] <= count) return 0;
+        PyErr_Format(PyExc_ValueError, "the collection has %zd values, and %lld had been read before the checkpoint", count, (long long)request->integers[0]);
+        return host_fail_at(host, -1, -1);
+    }
     int64_t start = request->integer_count > 1 ? request->integers[1] : host->position;
     if (start < 0 || start > count) start = count;
     Py_ssize_t slice = (Py_ssize_t)(count - start < read_limit(request) ? count - start : read_limit(request));
@@ -174,6 +229,7 @@ PyObject *make_collection(PyObject *module, PyObject *arguments, PyObject *keywo
     Host *host = (Host *)make_reading(&collection_kind, NULL, text, name);
     if (host == NULL) return NULL;
     host->second_extra = Py_NewRef(values);
+    host->capabilities = MILLSTREAM_CAN_SNAPSHOT;
     return function_wrap(host);
 }
 
@@ -207,8 +263,54 @@ static const HostKind sink_kind = {
 static const HostKind columns_sink_kind = {
     .prepare = columns_sink_prepare, .call = sink_call, .clear = endpoint_clear, .set_request = process_set_request};
 
+/* flush(end_of_input) -> committables as bytes. */
+static int answer_committables(PyObject *result, const millstream_request *request)
+{
+    PyObject *list = PySequence_Fast(result, "a committing sink's flush gives a sequence of bytes");
+    int status = list == NULL ? -1 : 0;
+    for (Py_ssize_t index = 0; status == 0 && index < PySequence_Fast_GET_SIZE(list); index++)
+        status = answer_payload(PySequence_Fast_GET_ITEM(list, index), request);
+    Py_XDECREF(list);
+    return status;
+}
+
+/* commit(list of bytes) -> (number of the outcome, message or None) for each. */
+static int sink_commit(Host *host, const millstream_request *request)
+{
+    /* An instance for commits is not opened, but closed. */
+    host->is_open = true;
+    PyObject *callable = stage_callable(&host->stages[0], 4), *list = PyList_New(request->payload_count);
+    for (int32_t index = 0; list != NULL && index < request->payload_count; index++) {
+        PyObject *payload = payload_bytes(&request->payloads[index]);
+        if (payload == NULL) Py_CLEAR(list);
+        else PyList_SET_ITEM(list, index, payload);
+    }
+    PyObject *result = list == NULL || callable == NULL ? NULL : PyObject_CallOneArg(callable, list);
+    Py_XDECREF(list);
+    if (result == NULL) {
+        if (!PyErr_Occurred()) PyErr_SetString(PyExc_TypeError, "a committing sink has no commit");
+        return host_fail_at(host, -1, 0);
+    }
+    PyObject *answers = PySequence_Fast(result, "commit gives a sequence of answers");
+    int status = answers == NULL ? -1 : 0;
+    for (Py_ssize_t index = 0; status == 0 && index < PySequence_Fast_GET_SIZE(answers); index++) {
+        PyObject *answer = PySequence_Fast_GET_ITEM(answers, index);
+        int outcome;
+        const char *message;
+        if (!PyTuple_Check(answer)) PyErr_Format(PyExc_TypeError, "an answer is (number, message), not %.100s", Py_TYPE(answer)->tp_name);
+        else if (PyArg_ParseTuple(answer, "iz", &outcome, &message)) millstream_response_outcome(request->response, (millstream_commit_outcome)outcome, message);
+        if (PyErr_Occurred()) status = -1;
+    }
+    Py_XDECREF(answers);
+    Py_DECREF(result);
+    return status;
+}
+
 static int sink_call(Host *host, const millstream_request *request)
 {
+    if (request->operation == MILLSTREAM_OPERATION_SNAPSHOT) return endpoint_snapshot(host, request, stage_callable(&host->stages[0], 2));
+    if (request->operation == MILLSTREAM_OPERATION_RESTORE) return endpoint_restore(host, request, stage_callable(&host->stages[0], 3));
+    if (request->operation == MILLSTREAM_OPERATION_COMMIT) return sink_commit(host, request);
     bool is_flush = request->operation == MILLSTREAM_OPERATION_FLUSH;
     PyObject *callable = stage_callable(&host->stages[0], is_flush ? 1 : 0);
     if (callable == NULL) return 0;
@@ -220,20 +322,22 @@ static int sink_call(Host *host, const millstream_request *request)
     process_set_request(host, NULL);
     Py_XDECREF(argument);
     if (result == NULL) return host_fail_at(host, -1, 0);
+    int status = is_flush && host->capabilities & MILLSTREAM_CAN_COMMIT ? answer_committables(result, request) : 0;
     Py_DECREF(result);
-    return 0;
+    return status;
 }
 
 PyObject *make_sink(PyObject *module, PyObject *arguments, PyObject *keywords)
 {
     (void)module;
-    static char *names[] = {"write", "schema", "name", "context", "takes_columns", NULL};
+    static char *names[] = {"write", "schema", "name", "context", "takes_columns", "commits", NULL};
     PyObject *write, *text, *name, *context = Py_None;
-    int takes_columns = 0;
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "OUU|$Op:sink", names, &write, &text, &name, &context, &takes_columns)) return NULL;
+    int takes_columns = 0, commits = 0;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "OUU|$Opp:sink", names, &write, &text, &name, &context, &takes_columns, &commits)) return NULL;
     Host *host = host_new(takes_columns ? &columns_sink_kind : &sink_kind, 1, name);
     bool is_made = host != NULL && (host->input = schema_from_object(text)) != NULL
-                && host_set_stage(host, 0, STAGE_OTHER, write, name, NULL, PyTuple_Check(write) ? 2 : 1) == 0 && take_context_class(host, context);
+                && host_set_stage(host, 0, STAGE_OTHER, write, name, NULL, PyTuple_Check(write) ? (int)PyTuple_GET_SIZE(write) : 1) == 0 && take_context_class(host, context);
+    if (is_made && commits) host->capabilities = MILLSTREAM_CAN_SNAPSHOT | MILLSTREAM_CAN_COMMIT;
     if (is_made) return function_wrap(host);
     host_free(host);
     return NULL;

@@ -143,6 +143,7 @@ static Host *host_copy(const Host *host)
     copy->extra = Py_XNewRef(host->extra);
     copy->second_extra = Py_XNewRef(host->second_extra);
     copy->third_extra = Py_XNewRef(host->third_extra);
+    copy->capabilities = host->capabilities;
     copy->key_types = host->key_types;
     return copy;
 }
@@ -400,6 +401,7 @@ static void fill_options(Host *host, millstream_function_options *options)
         .output_schema = host->output == NULL ? NULL : schema_text(host->output),
         .accumulator_schema = host->accumulator == NULL ? NULL : schema_text(host->accumulator),
         .key_schema = host->keys == NULL || !host->kind->is_fusable ? NULL : schema_text(host->keys),
+        .capabilities = host->capabilities,
     };
 }
 

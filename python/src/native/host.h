@@ -80,6 +80,8 @@ struct Host {
     PyObject *extra;
     PyObject *second_extra;
     PyObject *third_extra;
+    /* MILLSTREAM_CAN_SNAPSHOT and MILLSTREAM_CAN_COMMIT of a source or sink. */
+    uint32_t capabilities;
     /* The prototype's, shared by the instances: they live no longer than it. */
     KeyTypes *key_types;
     KeyTypes own_key_types;

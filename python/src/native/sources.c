@@ -106,17 +106,19 @@ PyObject *source_socket(EnvironmentObject *self, PyObject *arguments, PyObject *
 
 PyObject *source_arrow(EnvironmentObject *self, PyObject *arguments, PyObject *keywords)
 {
-    static char *names[] = {"stream", "shape", "watermarks", NULL};
+    static char *names[] = {"stream", "shape", "watermarks", "is_table", NULL};
     const char *shape;
+    int is_table = 0;
     PyObject *source, *given = NULL;
     const millstream_watermarks *watermarks;
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "Os|O:source_arrow", names, &source, &shape, &given)) return NULL;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "Os|Op:source_arrow", names, &source, &shape, &given, &is_table)) return NULL;
     if (!read_watermarks(given, &watermarks) || !environment_check(self)) return NULL;
     struct ArrowArrayStream stream;
     if (arrow_take_stream(source, &stream) < 0) return NULL;
     millstream_node node = -1;
     millstream_error *error = NULL;
-    millstream_status status = millstream_source_arrow(self->handle, &stream, shape, watermarks, &node, &error);
+    millstream_status status = is_table ? millstream_source_table(self->handle, &stream, shape, watermarks, &node, &error)
+                                        : millstream_source_arrow(self->handle, &stream, shape, watermarks, &node, &error);
     return node_result(status, error, node);
 }
 

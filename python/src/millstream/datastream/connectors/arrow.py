@@ -17,7 +17,7 @@ __all__ = ["ArrowSource"]
 class ArrowSource(Source):
     """Reads what has ``__arrow_c_stream__`` (or ``__arrow_c_array__``) once per job. Raises ``TypeError`` for anything else.
 
-    Tables can be read by several jobs; a reader only by one: the second raises ``InvalidStateError``.
+    Tables can be read by several jobs, and again from a checkpoint on; a reader only by one job, and once: another one raises ``InvalidStateError``.
 
     >>> import pyarrow
     >>> from millstream.datastream import StreamExecutionEnvironment
@@ -67,7 +67,7 @@ class ArrowSource(Source):
             if self._is_once and self._is_read:
                 raise InvalidStateError("the Arrow reader has been read by an earlier job; read it into a table to use it again")
             self._is_read = True
-            return native.source_arrow(self._data, self._shape, watermarks)
+            return native.source_arrow(self._data, self._shape, watermarks, not self._is_once)
 
         return add
 

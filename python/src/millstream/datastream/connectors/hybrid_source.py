@@ -9,7 +9,7 @@ from millstream._tracebacks import guard
 from millstream.common.typeinfo import PickledBytesTypeInfo, TypeInformation
 from millstream.datastream.connectors.base import AddSource, Source, source_repr
 from millstream.datastream.connectors.python import PythonSource
-from millstream.exceptions import PlanError, UnsupportedError
+from millstream.exceptions import InvalidStateError, PlanError, UnsupportedError
 
 __all__ = ["HybridSource", "HybridSourceBuilder"]
 
@@ -97,6 +97,17 @@ class _OneAfterTheOther(PythonSource):
         self._sources = sources
         self._batches: Iterator[Sequence[Any] | float] | None = None
         self._rest: Sequence[Any] = ()
+        self._given = 0
+
+    def snapshot_position(self) -> Any:
+        return self._given
+
+    def restore_position(self, position: Any) -> None:
+        # The sources give the same values each time.
+        while self._given < position:
+            found = self.read(min(4_096, position - self._given))
+            if found is None or isinstance(found, (int, float)):
+                raise InvalidStateError(f"the sources have {self._given} value(s) now, and {position} had been read before the checkpoint")
 
     def read(self, limit: int) -> Sequence[Any] | float | None:
         if self._batches is None:
@@ -107,6 +118,7 @@ class _OneAfterTheOther(PythonSource):
                 return found
             self._rest = found
         taken, self._rest = self._rest[:limit], self._rest[limit:]
+        self._given += len(taken)
         return taken
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
 import time
 from abc import abstractmethod
@@ -13,6 +14,7 @@ from millstream import _native
 from millstream._tracebacks import guard
 from millstream.common.typeinfo import TypeInformation, type_of
 from millstream.datastream.connectors.base import AddSink, AddSource, Sink, Source
+from millstream.datastream.connectors.plain_values import decode, encode
 from millstream.datastream.function_adapter import SubtaskCopies, endpoint_callables
 from millstream.datastream.functions import Function, SinkFunction
 from millstream.exceptions import InvalidStateError
@@ -24,8 +26,8 @@ class PythonSource(Source, Function):
     """A source written in Python. One copy of it reads, in one subtask.
 
     Subclasses give :meth:`read`. A source that knows its position gives it with :meth:`snapshot_position` and goes to it with
-    :meth:`restore_position`; the position says exactly what comes next. Jobs have no checkpoints yet; sources written so will go on from them
-    without a change.
+    :meth:`restore_position`; the position says exactly what comes next. A job whose source has none cannot go on from a checkpoint behind its
+    first value.
 
     >>> from millstream.common import Types
     >>> from millstream.datastream import StreamExecutionEnvironment
@@ -66,7 +68,10 @@ class PythonSource(Source, Function):
             yield found
 
     def snapshot_position(self) -> Any:
-        """Where the source is: whatever :meth:`restore_position` needs to go on behind the last value read."""
+        """Where the source is: whatever :meth:`restore_position` needs to go on behind the last value that :meth:`read` gave.
+
+        A position is made of None, numbers, text, bytes, lists, tuples and dicts: it can be read in a checkpoint.
+        """
         return None
 
     def restore_position(self, position: Any) -> None:
@@ -78,16 +83,34 @@ class PythonSource(Source, Function):
 
     def lower(self, type_info: TypeInformation) -> AddSource:
         def add(builder: Any, transformation: Any, watermarks: _native.Watermarks | None) -> int:
-            callables, context = endpoint_callables(self, lambda instance: instance.read, builder.scope, transformation.name)
-            function = _native.source(callables, type_info.schema(), transformation.name, context=context)
+            snapshots = type(self).snapshot_position is not PythonSource.snapshot_position
+            callables, context = endpoint_callables(
+                self, lambda instance: _positioned(instance) if snapshots else instance.read, builder.scope, transformation.name
+            )
+            function = _native.source(callables, type_info.schema(), transformation.name, context=context, snapshots=snapshots)
             native: _native.Environment = builder.native
             return native.source_function(function, self._is_bounded, watermarks)
 
         return add
 
 
+def _positioned(source: PythonSource) -> tuple[Any, Any, Any]:
+    def snapshot() -> bytes | None:
+        position = source.snapshot_position()
+        return None if position is None else encode(position, "a position")
+
+    def restore(row: int, position: bytes | None) -> None:
+        if position is not None:
+            source.restore_position(decode(position))
+        elif row > 0:
+            raise InvalidStateError(f"{type(source).__name__} cannot go back: snapshot_position gave nothing behind its value {row}")
+
+    return source.read, snapshot, restore
+
+
 class IteratorSource(Source):
-    """The values of an iterator or generator, in one subtask: the shortest way to a source of one's own. An iterator serves one job.
+    """The values of an iterator or generator, in one subtask: the shortest way to a source of one's own. An iterator serves one job, and cannot go
+    back: a job cannot go on from a checkpoint behind its first value, nor begin again.
 
     A generator that waits holds one of the engine's threads; a :class:`PythonSource` can say that it has nothing at hand.
 
@@ -105,6 +128,9 @@ class IteratorSource(Source):
 
     def __init__(self, values: Iterable[Any], type_info: TypeInformation | list[Any] | str | None = None) -> None:
         self._values = iter(values)
+        #: How many values were given, and what gives all of them once more.
+        self._given = 0
+        self._make: Callable[[], Iterable[Any]] | None = None
         self._type = type_of(type_info, "the type of an IteratorSource")
         self._is_used = False
         self._failure: BaseException | None = None
@@ -142,20 +168,42 @@ class IteratorSource(Source):
         while (found := self.read(4_096)) is not None:
             yield found
 
+    def _read(self, limit: int) -> list[Any] | None:
+        found = self.read(limit)
+        self._given += len(found or ())
+        return found
+
+    def _restore(self, row: int, _: bytes | None) -> None:
+        if row == 0 and self._given == 0:
+            return
+        if self._make is None:
+            given = f"{self._given} of its values were taken" if self._given else "its values may be others than those read before"
+            raise InvalidStateError(
+                f"an iterator gives its values once: it cannot go on behind value {row}, as {given}. Write a PythonSource that knows its position, "
+                "or give a function that makes the iterator"
+            )
+        self._values = iter(self._make())
+        self._failure = None
+        self._given = sum(1 for _ in itertools.islice(self._values, row))
+        if self._given < row:
+            raise InvalidStateError(f"the source has {self._given} value(s), and {row} had been read before the checkpoint")
+
     def lower(self, type_info: TypeInformation) -> AddSource:
         def add(builder: Any, transformation: Any, watermarks: _native.Watermarks | None) -> int:
             native: _native.Environment = builder.native
             if self._is_used and not builder.for_plan:
                 raise InvalidStateError("the iterator was taken by an earlier job; make a new one for each job")
             self._is_used = self._is_used or not builder.for_plan
-            function = _native.source(_located(self.read, self._values), type_info.schema(), transformation.name)
+            callables = (_located(self._read, self._values), None, self._restore)
+            function = _native.source(callables, type_info.schema(), transformation.name, snapshots=True)
             return native.source_function(function, True, watermarks)
 
         return add
 
 
 class CallableSource(Source):
-    """The values of an iterable that a function gives, once per job, in one subtask.
+    """The values of an iterable that a function gives, once per job, in one subtask. It gives the same ones each time: from a checkpoint on, those
+    that were read before are passed over.
 
     >>> from millstream.datastream import StreamExecutionEnvironment
     >>> env = StreamExecutionEnvironment.get_execution_environment()
@@ -178,7 +226,9 @@ class CallableSource(Source):
 
     def lower(self, type_info: TypeInformation) -> AddSource:
         def add(builder: Any, transformation: Any, watermarks: _native.Watermarks | None) -> int:
-            return IteratorSource([] if builder.for_plan else self._make(), self._type).lower(type_info)(builder, transformation, watermarks)
+            source = IteratorSource([] if builder.for_plan else self._make(), self._type)
+            source._make = self._make
+            return source.lower(type_info)(builder, transformation, watermarks)
 
         return add
 

@@ -15,11 +15,13 @@ from millstream import _native
 from millstream._tracebacks import guard
 from millstream.common.typeinfo import TypeInformation
 from millstream.datastream.connectors.base import AddSink, AddSource
+from millstream.datastream.connectors.plain_values import decode, encode
 from millstream.datastream.connectors.python import PythonSink, PythonSource
+from millstream.datastream.connectors.two_phase_commit import CommitOutcome
 from millstream.datastream.field_access import field_names, field_types
 from millstream.datastream.function_adapter import endpoint_callables
 from millstream.datastream.functions import RuntimeContext
-from millstream.exceptions import InputOutputError
+from millstream.exceptions import InputOutputError, InvalidStateError
 
 #: How long a monitoring source waits before it is asked again, in seconds, at most.
 _PATIENCE = 0.05
@@ -77,6 +79,9 @@ class PythonFilesSource(PythonSource):
         self._seen: set[str] = set()
         self._batches: Iterator[Any] | None = None
         self._rest: Any = []
+        #: The file that is being read, as it was when it was opened, and how many of its values were given.
+        self._current: list[Any] | None = None
+        self._given = 0
         self._look_at = 0.0
         #: Whether ``read`` gives columns; Python's own readers (a hybrid source) want values.
         self._gives_columns = False
@@ -91,14 +96,42 @@ class PythonFilesSource(PythonSource):
             assert self._batches is not None
             found = next(self._batches, None)
             if found is None:
-                self._batches = None
+                self._batches = self._current = None
             else:
                 self._rest = found
-        if self._gives_columns:
-            taken, self._rest = self._rest.slice(0, limit), self._rest.slice(limit)
-        else:
-            taken, self._rest = self._rest[:limit], self._rest[limit:]
+        taken, self._rest = self._split(limit)
+        self._given += len(taken)
         return taken
+
+    def _split(self, count: int) -> tuple[Any, Any]:
+        if self._gives_columns:
+            return self._rest.slice(0, count), self._rest.slice(count)
+        return self._rest[:count], self._rest[count:]
+
+    def snapshot_position(self) -> Any:
+        seen = sorted(self._seen) if self._interval is not None else []
+        return {"files": self._files, "seen": seen, "current": self._current, "given": self._given}
+
+    def restore_position(self, position: Any) -> None:
+        self._files, self._seen, self._batches, self._rest = position["files"], set(position["seen"]), None, []
+        self._current, self._given = position["current"], position["given"]
+        if self._current is None:
+            return
+        path, size, modified = self._current
+        now = _identity(path)
+        if now[1:] != [size, modified]:
+            raise InputOutputError(f"{path!r} was changed since {self._given} of its values were read: it had {size} bytes, and has {now[1]}")
+        self._open(path)
+        left = self._given
+        while left > 0:
+            found = next(self._batches or iter(()), None)
+            if found is None:
+                raise InputOutputError(f"{path!r} has {self._given - left} values, and {self._given} had been read")
+            self._rest = found
+            passed = min(left, len(found))
+            left -= passed
+            self._rest = self._split(passed)[1]
+        self._given = position["given"]
 
     def _next_file(self) -> float | bool | None:
         """Opens the next file: False. Else what ``read`` gives: None at the end, or seconds to wait."""
@@ -114,8 +147,12 @@ class PythonFilesSource(PythonSource):
                 return None if self._interval is None else min(self._interval / 1_000, _PATIENCE)
         path = self._files.pop(0)
         self._seen.add(path)
-        self._batches = self._reader.read_columns(path) if self._gives_columns else self._reader.read(path)
+        self._current, self._given = _identity(path), 0
+        self._open(path)
         return False
+
+    def _open(self, path: str) -> None:
+        self._batches = self._reader.read_columns(path) if self._gives_columns else self._reader.read(path)
 
     def lower(self, type_info: TypeInformation) -> AddSource:
         add_source = super().lower(type_info)
@@ -131,6 +168,15 @@ class PythonFilesSource(PythonSource):
             return (add_columns if has_columns else add_source)(builder, transformation, watermarks)
 
         return add
+
+
+def _identity(path: str) -> list[Any]:
+    """A path, and what tells whether its file is still the same."""
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        raise InputOutputError(f"cannot read {path!r}: {error.strerror}") from error
+    return [path, status.st_size, status.st_mtime_ns]
 
 
 def _columns_of(type_info: TypeInformation) -> list[str]:
@@ -162,7 +208,8 @@ def _below(directory: str) -> Iterator[str]:
 class PythonFilesSink(PythonSink):
     """Writes files in folders. A file has a hidden name while it is written, and gets its own, on the disk, when it is finished.
 
-    After a failure unfinished files stay hidden.
+    With checkpoints each of them finishes the files, as these formats cannot be gone on with, and they get their names when it is complete. After
+    a failure without checkpoints unfinished files stay hidden.
     """
 
     name = "File sink"
@@ -188,6 +235,14 @@ class PythonFilesSink(PythonSink):
         self._numbers: dict[str, int] = {}
         self._subtask = 0
         self._columns_type = columns_type
+        #: With checkpoints: what is finished and waits for its commit.
+        self._commits = False
+        self._prepared: list[dict[str, Any]] = []
+        #: What this writer's unfinished files are marked with, and those of the writers that it follows.
+        self._mark = uuid.uuid4().hex
+        self._former: list[str] = []
+        #: The numbers of a checkpoint, for folders that were not looked at since.
+        self._restored_numbers: dict[str, int] = {}
 
     def open(self, runtime_context: RuntimeContext) -> None:
         """Learns which subtask it is."""
@@ -195,6 +250,7 @@ class PythonFilesSink(PythonSink):
 
     def write(self, values: list[Any]) -> None:
         """Writes values to the files of their folders."""
+        self._remove_orphans()
         by_bucket: dict[str, list[Any]] = {}
         if self._bucket_of is None:
             by_bucket[""] = values
@@ -209,6 +265,7 @@ class PythonFilesSink(PythonSink):
         """Writes what has Arrow's interface."""
         import pyarrow  # type: ignore[import-untyped,unused-ignore]
 
+        self._remove_orphans()
         bucket = "" if self._bucket_of is None else self._bucket_of(None)
         (self._open.get(bucket) or self._begin(bucket))[0].write_columns(pyarrow.record_batch(columns))
         self._finish_if_due(bucket)
@@ -216,19 +273,68 @@ class PythonFilesSink(PythonSink):
     def lower(self, type_info: TypeInformation) -> AddSink:
         add_sink = super().lower(type_info)
         schema = type_info.schema()
-        if self._columns_type is None or field_names(type_info) is None or _columns_of(type_info) != _columns_of(self._columns_type):
-            return add_sink
+        has_columns = (
+            self._columns_type is not None and field_names(type_info) is not None and _columns_of(type_info) == _columns_of(self._columns_type)
+        )
 
         def add(builder: Any, transformation: Any, inputs: list[_native.Input]) -> int:
-            if builder.is_twin:
+            commits = bool(builder.env.get_checkpoint_config().is_checkpointing_enabled())
+            if builder.is_twin or not (has_columns or commits):
                 return add_sink(builder, transformation, inputs)
-            callables, context = endpoint_callables(
-                self, lambda instance: (instance.write_columns, instance.flush), builder.scope, transformation.name
-            )
+
+            def choose(instance: Any) -> tuple[Any, ...]:
+                write = instance.write_columns if has_columns else instance.write
+                if not commits:
+                    return write, instance.flush
+                instance._commits, instance._mark = True, uuid.uuid4().hex
+                return write, instance.prepare, instance.snapshot, instance.restore, commit_files
+
+            callables, context = endpoint_callables(self, choose, builder.scope, transformation.name)
             native: _native.Environment = builder.native
-            return native.sink_function(inputs[0], _native.sink(callables, schema, transformation.name, context=context, takes_columns=True))
+            function = _native.sink(callables, schema, transformation.name, context=context, takes_columns=has_columns, commits=commits)
+            return native.sink_function(inputs[0], function)
 
         return add
+
+    def prepare(self, end_of_input: bool) -> list[bytes]:
+        """Finishes all files; what makes them visible."""
+        for bucket in list(self._open):
+            self._finish(bucket)
+        prepared, self._prepared = self._prepared, []
+        return [encode(each, "a committable") for each in prepared]
+
+    def snapshot(self) -> bytes:
+        """Whose unfinished files are this writer's, and the next file's number in each folder."""
+        numbers = {**self._restored_numbers, **self._numbers}
+        return encode({"mark": self._mark, "subtask": self._subtask, "next": numbers}, "a writer's state")
+
+    def restore(self, _: int, payload: bytes | None) -> None:
+        """Takes a former writer's state. Raises ``InvalidStateError`` for a checkpoint behind which more has been committed."""
+        if payload is None:
+            return
+        state = decode(payload)
+        for bucket, number in state["next"].items():
+            folder = os.path.join(self._base_path, bucket) if bucket else self._base_path
+            if os.path.isdir(folder) and (found := self._first_number(folder, state["subtask"]) - 1) >= number:
+                raise InvalidStateError(
+                    f"file {found} of subtask {state['subtask']} in {folder!r} was committed after this checkpoint: going on from here would write "
+                    "its rows once more. Go on from the last checkpoint, or move the files that were committed after this one away"
+                )
+        if state["subtask"] == self._subtask:
+            self._restored_numbers = state["next"]
+        if not self._former:
+            self._mark = state["mark"]
+        self._former.append(state["mark"])
+
+    def _remove_orphans(self) -> None:
+        """What crashed runs left. What the checkpoint has was committed before the first row."""
+        if not self._former:
+            return
+        marks, self._former = tuple(f".inprogress.{mark}" for mark in self._former), []
+        for folder, _, names in os.walk(self._base_path):
+            for name in names:
+                if name.startswith(".") and name.endswith(marks):
+                    os.unlink(os.path.join(folder, name))
 
     def _finish_if_due(self, bucket: str) -> None:
         writer, _, _, started = self._open[bucket]
@@ -248,16 +354,16 @@ class PythonFilesSink(PythonSink):
         os.makedirs(folder, exist_ok=True)
         number = self._numbers.get(bucket)
         if number is None:
-            number = self._first_number(folder)
+            number = max(self._first_number(folder), self._restored_numbers.get(bucket, 0))
         self._numbers[bucket] = number + 1
         name = f"{self._prefix}-{self._subtask}-{number}{self._suffix}"
-        hidden = os.path.join(folder, f".{name}.inprogress.{uuid.uuid4().hex}")
+        hidden = os.path.join(folder, f".{name}.inprogress.{self._mark}")
         self._open[bucket] = self._make_writer(hidden), hidden, os.path.join(folder, name), time.monotonic()
         return self._open[bucket]
 
-    def _first_number(self, folder: str) -> int:
+    def _first_number(self, folder: str, subtask: int | None = None) -> int:
         """Numbers go on behind those that are there."""
-        start, found = f"{self._prefix}-{self._subtask}-", -1
+        start, found = f"{self._prefix}-{self._subtask if subtask is None else subtask}-", -1
         for name in os.listdir(folder):
             if name.startswith(start):
                 digits = name[len(start) :].removesuffix(self._suffix) if self._suffix else name[len(start) :]
@@ -270,12 +376,49 @@ class PythonFilesSink(PythonSink):
         writer.finish()
         with open(hidden, "rb") as file:
             os.fsync(file.fileno())
-        os.rename(hidden, path)
-        folder = os.open(os.path.dirname(path), os.O_RDONLY)
+        if self._commits:
+            _sync_folder(path)
+            self._prepared.append({"hidden": os.path.abspath(hidden), "path": os.path.abspath(path), "size": os.path.getsize(hidden)})
+        else:
+            os.rename(hidden, path)
+            _sync_folder(path)
+
+
+def commit_files(payloads: list[bytes]) -> list[tuple[int, str | None]]:
+    """Gives finished files their names."""
+    return [_commit_file(decode(payload)) for payload in payloads]
+
+
+def _commit_file(committable: Any) -> tuple[int, str | None]:
+    hidden, path, size = committable["hidden"], committable["path"], committable["size"]
+    if not os.path.exists(hidden):
+        if not os.path.exists(path):
+            return CommitOutcome.FAILED.value, f"the data of {path!r}, {hidden!r}, is gone; somebody removed it"
+        if os.path.getsize(path) != size:
+            return CommitOutcome.FAILED.value, f"the data of {path!r} is gone, and the file of that name has not {size} bytes"
+        # The run that renamed it may have ended before the name was on the disk.
+        outcome = CommitOutcome.ALREADY_COMMITTED
+    elif os.path.exists(path):
+        return CommitOutcome.FAILED.value, f"there is a file {path!r} already; do two jobs write to one directory? The data is in {hidden!r}"
+    else:
         try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+            os.rename(hidden, path)
+        except OSError as error:
+            return CommitOutcome.RETRY.value, f"cannot rename {hidden!r} to {path!r}: {error.strerror}"
+        outcome = CommitOutcome.COMMITTED
+    try:
+        _sync_folder(path)
+    except OSError as error:
+        return CommitOutcome.UNKNOWN.value, f"whether the name {path!r} is on the disk is not known: {error.strerror}"
+    return outcome.value, None
+
+
+def _sync_folder(path: str) -> None:
+    folder = os.open(os.path.dirname(path) or ".", os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 guard(globals())
