@@ -76,6 +76,9 @@ void millstream_error_free(millstream_error *error);
 
 /* ---- Values of the host language (OBJECT columns) ------------------------------------------------------------------------------------------ */
 
+/* Adds one value, in the host's own form, to what a checkpoint takes. */
+typedef void (*millstream_append)(void *target, const uint8_t *bytes, int64_t length);
+
 /* What the engine may do with opaque values. Each function may be called from any thread and takes a run of handles; NULL entries stand for null.
  * `release` must not wait for a lock that is held while the host runs user code. */
 typedef struct millstream_host_objects {
@@ -92,6 +95,14 @@ typedef struct millstream_host_objects {
     intptr_t (*describe)(void *handle, uint8_t *text, intptr_t capacity);
     /* Gives back an exception that an error held. */
     void (*release_exception)(void *exception);
+    /* Optional, both or neither: without them no checkpoint can hold OBJECT values. No handle is NULL. */
+    /* Calls `append` once for each value, in order, with bytes that `decode` understands in another process. Returns -1, or the index of the first value that
+     * cannot be written, and then says why: at most `capacity` bytes of UTF-8 that end with 0, where what follows a newline is what to do about it. */
+    intptr_t (*encode)(void *const *handles, intptr_t count, millstream_append append, void *target, uint8_t *problem, intptr_t capacity);
+    /* Writes a handle with a reference for each; what is read may come from anybody who can write to the disk. Returns -1, or the index of the first that is
+     * refused, as `encode` does; then the handles before it are the engine's. */
+    intptr_t (*decode)(
+        const uint8_t *const *values, const int64_t *lengths, intptr_t count, void **handles, uint8_t *problem, intptr_t capacity);
 } millstream_host_objects;
 
 /* Registers the host's table: once per process, before the first OBJECT column or exception crosses. The table is copied. */
@@ -256,7 +267,7 @@ typedef struct millstream_request {
     int32_t integer_count;
     /* What millstream_response_resume gave in the call before, or 0. */
     int64_t resumption;
-    /* PROCESS, TIMERS, WINDOW: keyed state and timers. PROCESS, TIMERS, OPEN, and of sources and sinks READ, WRITE, FLUSH: operator state. */
+    /* PROCESS, TIMERS, WINDOW: keyed state and timers. PROCESS, TIMERS, OPEN, SNAPSHOT, and of sources and sinks READ, WRITE, FLUSH: operator state. */
     millstream_state *state;
     millstream_response *response;
     /* PROCESS of a node with two inputs: 0 or 1, the input that the rows, with their schema, are of. */

@@ -94,7 +94,8 @@ final class HostCall {
             throw MillstreamError(
                 .invalidState, "operator state '\(declaration.name)' of '\(definition.name)' is asked for as \(declaration.text), but was made as \(known.text)")
         }
-        let index = try access.declareOperatorState(declaration.name, kind)
+        let index = try access.declareOperatorState(
+            declaration.name, kind, StateTypes(value: declaration.valueType, key: declaration.keyType))
         if index == site.states.count {
             site.states.append(declaration)
             stateKinds.deallocate()

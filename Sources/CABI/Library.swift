@@ -97,6 +97,9 @@ final class Library: @unchecked Sendable {
         guard let retain = table.retain, let release = table.release, let hash = table.hash, let equal = table.equal,
             let compare = table.compare, let describe = table.describe
         else { throw MillstreamError(.invalidArgument, "a function of the millstream_host_objects is NULL") }
+        guard (table.encode == nil) == (table.decode == nil) else {
+            throw MillstreamError(.invalidArgument, "the millstream_host_objects has one of encode and decode", hint: "Set both or neither.")
+        }
         lock.lock()
         defer { lock.unlock() }
         guard storedHostObjects == nil else {
@@ -109,7 +112,9 @@ final class Library: @unchecked Sendable {
             hash: unsafeBitCast(
                 hash, to: (@convention(c) (UnsafePointer<HostObjects.Handle?>, Int, UnsafeMutablePointer<UInt64>) -> Int).self),
             equal: equal, compare: compare,
-            describe: unsafeBitCast(describe, to: (@convention(c) (HostObjects.Handle?, UnsafeMutablePointer<UInt8>, Int) -> Int).self))
+            describe: unsafeBitCast(describe, to: (@convention(c) (HostObjects.Handle?, UnsafeMutablePointer<UInt8>, Int) -> Int).self),
+            encode: table.encode.map { unsafeBitCast($0, to: HostObjects.Encode.self) },
+            decode: table.decode.map { unsafeBitCast($0, to: HostObjects.Decode.self) })
         storedReleaseException = table.release_exception
     }
 }

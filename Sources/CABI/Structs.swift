@@ -17,7 +17,11 @@ extension SizedStruct {
     static var olderSizes: [Int] { [] }
 }
 
-extension millstream_host_objects: SizedStruct { static var structName: String { "millstream_host_objects" } }
+extension millstream_host_objects: SizedStruct {
+    static var structName: String { "millstream_host_objects" }
+    /// Without encode and decode.
+    static var olderSizes: [Int] { [64] }
+}
 extension millstream_input: SizedStruct { static var structName: String { "millstream_input" } }
 extension millstream_function_options: SizedStruct { static var structName: String { "millstream_function_options" } }
 extension millstream_watermarks: SizedStruct {

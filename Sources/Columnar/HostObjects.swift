@@ -21,14 +21,30 @@ public final class HostObjects: @unchecked Sendable {
     /// Writes at most `capacity` bytes of UTF-8 that describe the value; returns how many.
     public let describe: @convention(c) (Handle?, UnsafeMutablePointer<UInt8>, Int) -> Int
 
+    public typealias Append = @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<UInt8>?, Int64) -> Void
+    public typealias Encode = @convention(c) (
+        UnsafePointer<Handle?>, Int, Append, UnsafeMutableRawPointer?, UnsafeMutablePointer<UInt8>, Int
+    ) -> Int
+    public typealias Decode = @convention(c) (
+        UnsafePointer<UnsafePointer<UInt8>?>, UnsafePointer<Int64>, Int, UnsafeMutablePointer<Handle?>, UnsafeMutablePointer<UInt8>, Int
+    ) -> Int
+    /// Gives each value's bytes to a function, and the function's target, in order. Returns -1, or the index of the first value that cannot be written with
+    /// the reason as UTF-8 that ends with 0. Nil: the host's values cannot be in a checkpoint.
+    public let encode: Encode?
+    /// Writes a reference to each value. Returns like `encode`; those before a refused one are the caller's.
+    public let decode: Decode?
+
     public init(
         retain: @escaping @convention(c) (UnsafePointer<Handle?>, Int) -> Void,
         release: @escaping @convention(c) (UnsafePointer<Handle?>, Int) -> Void,
         hash: @escaping @convention(c) (UnsafePointer<Handle?>, Int, UnsafeMutablePointer<UInt64>) -> Int,
         equal: @escaping @convention(c) (Handle?, Handle?) -> Int32,
         compare: @escaping @convention(c) (Handle?, Handle?) -> Int32,
-        describe: @escaping @convention(c) (Handle?, UnsafeMutablePointer<UInt8>, Int) -> Int
+        describe: @escaping @convention(c) (Handle?, UnsafeMutablePointer<UInt8>, Int) -> Int,
+        encode: Encode? = nil, decode: Decode? = nil
     ) {
+        self.encode = encode
+        self.decode = decode
         self.retain = retain
         self.release = release
         self.hash = hash

@@ -90,6 +90,8 @@ public enum HostOperation: Int32, Sendable {
     /// Results of rows of epoch integers[0] that are done, or of none. `parents` are slots; `integers` of the response the slots that are free again.
     case asyncPoll = 17
     /// At a barrier: at most one payload out, what `restore` needs. A source's is its position behind the last rows read; a sink's comes behind `flush`.
+    /// A process function gets integers[0], the checkpoint's number, integers[1], when it was begun, and its operator states in `state`: it puts into them what
+    /// a restored job shall find there, and gives nothing.
     case snapshot = 18
     /// Before the first row: `payloads` has what a `snapshot` gave, if it gave something. integers[0]: of a source the row to go on with, counted by the
     /// engine; of a sink 0.
@@ -240,7 +242,7 @@ public protocol HostStateAccess: AnyObject {
 
     /// Adds an operator state while the function is opened, and gives its number. One of this name and kind that is there already is given again, with
     /// what is in it. Throws `invalidState` for one of another kind.
-    func declareOperatorState(_ name: String, _ kind: OperatorStateKind) throws(MillstreamError) -> Int
+    func declareOperatorState(_ name: String, _ kind: OperatorStateKind, _ types: StateTypes) throws(MillstreamError) -> Int
 
     /// A request is over: what was lent in it is no longer used.
     func endRequest()
@@ -256,8 +258,21 @@ public enum OperatorStateKind: Sendable {
     case broadcast
 }
 
+/// The declared types of a state.
+public struct StateTypes: Hashable, Sendable {
+    /// Of the value, an element, or an entry's value.
+    public var value: DataType
+    /// Of an entry's key.
+    public var key: DataType?
+
+    public init(value: DataType, key: DataType? = nil) {
+        self.value = value
+        self.key = key
+    }
+}
+
 extension HostStateAccess {
-    public func declareOperatorState(_ name: String, _ kind: OperatorStateKind) throws(MillstreamError) -> Int {
+    public func declareOperatorState(_ name: String, _ kind: OperatorStateKind, _ types: StateTypes) throws(MillstreamError) -> Int {
         throw MillstreamError(.unsupported, "this function has no operator state")
     }
 

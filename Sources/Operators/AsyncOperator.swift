@@ -15,6 +15,20 @@ final class AsyncOperator: AsynchronousOperator {
         var status: WatermarkStatus?
     }
 
+    private enum Step {
+        case rows(Batch)
+        case watermark(EventTime)
+        case status(WatermarkStatus)
+    }
+
+    /// Rows that went to the host at once, with their slots and their epoch.
+    private struct Started {
+        let rows: Batch
+        let slots: [Int32]
+        let epoch: Int64
+        var inFlight: Int
+    }
+
     private final class News: Sendable { let hasCome = Atomic<Bool>(false) }
 
     private var caller: HostCaller
@@ -22,8 +36,10 @@ final class AsyncOperator: AsynchronousOperator {
     private let capacity: Int
     private let news = News()
     private var notifier: HostNotifier?
-    /// Rows that are not with the host yet, for want of slots.
-    private var waitingRows: Batch?
+    /// What is not with the host yet, for want of slots; events of a checkpoint among it, which come behind the rows before them.
+    private var waiting: [Step] = []
+    /// The rows that are with the host, in the order of the input, for checkpoints.
+    private var started: [Started] = []
     private var inputHasEnded = false
     /// Whether nothing can go on before the host has done something.
     private var isBlocked = false
@@ -35,6 +51,10 @@ final class AsyncOperator: AsynchronousOperator {
     private var rowNumbers: [Int64] = []
     /// -1 where the slot is free.
     private var rowEpochs: [Int64] = []
+    /// Which of the rows that went to the host at once, counted from the first ever, the slot's is of.
+    private var rowStarts: [Int64] = []
+    /// How many of them are no longer in `started`.
+    private var startedBefore: Int64 = 0
     private var hasTimestamps = false
     private var hasRowKinds = false
     private var rowCount: Int64 = 0
@@ -67,22 +87,31 @@ final class AsyncOperator: AsynchronousOperator {
         }
         self.notifier = notifier
         try caller.open(context, notifier: notifier)
+        if let restored = context.restored { try restore(restored, context) }
     }
 
     func process(_ batch: Batch, input: Int, output: any Output) throws(MillstreamError) -> Progress {
         if batch.isEmpty { return .done }
-        waitingRows = try batch.compacted()
+        waiting.append(.rows(try batch.compacted()))
         return try resume(output: output)
     }
 
     func onNotification(output: any Output) throws(MillstreamError) -> Progress { try resume(output: output) }
 
     func onWatermark(_ watermark: EventTime, output: any Output) throws(MillstreamError) -> Progress {
-        if inFlightCount == 0 { try output.emit(watermark) } else { endEpoch { $0.watermark = watermark } }
+        if waiting.isEmpty { try take(watermark, output) } else { waiting.append(.watermark(watermark)) }
         return .done
     }
 
     func onStatus(_ status: WatermarkStatus, output: any Output) throws(MillstreamError) {
+        if waiting.isEmpty { try take(status, output) } else { waiting.append(.status(status)) }
+    }
+
+    private func take(_ watermark: EventTime, _ output: any Output) throws(MillstreamError) {
+        if inFlightCount == 0 { try output.emit(watermark) } else { endEpoch { $0.watermark = watermark } }
+    }
+
+    private func take(_ status: WatermarkStatus, _ output: any Output) throws(MillstreamError) {
         if inFlightCount == 0 { try output.emit(status) } else { endEpoch { $0.status = status } }
     }
 
@@ -94,25 +123,148 @@ final class AsyncOperator: AsynchronousOperator {
     func resume(output: any Output) throws(MillstreamError) -> Progress {
         isBlocked = false
         guard try takeResults(output) else { return .more }
-        try startRows()
-        isBlocked = waitingRows != nil || (inputHasEnded && inFlightCount > 0)
+        try startRows(output)
+        isBlocked = !waiting.isEmpty || (inputHasEnded && inFlightCount > 0)
         return isBlocked ? .more : .done
     }
 
     func close() throws(MillstreamError) {
-        waitingRows = nil
+        waiting = []
+        started = []
         try caller.close()
+    }
+
+    // MARK: Checkpoints
+
+    /// The rows that are with the host or on their way to it, in order, each with its epoch (`async/rows`), and what follows the epochs (`async/events`).
+    ///
+    /// Whether a row's results are ready does not matter: what has not been emitted is asked for again.
+    func snapshot(_ checkpoint: CheckpointBarrier, into writer: any StateWriter) throws(MillstreamError) {
+        func write(_ rows: Batch, _ epoch: Int64) throws(MillstreamError) {
+            guard rows.count > 0 else { return }
+            // The epoch stands behind the columns of the schema.
+            var batch = Batch(
+                schema: rows.schema,
+                columns: Array(rows.columns.prefix(rows.schema.fields.count)) + [Column.repeating(epoch, type: DataType.bigInt.notNull, count: rows.count)],
+                count: rows.count)
+            batch.timestamps = rows.timestamps
+            batch.rowKinds = rows.rowKinds
+            try writer.write(Self.rowsPart, keyGroup: nil, batch: batch)
+        }
+        var events: [(epoch: Int64, watermark: Int64?, isIdle: Bool?)] = []
+        func add(_ epoch: Int64, _ status: WatermarkStatus?, _ watermark: EventTime?) {
+            // An input that became active again did so before its watermark, one that became idle behind it.
+            if status == .active { events.append((epoch, nil, false)) }
+            if let watermark { events.append((epoch, watermark.milliseconds, nil)) }
+            if status == .idle { events.append((epoch, nil, true)) }
+        }
+        for (index, part) in started.enumerated() where part.inFlight > 0 {
+            let number = startedBefore &+ Int64(index)
+            let left = part.slots.indices.filter { rowEpochs[Int(part.slots[$0])] >= 0 && rowStarts[Int(part.slots[$0])] == number }
+            let rows = left.count == part.rows.count ? part.rows : try part.rows.selecting(Selection(left.map { Int32(truncatingIfNeeded: $0) })).compacted()
+            try write(rows, part.epoch &- firstEpoch)
+        }
+        for (number, epoch) in epochs.enumerated() { add(Int64(number), epoch.status, epoch.watermark) }
+        var last = Int64(epochs.count - 1)
+        for step in waiting {
+            switch step {
+            case .rows(let rows): try write(rows, last)
+            case .watermark(let watermark):
+                add(last, nil, watermark)
+                last += 1
+            case .status(let status):
+                add(last, status, nil)
+                last += 1
+            }
+        }
+        guard !events.isEmpty else { return }
+        let builders = [try ColumnBuilder.make(for: .bigInt), try ColumnBuilder.make(for: .bigInt), try ColumnBuilder.make(for: .boolean)]
+        for event in events {
+            try builders[0].append(.int64(event.epoch))
+            try builders[1].append(event.watermark.map { .int64($0) } ?? .null)
+            try builders[2].append(event.isIdle.map { .boolean($0) } ?? .null)
+        }
+        let schema = Schema([Field("epoch", .bigInt), Field("watermark", .bigInt), Field("is_idle", .boolean)])
+        try writer.write(
+            Self.eventsPart, keyGroup: nil, batch: Batch(schema: schema, columns: builders.map { $0.finish() }, count: events.count))
+    }
+
+    private static let rowsPart = "async/rows"
+    private static let eventsPart = "async/events"
+    /// Asks for the rows again, in order. With as many subtasks as before each takes its own, and what stood between them; otherwise the rows are dealt out,
+    /// neighbours to one subtask, and watermarks are those that come anew.
+    private func restore(_ restored: RestoredState, _ context: OperatorContext) throws(MillstreamError) {
+        let reader = restored.reader
+        let rows = try reader.unkeyedBatches(Self.rowsPart)
+        if reader.formerParallelism == context.parallelism {
+            let events = try reader.unkeyedBatches(Self.eventsPart).filter { $0.subtask == context.subtask }.map(\.batch)
+            var pending: [(epoch: Int64, step: Step)] = []
+            for batch in events {
+                for row in 0..<batch.count {
+                    guard case .int64(let epoch) = batch.columns[0].scalar(at: row) else { continue }
+                    if case .int64(let time) = batch.columns[1].scalar(at: row) { pending.append((epoch, .watermark(EventTime(milliseconds: time)))) }
+                    if case .boolean(let isIdle) = batch.columns[2].scalar(at: row) { pending.append((epoch, .status(isIdle ? .idle : .active))) }
+                }
+            }
+            var next = 0
+            for (subtask, batch) in rows where subtask == context.subtask && batch.count > 0 {
+                guard let column = batch.columns.last, case .int64(let epoch) = column.scalar(at: 0) else { continue }
+                while next < pending.count, pending[next].epoch < epoch {
+                    waiting.append(pending[next].step)
+                    next += 1
+                }
+                waiting.append(.rows(Self.withoutEpoch(batch)))
+            }
+            waiting += pending[next...].map(\.step)
+        } else {
+            let total = rows.reduce(0) { $0 + $1.batch.count }
+            let (part, rest) = total.quotientAndRemainder(dividingBy: context.parallelism)
+            let place = context.subtask.value
+            let first = place * part + min(place, rest)
+            let share = first..<first + part + (place < rest ? 1 : 0)
+            var start = 0
+            for (_, batch) in rows {
+                let own = share.clamped(to: start..<start + batch.count)
+                if !own.isEmpty { waiting.append(.rows(Self.withoutEpoch(batch.slice(own.lowerBound - start, own.count)))) }
+                start += batch.count
+            }
+        }
+        guard !waiting.isEmpty else { return }
+        // There is nowhere to emit to yet; the operator is asked to go on as soon as it runs.
+        notifier?.notify()
+    }
+
+    private static func withoutEpoch(_ batch: Batch) -> Batch {
+        var rows = Batch(schema: batch.schema, columns: Array(batch.columns.prefix(batch.schema.fields.count)), count: batch.count)
+        rows.timestamps = batch.timestamps
+        rows.rowKinds = batch.rowKinds
+        return rows
     }
 
     // MARK: To the host
 
-    private func startRows() throws(MillstreamError) {
-        guard let batch = waitingRows else { return }
-        let count = min(batch.count, capacity - inFlightCount)
-        guard count > 0 else { return }
+    /// Hands over what waits, while there are slots; events go on behind the rows before them.
+    private func startRows(_ output: any Output) throws(MillstreamError) {
+        while let step = waiting.first {
+            switch step {
+            case .watermark(let watermark): try take(watermark, output)
+            case .status(let status): try take(status, output)
+            case .rows(let batch):
+                let count = min(batch.count, capacity - inFlightCount)
+                guard count > 0 else { return }
+                if count == batch.count { waiting.removeFirst() } else { waiting[0] = .rows(batch.slice(count, batch.count - count)) }
+                try start(batch.slice(0, count))
+                continue
+            }
+            waiting.removeFirst()
+        }
+    }
+
+    private func start(_ rows: Batch) throws(MillstreamError) {
+        let count = rows.count
         let slots = takeSlots(count), epoch = firstEpoch &+ Int64(epochs.count - 1)
-        let rows = batch.slice(0, count)
         note(rows, in: slots, epoch)
+        started.append(Started(rows: rows, slots: slots, epoch: epoch, inFlight: count))
         var request = HostRequest(.asyncStart, count: count, columns: Array(rows.columns.prefix(rows.schema.fields.count)), schema: rows.schema)
         request.timestamps = rows.timestamps
         request.rowKinds = rows.rowKinds
@@ -121,7 +273,6 @@ final class AsyncOperator: AsynchronousOperator {
         request.notifier = notifier
         epochs[epochs.count - 1].inFlight += count
         inFlightCount += count
-        waitingRows = count == batch.count ? nil : batch.slice(count, batch.count - count)
         caller.rowsBefore = rowCount
         rowCount &+= Int64(count)
         _ = try caller.call(request)
@@ -134,6 +285,7 @@ final class AsyncOperator: AsynchronousOperator {
             rowTimestamps.append(.min)
             rowKinds.append(0)
             rowNumbers.append(0)
+            rowStarts.append(0)
         }
         let slots = Array(freeSlots.suffix(count))
         freeSlots.removeLast(count)
@@ -150,6 +302,7 @@ final class AsyncOperator: AsynchronousOperator {
             rowTimestamps[Int(slot)] = times?[row] ?? .min
             rowKinds[Int(slot)] = kinds?[row] ?? 0
             rowNumbers[Int(slot)] = rowCount &+ Int64(row)
+            rowStarts[Int(slot)] = startedBefore &+ Int64(started.count)
         }
         withExtendedLifetime(rows) {}
     }
@@ -208,6 +361,11 @@ final class AsyncOperator: AsynchronousOperator {
             throw MillstreamError(.userFunction, "'\(caller.function.name)' is done with slot \(slot), where no row of this epoch is")
         }
         rowEpochs[index] = -1
+        started[Int(rowStarts[index] &- startedBefore)].inFlight -= 1
+        while let first = started.first, first.inFlight == 0 {
+            started.removeFirst()
+            startedBefore &+= 1
+        }
         freeSlots.append(Int32(truncatingIfNeeded: index))
         epochs[0].inFlight -= 1
         inFlightCount -= 1

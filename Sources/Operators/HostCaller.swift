@@ -27,6 +27,14 @@ struct HostCaller {
         _ = try function.call(request)
     }
 
+    /// Has the function put its operator state together for a checkpoint.
+    func prepareSnapshot(_ checkpoint: CheckpointBarrier, state: any HostStateAccess) throws(MillstreamError) {
+        var request = HostRequest(.snapshot)
+        request.state = state
+        request.integers = [checkpoint.id.value, checkpoint.triggered.milliseconds]
+        _ = try call(request)
+    }
+
     func call(_ request: HostRequest) throws(MillstreamError) -> HostResponse {
         let response = try callKeepingRows(request)
         if let failure = response.failure { throw failure }

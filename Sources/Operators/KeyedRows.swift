@@ -9,6 +9,8 @@ struct KeyedRows {
     private let hostObjects: HostObjects?
     /// Made at the first batch: the types of keys that a function computed are in the columns alone.
     private(set) var table: KeyTable?
+    /// Whether the table's types are a checkpoint's, with which no batch has been compared.
+    private var isRestored = false
     /// Rows of each input before the current batch, for messages.
     private var rowsBefore: [Int64]
 
@@ -19,6 +21,13 @@ struct KeyedRows {
         self.positions = positions
         self.hostObjects = hostObjects
         rowsBefore = positions.map { _ in 0 }
+    }
+
+    /// Takes the table of a checkpoint's keys. Comes before the first batch.
+    mutating func restore(_ table: KeyTable?) {
+        guard let table else { return }
+        self.table = table
+        isRestored = true
     }
 
     /// The key columns of a dense batch, and its rows' slots. Throws `key` for a row whose key is null, `plan` for keys of other types than those of
@@ -42,6 +51,10 @@ struct KeyedRows {
 
     private mutating func table(for keys: [Column]) throws(MillstreamError) -> KeyTable {
         if let table {
+            if isRestored {
+                isRestored = false
+                try requireFormerKeyTypes(table.types, keys.map(\.type))
+            }
             guard positions.count > 1 else { return table }
             try requireEqualKeyTypes(table.types, keys.map(\.type))
             return table
@@ -73,4 +86,12 @@ package func requireEqualKeyTypes(_ first: [DataType], _ second: [DataType]) thr
     throw MillstreamError(
         .plan, "the keys of connected streams have the same types, and these are \(text(first)) and \(text(second))",
         hint: "Give both key selectors one key type.")
+}
+
+/// Throws `decode` unless the keys of a job have the types that they have in the checkpoint.
+private func requireFormerKeyTypes(_ former: [DataType], _ types: [DataType]) throws(MillstreamError) {
+    guard former.map(\.nullable) != types.map(\.nullable) else { return }
+    throw MillstreamError(
+        .decode, "the keys are of the types \(former) in the checkpoint, and \(types) in the job",
+        hint: "The type of a key cannot change between a checkpoint and the job that goes on from it.", domain: .external)
 }

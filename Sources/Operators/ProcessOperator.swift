@@ -59,8 +59,29 @@ final class ProcessOperator: Operator {
 
     func open(_ context: OperatorContext) throws(MillstreamError) {
         self.context = context
-        state = KeyedState(declarations.map { ($0.name, $0.kind.stored) }, hostObjects: hostObjects, clock: context.clock)
+        let state = KeyedState(
+            declarations.map { ($0.name, $0.kind.stored) }, types: declarations.map { StateTypes(value: $0.valueType, key: $0.keyType) },
+            hostObjects: hostObjects, clock: context.clock)
+        self.state = state
+        if let reader = context.restored?.reader {
+            // Before the function is opened: it finds its operator state then, and its timers are there when it asks for the first of its own.
+            try state.restoreOperatorState(from: reader, subtask: context.subtask, parallelism: context.parallelism)
+            if keyed != nil {
+                var table: KeyTable?
+                try state.restoreKeys(from: reader, table: &table)
+                keyed?.restore(table)
+            }
+        }
         try caller.open(context, state: state)
+        askForWakeUp()
+    }
+
+    func snapshot(_ checkpoint: CheckpointBarrier, into writer: any StateWriter) throws(MillstreamError) {
+        guard let state, let context else { throw .internal("a checkpoint of an operator that is not open") }
+        state.begin(nil)
+        defer { state.end(nil) }
+        try caller.prepareSnapshot(checkpoint, state: state)
+        try state.snapshot(keyed?.table, maxParallelism: context.maxParallelism, into: writer)
     }
 
     func process(_ batch: Batch, input: Int, output: any Output) throws(MillstreamError) -> Progress {

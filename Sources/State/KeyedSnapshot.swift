@@ -67,15 +67,30 @@ public struct RestoredRows {
 }
 
 extension StateReader {
+    /// Like the next one, for columns with these names.
+    func forEachBlock(
+        _ name: String, fields: [String], table: inout KeyTable?, hostObjects: HostObjects?,
+        _ body: (RestoredRows, KeyTable) throws(MillstreamError) -> Void
+    ) throws(MillstreamError) {
+        try forEachBlock(name, columnCount: fields.count, fields: fields, table: &table, hostObjects: hostObjects, body)
+    }
+
     /// Reads what `KeyTable.write` wrote, block by block. `table` is made from the first block's keys where it is nil; keys that it lacks are added.
     ///
-    /// Throws `decode` for blocks of other columns than keys and `columnCount` more, and for keys of other types than the table's.
+    /// Throws `decode` for blocks of other columns than keys and `columnCount` more (or of those called `fields`), and for keys of other types than the
+    /// table's.
     public func forEachBlock(
-        _ name: String, columnCount: Int, table: inout KeyTable?, hostObjects: HostObjects?,
+        _ name: String, columnCount: Int, fields: [String]? = nil, table: inout KeyTable?, hostObjects: HostObjects?,
         _ body: (RestoredRows, KeyTable) throws(MillstreamError) -> Void
     ) throws(MillstreamError) {
         for (_, batch) in try batches(name) where batch.count > 0 {
             let keyCount = batch.schema.fields.count - columnCount
+            if let fields, batch.schema.fields.suffix(columnCount).map(\.name) != fields || keyCount < 1 {
+                let found = batch.schema.fields.filter { !$0.name.hasPrefix("key") }.map(\.name)
+                throw MillstreamError(
+                    .decode, "the state '\(name)' has the columns \(found) in the checkpoint, and \(fields) in the job",
+                    hint: "Give the state its former kind, or another name.", domain: .external)
+            }
             guard keyCount >= 1 else {
                 throw MillstreamError(
                     .decode, "the state '\(name)' of the checkpoint has \(batch.schema.fields.count) columns; keys and \(columnCount) more were expected",

@@ -14,21 +14,24 @@ public final class KeyedState: HostStateAccess {
         case operatorState(OperatorState.Kind)
     }
 
-    private let stores: [StateCells]
+    let stores: [StateCells]
     /// For each state whether it is per key; the others have one place.
-    private let isPerKey: [Bool]
-    private let names: [String]
+    let isPerKey: [Bool]
+    let names: [String]
+    let types: [StateTypes]
     public let operatorState = OperatorState()
     /// The operator states that the function declared while it was opened; their numbers follow those of `stores`.
     private var declared: [(name: String, kind: OperatorState.Kind, cells: StateCells)] = []
-    private let hostObjects: HostObjects?
+    let hostObjects: HostObjects?
+    /// Restored parts of states that the job does not have.
+    var carried: [CarriedPart] = []
     public let eventTimers = TimerService()
     public let processingTimers = TimerService()
     private let clock: any Clock
     public var currentWatermark = EventTime.min
 
     /// How many states and timers a slot has.
-    private var uses = SlotArray<Int32>(fill: 0)
+    var uses = SlotArray<Int32>(fill: 0)
     private var slots: [Int32] = []
     private var isKeyed = false
     /// The rows of the request that have no key come first; then those of `slots`.
@@ -38,15 +41,18 @@ public final class KeyedState: HostStateAccess {
     /// Handles that nobody refers to any more once the request is over.
     private var garbage: [HostObjects.Handle?] = []
 
-    public init(_ states: [(name: String, kind: Kind)], hostObjects: HostObjects?, clock: any Clock) {
+    /// `types`: of the states, in their order; where it ends, values are objects of the host.
+    public init(_ states: [(name: String, kind: Kind)], types: [StateTypes] = [], hostObjects: HostObjects?, clock: any Clock) {
         names = states.map(\.name)
+        let all = states.indices.map { $0 < types.count ? types[$0] : StateTypes(value: .object, key: .object) }
+        self.types = all
         let operatorState = operatorState
-        stores = states.map { state in
+        stores = states.enumerated().map { index, state in
             switch state.kind {
             case .value: StateCells(.value)
             case .list: StateCells(.list)
             case .map: StateCells(.map)
-            case .operatorState(let kind): operatorState.add(state.name, kind)
+            case .operatorState(let kind): operatorState.add(state.name, kind, all[index])
             }
         }
         isPerKey = states.map { if case .operatorState = $0.kind { false } else { true } }
@@ -61,7 +67,7 @@ public final class KeyedState: HostStateAccess {
 
     public var currentProcessingTime: ProcessingTime { clock.now() }
 
-    public func declareOperatorState(_ name: String, _ kind: OperatorState.Kind) throws(MillstreamError) -> Int {
+    public func declareOperatorState(_ name: String, _ kind: OperatorState.Kind, _ types: StateTypes) throws(MillstreamError) -> Int {
         if let known = declared.firstIndex(where: { $0.name == name }) {
             guard declared[known].kind == kind else {
                 throw MillstreamError(.invalidState, "operator state '\(name)' is asked for as a \(kind), but it is a \(declared[known].kind)")
@@ -71,7 +77,8 @@ public final class KeyedState: HostStateAccess {
         guard !zip(names, isPerKey).contains(where: { $0.0 == name && !$0.1 }) else {
             throw MillstreamError(.invalidState, "there is an operator state '\(name)' already", hint: "Give the two different names.")
         }
-        declared.append((name, kind, operatorState.add(name, kind)))
+        declared.append((name, kind, operatorState.add(name, kind, types)))
+        try operatorState.claim(operatorState.entries.count - 1) { (map, key, value) throws(MillstreamError) in try put(key, value, into: &map) }
         return stores.count + declared.count - 1
     }
 
@@ -123,13 +130,13 @@ public final class KeyedState: HostStateAccess {
         unused.withUnsafeBufferPointer { if let base = $0.baseAddress { table.erase(slots: base, count: $0.count) } }
     }
 
-    private func releaseGarbage() {
+    func releaseGarbage() {
         guard let hostObjects, !garbage.isEmpty else { return }
         garbage.withUnsafeBufferPointer { if let base = $0.baseAddress { hostObjects.release(base, $0.count) } }
         garbage.removeAll(keepingCapacity: true)
     }
 
-    private func discard(_ value: StateValue?) {
+    func discard(_ value: StateValue?) {
         if case .object(let handle) = value { garbage.append(handle.pointer) }
     }
 
@@ -262,15 +269,30 @@ public final class KeyedState: HostStateAccess {
     }
 
     public func mapPut(_ state: Int, row: Int, key: StateValue, value: StateValue) throws(MillstreamError) {
+        var isHandedOn = false
+        do throws(MillstreamError) {
+            try withMap(state, row) { (map) throws(MillstreamError) in
+                isHandedOn = true
+                try put(key, value, into: &map)
+            }
+        } catch {
+            if !isHandedOn {
+                discard(key)
+                discard(value)
+            }
+            throw error
+        }
+    }
+
+    /// Puts an entry into a map, which takes over the references to key and value.
+    func put(_ key: StateValue, _ value: StateValue, into map: inout StateMap) throws(MillstreamError) {
         do throws(MillstreamError) {
             let hash = try hash(key)
-            try withMap(state, row) { (map) throws(MillstreamError) in
-                if let place = try map.place(of: hash, { (other) throws(MillstreamError) in try isEqual(key, other) }) {
-                    discard(map.replace(at: place, value))
-                    discard(key)
-                } else {
-                    map.append(hash, key, value)
-                }
+            if let place = try map.place(of: hash, { (other) throws(MillstreamError) in try isEqual(key, other) }) {
+                discard(map.replace(at: place, value))
+                discard(key)
+            } else {
+                map.append(hash, key, value)
             }
         } catch {
             discard(key)

@@ -65,6 +65,11 @@ struct StateMap {
         return (key, value)
     }
 
+    /// The entries in order.
+    func forEach(_ body: (StateValue, StateValue) -> Void) {
+        for place in keys.indices { if let key = keys[place], let value = values[place] { body(key, value) } }
+    }
+
     /// All keys and values.
     var contents: [StateValue] { keys.compactMap { $0 } + values.compactMap { $0 } }
 

@@ -75,9 +75,16 @@ public final class TimerService {
         return (slots, times)
     }
 
-    /// All timers in order, for a snapshot.
+    /// All timers in order.
     public func all() -> [(slot: Int32, time: Int64)] {
         heap.filter(isRegistered).sorted { $0.isBefore($1) }.map { ($0.slot, $0.time) }
+    }
+
+    /// All timers with the numbers of their registrations, in no order that means anything.
+    func registered() -> (slots: [Int32], times: [Int64], numbers: [Int64]) {
+        // Without deleted ones nothing has to be looked up.
+        let timers = heap.count == numbers.count ? heap : heap.filter(isRegistered)
+        return (timers.map(\.slot), timers.map(\.time), timers.map(\.number))
     }
 
     public func removeAll() {

@@ -2,6 +2,7 @@ import Columnar
 import Dataflow
 import Operators
 import Plan
+import TestColumns
 import Testing
 
 /// An asynchronous host whose rows are done in a random order.
@@ -13,15 +14,19 @@ private final class SlowHost: @unchecked Sendable {
         var isDone = false
     }
 
-    let random: SeededRandom
+    let random: Dataflow.SeededRandom
     let isOrdered: Bool
     private(set) var rows: [Row] = []
     private(set) var inFlightMax = 0
     private var notifier: HostNotifier?
     private var seenEpoch: Int64 = 0
 
-    init(seed: UInt64, isOrdered: Bool, failsAt: Int64?) {
-        random = SeededRandom(seed: seed &* 31)
+    private let startsDone: Bool
+
+    /// Without `startsDone` no row is done before `finishSome`.
+    init(seed: UInt64, isOrdered: Bool, failsAt: Int64?, startsDone: Bool = true) {
+        self.startsDone = startsDone
+        random = Dataflow.SeededRandom(seed: seed &* 31)
         self.isOrdered = isOrdered
         self.failsAt = failsAt
     }
@@ -47,7 +52,7 @@ private final class SlowHost: @unchecked Sendable {
             rows.append(Row(slot: slot, epoch: request.integers[0], value: request.columns[0].pointer(as: Int64.self)[row]))
         }
         inFlightMax = max(inFlightMax, rows.count)
-        if random.next(below: 4) == 0 { finishSome() }
+        if startsDone, random.next(below: 4) == 0 { finishSome() }
         return HostResponse()
     }
 
@@ -104,7 +109,7 @@ struct AsyncOperatorTests {
     /// What the input was: rows between the events that go on by themselves.
     private enum Step { case rows([Int64]), watermark(Int64), idle, active }
 
-    private static func steps(_ random: SeededRandom) -> [Step] {
+    private static func steps(_ random: Dataflow.SeededRandom) -> [Step] {
         var steps: [Step] = []
         var next: Int64 = 0
         var isIdle = false
@@ -129,16 +134,26 @@ struct AsyncOperatorTests {
         return batch
     }
 
-    /// Runs one seed, with an output that is full now and then. Gives what came out, and the failure.
-    private func run(_ seed: UInt64, _ host: SlowHost, capacity: Int) throws -> (events: [EventRecorder.Event], failure: MillstreamError?) {
+    private func makeOperator(_ host: SlowHost, capacity: Int, restored: RestoredState? = nil) throws -> any AsynchronousOperator {
         let function = ScriptedFunction { (request) throws(MillstreamError) in try host.answer(request) }
         let made = try makeNodeOperator(.asynchronous(AsyncDescription(function: BindingID(0), capacity: capacity)), columns: 1, function: function)
         let operation = try #require(made as? any AsynchronousOperator)
         let context = OperatorContext(
             operatorID: OperatorID("op"), operatorName: "op", subtask: SubtaskIndex(0), parallelism: 1, maxParallelism: 128, jobName: "test",
-            clock: SimulatedClock(start: 0), random: SeededRandom(seed: 1), metrics: OperatorMetrics(), requestWakeUp: { _ in })
+            clock: SimulatedClock(start: 0), random: Dataflow.SeededRandom(seed: 1), metrics: OperatorMetrics(), restored: restored, requestWakeUp: { _ in })
         try operation.open(context)
-        let random = SeededRandom(seed: seed)
+        if let restored { try operation.restore(from: restored.reader) }
+        return operation
+    }
+
+    /// Runs one seed, with an output that is full now and then. Gives what came out, and the failure. With `restarts` the operator is given up between two
+    /// steps now and then, and another goes on from its checkpoint.
+    private func run(
+        _ seed: UInt64, _ first: SlowHost, capacity: Int, restarts: Bool = false
+    ) throws -> (events: [EventRecorder.Event], failure: MillstreamError?) {
+        var host = first
+        var operation = try makeOperator(host, capacity: capacity)
+        let random = Dataflow.SeededRandom(seed: seed)
         let output = RecordingOutput()
 
         func finish(_ first: Progress) throws {
@@ -169,6 +184,12 @@ struct AsyncOperatorTests {
                 if random.next(below: 2) == 0 { host.finishSome() }
                 output.isFull = false
                 if operation.isNotified, random.next(below: 2) == 0 { try finish(try operation.onNotification(output: output)) }
+                if restarts, random.next(below: 4) == 0 {
+                    let checkpoint = try SnapshotHarness()
+                    try checkpoint.write([try checkpoint.hold(operation)])
+                    host = SlowHost(seed: seed &+ random.next(below: 1_000), isOrdered: host.isOrdered, failsAt: nil)
+                    operation = try makeOperator(host, capacity: capacity, restored: try checkpoint.restored(subtask: 0, parallelism: 1))
+                }
             }
             try finish(try operation.onEndOfInput(0, output: output))
             try operation.close()
@@ -188,8 +209,49 @@ struct AsyncOperatorTests {
             #expect(failure == nil, "seed \(seed)")
             #expect(host.inFlightMax <= capacity, "seed \(seed)")
             #expect(host.rows.isEmpty, "seed \(seed)")
-            check(events, Self.steps(SeededRandom(seed: seed)), isOrdered, seed)
+            check(events, Self.steps(Dataflow.SeededRandom(seed: seed)), isOrdered, seed)
         }
+    }
+
+    @Test("A row whose results were not emitted is asked for again, in its place among the watermarks", arguments: [false, true])
+    func restarts(isOrdered: Bool) throws {
+        for seed in UInt64(0)..<400 {
+            let (events, failure) = try run(
+                seed, SlowHost(seed: seed, isOrdered: isOrdered, failsAt: nil), capacity: 1 + Int(seed % 13), restarts: true)
+            #expect(failure == nil, "seed \(seed)")
+            check(events, Self.steps(Dataflow.SeededRandom(seed: seed)), isOrdered, seed)
+        }
+    }
+
+    /// With more or fewer subtasks the rows are dealt out, each to one of them.
+    @Test(arguments: [(1, 4), (4, 1), (3, 2)]) func otherParallelism(before: Int, after: Int) throws {
+        let checkpoint = try SnapshotHarness()
+        var held: [HeldSnapshot] = []
+        for subtask in 0..<before {
+            let operation = try makeOperator(SlowHost(seed: 5, isOrdered: true, failsAt: nil, startsDone: false), capacity: 100)
+            _ = try operation.process(try Self.batch((0..<10).map { Int64(subtask * 10 + $0) }), input: 0, output: RecordingOutput())
+            held.append(try checkpoint.hold(operation))
+        }
+        try checkpoint.write(held)
+        var asked: [Int64] = []
+        for subtask in 0..<after {
+            let host = SlowHost(seed: 5, isOrdered: true, failsAt: nil, startsDone: false)
+            let function = ScriptedFunction { (request) throws(MillstreamError) in try host.answer(request) }
+            let made = try makeNodeOperator(.asynchronous(AsyncDescription(function: BindingID(0), capacity: 3)), columns: 1, function: function)
+            let operation = try #require(made as? any AsynchronousOperator)
+            try checkpoint.open(operation, try checkpoint.context(subtask: subtask, parallelism: after, clock: SimulatedClock(start: 0)))
+            var seen: [Int64] = []
+            while operation.isNotified || !host.rows.isEmpty {
+                _ = try operation.onNotification(output: RecordingOutput())
+                #expect(host.rows.count <= 3)
+                seen += host.rows.map(\.value).filter { !seen.contains($0) }
+                host.finishSome(atLeastOne: true)
+                if host.rows.isEmpty { break }
+            }
+            #expect(seen == seen.sorted())
+            asked += seen
+        }
+        #expect(asked.sorted() == (0..<Int64(before * 10)).map { $0 })
     }
 
     private func check(_ events: [EventRecorder.Event], _ steps: [Step], _ isOrdered: Bool, _ seed: UInt64) {
@@ -260,7 +322,7 @@ struct AsyncOperatorTests {
             let failsAt = Int64(seed % 9)
             let host = SlowHost(seed: seed, isOrdered: true, failsAt: failsAt)
             let (events, failure) = try run(seed, host, capacity: 5)
-            let total = Self.steps(SeededRandom(seed: seed)).reduce(0) { if case .rows(let values) = $1 { $0 + values.count } else { $0 } }
+            let total = Self.steps(Dataflow.SeededRandom(seed: seed)).reduce(0) { if case .rows(let values) = $1 { $0 + values.count } else { $0 } }
             guard failsAt < total else { continue }
             #expect(failure?.message == "planned failure", "seed \(seed)")
             #expect(failure?.recordIndex == failsAt, "seed \(seed)")

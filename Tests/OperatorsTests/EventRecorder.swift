@@ -131,7 +131,7 @@ final class FakeHostFunction: HostFunction, @unchecked Sendable {
 
     func call(_ request: HostRequest) throws(MillstreamError) -> HostResponse {
         operations.append(request.operation)
-        if request.operation == .open || request.operation == .close { return HostResponse() }
+        if [.open, .close, .snapshot].contains(request.operation) { return HostResponse() }
         return try body(request)
     }
 

@@ -19,12 +19,14 @@ final class OperatorHarness: Output {
     private(set) var batchCountPerCallMax = 0
     private var batchCountBefore = 0
 
-    init(_ operation: any Operator) throws {
+    init(_ operation: any Operator, restored: RestoredState? = nil, subtask: Int = 0, parallelism: Int = 1) throws {
         self.operation = operation
         let context = OperatorContext(
-            operatorID: OperatorID("test"), operatorName: "test", subtask: SubtaskIndex(0), parallelism: 1, maxParallelism: 128, jobName: "test",
-            clock: clock, random: SeededRandom(seed: 1), metrics: metrics, requestWakeUp: { [self] in wakeUp = min(wakeUp ?? .max, $0.milliseconds) })
+            operatorID: OperatorID("test"), operatorName: "test", subtask: SubtaskIndex(subtask), parallelism: parallelism, maxParallelism: 128,
+            jobName: "test", clock: clock, random: SeededRandom(seed: 1), metrics: metrics, restored: restored,
+            requestWakeUp: { [self] in wakeUp = min(wakeUp ?? .max, $0.milliseconds) })
         try operation.open(context)
+        if let restored { try operation.restore(from: restored.reader) }
     }
 
     func emit(_ batch: Batch) throws(MillstreamError) { batches.append(batch) }

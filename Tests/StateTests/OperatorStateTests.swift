@@ -37,12 +37,12 @@ private func numbers(_ values: [StateValue]) -> [Int64] { values.map { if case .
     /// States that a function declares while it is opened are numbered behind the others, and are found again by their names.
     @Test func declaredWhileOpened() throws {
         let state = KeyedState([("v", .value), ("rules", .operatorState(.broadcast))], hostObjects: nil, clock: SystemClock())
-        #expect(try state.declareOperatorState("list", .list) == 2)
-        #expect(try state.declareOperatorState("v", .unionList) == 3, "a keyed state and an operator state may have one name")
-        #expect(try state.declareOperatorState("list", .list) == 2)
+        #expect(try state.declareOperatorState("list", .list, StateTypes(value: .bigInt, key: .bigInt)) == 2)
+        #expect(try state.declareOperatorState("v", .unionList, StateTypes(value: .bigInt, key: .bigInt)) == 3, "a keyed state and an operator state may have one name")
+        #expect(try state.declareOperatorState("list", .list, StateTypes(value: .bigInt, key: .bigInt)) == 2)
         #expect(state.operatorState.entries.map(\.name) == ["rules", "list", "v"])
-        #expect(throws: MillstreamError.self) { try state.declareOperatorState("list", .unionList) }
-        #expect(throws: MillstreamError.self) { try state.declareOperatorState("rules", .broadcast) }
+        #expect(throws: MillstreamError.self) { try state.declareOperatorState("list", .unionList, StateTypes(value: .bigInt, key: .bigInt)) }
+        #expect(throws: MillstreamError.self) { try state.declareOperatorState("rules", .broadcast, StateTypes(value: .bigInt, key: .bigInt)) }
         try state.listAppend(2, row: 0, .int64(1))
         state.begin([4])
         try state.setValue(0, row: 0, .int64(5))
@@ -60,7 +60,7 @@ private func numbers(_ values: [StateValue]) -> [Int64] { values.map { if case .
     @Test func declaredHandlesAreGivenBack() throws {
         var state: KeyedState? = KeyedState([], hostObjects: countedObjects, clock: SystemClock())
         let elements = [makeBox(1), makeBox(2)]
-        let index = try #require(try state?.declareOperatorState("list", .list))
+        let index = try #require(try state?.declareOperatorState("list", .list, StateTypes(value: .bigInt, key: .bigInt)))
         try state?.listAppend(index, row: 0, .object(HostHandle(elements[0])))
         try state?.listClear(index, row: 0)
         #expect(box(elements[0]).pointee.references == 1, "getters may have lent it, until the request ends")

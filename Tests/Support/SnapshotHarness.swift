@@ -6,15 +6,19 @@ import Dataflow
 public final class HeldSnapshot: StateWriter {
     private enum Content { case batch(Batch), bytes([UInt8]) }
 
+    private let objects: (any ObjectCoding)?
     private var parts: [(name: String, keyGroup: KeyGroup?, content: Content)] = []
 
-    public init() {}
+    public init(objects: (any ObjectCoding)? = nil) { self.objects = objects }
 
     /// The number of parts, and of their rows.
     public var partCount: Int { parts.count }
     public var rowCount: Int { parts.reduce(0) { if case .batch(let batch) = $1.content { $0 + batch.count } else { $0 } } }
 
-    public func write(_ name: String, keyGroup: KeyGroup?, batch: Batch) throws(MillstreamError) { parts.append((name, keyGroup, .batch(batch))) }
+    public func write(_ name: String, keyGroup: KeyGroup?, batch: Batch) throws(MillstreamError) {
+        // The host may change its values in place.
+        parts.append((name, keyGroup, .batch(try batch.encodingObjects(objects))))
+    }
     public func write(_ name: String, keyGroup: KeyGroup?, bytes: [UInt8]) throws(MillstreamError) { parts.append((name, keyGroup, .bytes(bytes))) }
 
     func write(to writer: any StateWriter) throws(MillstreamError) {
@@ -43,7 +47,7 @@ public final class SnapshotHarness {
 
     /// A snapshot of one operator, not written yet.
     public func hold(_ operation: any Operator) throws(MillstreamError) -> HeldSnapshot {
-        let held = HeldSnapshot()
+        let held = HeldSnapshot(objects: objects)
         try operation.snapshot(barrier, into: held)
         return held
     }

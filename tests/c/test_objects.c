@@ -228,7 +228,7 @@ static void unregistered(void) {
 
 int main(void) {
     unregistered();
-    millstream_host_objects table = {sizeof table, retain, release, hash, equal, compare, describe, release_exception};
+    millstream_host_objects table = {sizeof table, retain, release, hash, equal, compare, describe, release_exception, NULL, NULL};
     millstream_host_objects wrong = table;
     wrong.hash = NULL;
     FAILS(MILLSTREAM_INVALID_ARGUMENT, "NULL", millstream_register_host_objects(&wrong, &error));

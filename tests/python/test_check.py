@@ -141,7 +141,6 @@ env.get_config().set_latency_tracking_interval(5).set_auto_watermark_interval(5)
 env.get_config().set_task_cancellation_timeout(5)
 env.set_python_requirements("requirements.txt")
 env.from_collection([1]).slot_sharing_group("a").map(str)
-env.register_type("java.lang.String")
 Types.STRING().get_java_type_info()
 '''
     kinds = {(finding.line, finding.name, finding.kind) for finding in check_source(source).sorted()}
@@ -154,8 +153,7 @@ Types.STRING().get_java_type_info()
         (12, "ExecutionConfig.set_task_cancellation_timeout", "no effect"),
         (13, "StreamExecutionEnvironment.set_python_requirements", "no effect"),
         (14, "DataStream.slot_sharing_group", "no effect"),
-        (15, "StreamExecutionEnvironment.register_type", "no effect"),
-        (16, "TypeInformation.get_java_type_info", "no effect"),
+        (15, "TypeInformation.get_java_type_info", "no effect"),
     }
     assert "enable_checkpointing is kept, and takes effect with a later release: this one takes no checkpoints" in texts
     assert "set_python_requirements has no effect: functions run in this process" in texts

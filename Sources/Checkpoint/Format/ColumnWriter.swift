@@ -21,9 +21,8 @@ struct ColumnWriter {
         case .row:
             for index in column.children.indices { try write(column.field(index), into: &out) }
         case .handles:
-            guard let objects else {
-                throw MillstreamError(.unsupported, "a column of type OBJECT cannot be written without the host that knows its values")
-            }
+            if let encoded = column.encodedObjects { return try write(encoded, into: &out) }
+            guard let objects else { throw ObjectsUnwritable.error }
             try write(try objects.encode(column), into: &out)
         }
         withExtendedLifetime(column) {}

@@ -164,6 +164,12 @@ class PerSubtask:
     make: Callable[[], tuple[Any, Callable[[int, int, int], None] | None, Callable[[], None] | None]]
     def __new__(cls, make: Callable[[], tuple[Any, Callable[[int, int, int], None] | None, Callable[[], None] | None]], describe: Any = None) -> PerSubtask: ...
 
+def encode_value(value: Any, /) -> bytes:
+    """A Python object as a checkpoint has it (docs/state-format.md). Raises ValueError for one that cannot be written."""
+
+def decode_value(data: bytes, /) -> Any:
+    """The object that `encode_value` wrote. Raises ValueError for damaged bytes, and for classes that the program has not allowed."""
+
 def set_call_site(place: str | None) -> None:
     """Where the user made the operator whose functions this thread makes next, as "file:line": said of functions that have no place of their own."""
 

@@ -59,6 +59,7 @@ static void select_input(Host *host, int input)
 static int co_process_call(Host *host, const millstream_request *request)
 {
     bool is_timer = request->operation == MILLSTREAM_OPERATION_TIMERS;
+    if (request->operation == MILLSTREAM_OPERATION_SNAPSHOT) return process_snapshot(host, request);
     if (is_timer && host->timer_function == NULL) return 0;
     if (!is_timer) {
         select_input(host, request->input == 0 ? 0 : 1);

@@ -206,6 +206,13 @@ static int host_open(Host *host, const millstream_request *request)
     long long numbers[3] = {0, 1, 128};
     for (int index = 0; index < 3 && index < request->integer_count; index++) numbers[index] = request->integers[index];
     host->is_open = true;
+    /* The number of the checkpoint that the job goes on from, for contexts of functions that may have state. */
+    if (request->integer_count > 3 && host->context != NULL && host->kind->set_request != NULL) {
+        PyObject *number = PyLong_FromLongLong(request->integers[3]);
+        int status = number == NULL ? -1 : PyObject_SetAttrString(host->context, "restored_checkpoint_id", number);
+        Py_XDECREF(number);
+        if (status < 0) return -1;
+    }
     for (int index = 0; index < host->stage_count; index++) {
         if (host->stages[index].open == NULL) continue;
         host->failed_stage = index;

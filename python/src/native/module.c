@@ -4,6 +4,7 @@
 
 #include "arrow.h"
 #include "border.h"
+#include "coding.h"
 #include "environment.h"
 #include "errors.h"
 #include "gate.h"
@@ -63,6 +64,8 @@ static PyMethodDef methods[] = {
     {"schema_to_arrow", schema_to_arrow, METH_O, "A PyCapsule of the Arrow schema of a schema's text."},
     {"schema_from_arrow", schema_from_arrow, METH_O, "The text of an Arrow schema."},
     {"stable_hash", stable_hash, METH_O, "The hash that routes an OBJECT key."},
+    {"encode_value", encode_value, METH_O, "A Python object as a checkpoint has it."},
+    {"decode_value", decode_value, METH_O, "The object that encode_value wrote."},
     {"register_row_class", register_row_class, METH_O, "The class of the rows that C makes."},
     {"register_instant_class", register_instant_class, METH_O, "The class of TIMESTAMP_LTZ values."},
     {"register_output_tag_class", register_output_tag_class, METH_O, "The class that marks results for side outputs."},

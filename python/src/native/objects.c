@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coding.h"
 #include "errors.h"
 #include "gate.h"
 #include "millstream.h"
@@ -239,6 +240,8 @@ int objects_register(void)
         .compare = table_compare,
         .describe = table_describe,
         .release_exception = table_release_exception,
+        .encode = coding_encode,
+        .decode = coding_decode,
     };
     millstream_error *error = NULL;
     millstream_status status = millstream_register_host_objects(&table, &error);

@@ -86,6 +86,7 @@ int process_run(Host *host, const millstream_request *request)
 static int process_call(Host *host, const millstream_request *request)
 {
     bool is_timer = request->operation == MILLSTREAM_OPERATION_TIMERS;
+    if (request->operation == MILLSTREAM_OPERATION_SNAPSHOT) return process_snapshot(host, request);
     if (is_timer && host->timer_function == NULL) return 0;
     if (!is_timer && row_reader_bind(&host->reader, request->columns, request->schema) < 0) return -1;
     if (host->keys != NULL && request->keys != NULL && row_reader_bind(&host->second_reader, request->keys, request->key_schema) < 0) return -1;
@@ -118,6 +119,26 @@ void process_clear(Host *host)
 void process_set_request(Host *host, const millstream_request *request)
 {
     if (host->context != NULL) ((ContextObject *)host->context)->request = request;
+}
+
+/* Has a function with operator state put it together for a checkpoint. */
+int process_snapshot(Host *host, const millstream_request *request)
+{
+    PyObject *snapshot = request->integer_count < 2 ? NULL : PyObject_GetAttrString(host->context, "_snapshot");
+    if (snapshot == NULL) {
+        if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_AttributeError)) return -1;
+        PyErr_Clear();
+        return 0;
+    }
+    host->failed_stage = 0;
+    process_set_request(host, request);
+    PyObject *result = PyObject_CallFunction(snapshot, "LL", (long long)request->integers[0], (long long)request->integers[1]);
+    process_set_request(host, NULL);
+    Py_DECREF(snapshot);
+    if (result == NULL) return -1;
+    host->failed_stage = -1;
+    Py_DECREF(result);
+    return 0;
 }
 
 static const HostKind process_kind = {

@@ -39,6 +39,7 @@ PyObject *process_step_timer(Rows *rows, int64_t row);
 int process_make_loop(Host *host, const char *names, const char *call, PyObject *callable, PyObject *context);
 int process_prepare_common(Host *host, RowsStep step);
 int process_run(Host *host, const millstream_request *request);
+int process_snapshot(Host *host, const millstream_request *request);
 void process_clear(Host *host);
 /* The context's request, also for sources and sinks that have a context; NULL at its end. */
 void process_set_request(Host *host, const millstream_request *request);

@@ -251,9 +251,18 @@ class EnvironmentConfiguration:
         """Keeps names of Java classes."""
         self._config.register_type_with_kryo_serializer(type_class_name, serializer_class_name)
 
-    def register_type(self, type_class_name: str) -> None:
-        """Keeps the name of a Java class."""
-        self._config.register_pojo_type(type_class_name)
+    def register_type(self, type_class_name: type | str) -> None:
+        """Allows objects of a class in checkpoints: a class, or its import path. It holds for the whole process.
+
+        States without a type keep Python objects. Those of Python's and Millstream's own data types are restored in any case, those of other classes
+        only if the program says so here or in the setting ``state.pickle.allowed``: import paths with ``;`` between them, ``shop.*`` for all of a
+        module. ``"*"`` allows everything, also code that somebody has put into the checkpoint.
+        """
+        from millstream.pickled_values import allow
+
+        allow(type_class_name)
+        path = type_class_name if isinstance(type_class_name, str) else f"{type_class_name.__module__}.{type_class_name.__qualname__}"
+        self._config._add_name("pipeline.registered-pojo-types", path)
 
     # ---- Inside ----
 

@@ -110,7 +110,12 @@ def opener(instance: Any, scope: JobScope, task_name: str, native: _native.Conte
 def restored(native: Any, instance: CheckpointedFunction) -> bool:
     """Notes which copy has a subtask's operator state; whether there is something in it already."""
     native.checkpointed = instance
-    return getattr(native, "is_restored", False)
+    return is_restored(native)
+
+
+def is_restored(native: Any) -> bool:
+    """Whether a subtask goes on from a checkpoint: the engine says its number, a harness that there is one."""
+    return getattr(native, "restored_checkpoint_id", None) is not None or getattr(native, "is_restored", False)
 
 
 def may_have_state(function: Any) -> bool:
@@ -227,11 +232,19 @@ class KeyedCopies:
         def open(index: int, parallelism: int, max_parallelism: int) -> None:
             if index == 0 and self._opened:
                 first, context, states = self._opened.pop()
-                context.bind(native)
+                if states is not None and is_restored(native):
+                    # What is restored, the first copy has not seen: another takes its place.
+                    first = self._copies.next()
+                    context = self._context(index, parallelism, max_parallelism)
+                    context.bind(native)
+                    self._open(first, context, native)
+                else:
+                    context.bind(native)
+                    if states is not None:
+                        states.bind(native)
+                adopt(instance, first)
                 if states is not None:
                     restored(native, instance)
-                    states.bind(native)
-                adopt(instance, first)
             else:
                 context = self._context(index, parallelism, max_parallelism)
                 context.bind(native)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from millstream import _native
 from millstream._tracebacks import guard
-from millstream.datastream.checkpointed_function import CheckpointedFunction, FunctionInitializationContext
+from millstream.datastream.checkpointed_function import CheckpointedFunction, FunctionInitializationContext, FunctionSnapshotContext
 from millstream.datastream.state import ListState, ListStateDescriptor, MapStateDescriptor, State, StateDescriptor, _value_schema, states_of
 from millstream.exceptions import InvalidStateError, UnsupportedError
 
@@ -253,7 +253,7 @@ class SubtaskOperatorStates(OperatorStateStore, FunctionInitializationContext):
         return self._is_restored
 
     def get_restored_checkpoint_id(self) -> int | None:
-        return None
+        return getattr(self._native, "restored_checkpoint_id", None)
 
     def get_operator_state_store(self) -> OperatorStateStore:
         return self
@@ -294,6 +294,20 @@ class SubtaskOperatorStates(OperatorStateStore, FunctionInitializationContext):
                 f"{self._task_name}: operator state {name!r} is asked for as {declaration[1:]}, but was made as {made[0][1:]}"
             )
         return made[1]
+
+
+class SnapshotContext(FunctionSnapshotContext):
+    """What ``snapshot_state`` is told."""
+
+    def __init__(self, checkpoint_id: int, timestamp: int) -> None:
+        self._checkpoint_id = checkpoint_id
+        self._timestamp = timestamp
+
+    def get_checkpoint_id(self) -> int:
+        return self._checkpoint_id
+
+    def get_checkpoint_timestamp(self) -> int:
+        return self._timestamp
 
 
 def initialize(

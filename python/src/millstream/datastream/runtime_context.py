@@ -258,6 +258,14 @@ class KeyedContext(_native.Context):
         """Whether the timer that fires went by event time or by processing time."""
         return TimeDomain(super().time_domain())
 
+    def _snapshot(self, checkpoint_id: int, timestamp: int) -> None:
+        """Before a checkpoint: the function puts its operator state together."""
+        checkpointed = getattr(self, "checkpointed", None)
+        if checkpointed is not None:
+            from millstream.datastream.operator_state import SnapshotContext
+
+            checkpointed.snapshot_state(SnapshotContext(checkpoint_id, timestamp))
+
 
 class CleanedContext(KeyedContext):
     """The same for functions whose states expire: their processing-time timers are kept apart from those that clean up."""

@@ -400,6 +400,11 @@ class StreamExecutionEnvironment(EnvironmentConfiguration):
         try:
             for key, value in native_options(self._configuration):
                 builder.native.configure(key, value)
+            allowed = self._configuration.get_string("state.pickle.allowed")
+            if allowed:
+                from millstream.pickled_values import allow
+
+                allow(*filter(None, map(str.strip, allowed.split(";"))))
             builder.native.set_text_output(_write_text)
             if self._clock is not None:
                 builder.native.set_clock(self._clock._of_jobs())

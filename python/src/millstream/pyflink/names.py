@@ -253,7 +253,6 @@ _DELEGATED = {
     "set_restart_strategy": (_EXECUTION, "set_restart_strategy"),
     "add_default_kryo_serializer": (_EXECUTION, "add_default_kryo_serializer"),
     "register_type_with_kryo_serializer": (_EXECUTION, "register_type_with_kryo_serializer"),
-    "register_type": (_EXECUTION, "register_pojo_type"),
 }
 _NOTICES = {
     "without_jvm": "has no effect: there is no JVM here",
