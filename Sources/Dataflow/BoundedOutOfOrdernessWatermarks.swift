@@ -12,7 +12,8 @@ public struct BoundedOutOfOrdernessWatermarks: Sendable {
 
     private let outOfOrderness: Int64
     private let interval: Int64
-    private var maxTimestamp: EventTime
+    /// The greatest timestamp so far; before the first row so little that `current` is `EventTime.min`.
+    public private(set) var maxTimestamp: EventTime
     /// The last watermark given out.
     public private(set) var emitted: EventTime = .min
 
@@ -22,6 +23,12 @@ public struct BoundedOutOfOrdernessWatermarks: Sendable {
         interval = max(1, intervalMilliseconds)
         // The first watermark, before any row, is then exactly `EventTime.min`.
         maxTimestamp = EventTime.min + outOfOrderness + 1
+    }
+
+    /// Goes on where another generator stood; its watermark stays given out also where the bound has become larger.
+    public mutating func restore(maxTimestamp: EventTime, emitted: EventTime) {
+        self.maxTimestamp = max(self.maxTimestamp, maxTimestamp)
+        self.emitted = emitted
     }
 
     /// The watermark that the rows seen so far allow.

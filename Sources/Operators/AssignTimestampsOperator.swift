@@ -22,6 +22,8 @@ final class AssignTimestampsOperator: Operator, WaitingOperator {
     private var rowsBefore: Int64 = 0
     private var pending: Batch?
     private var isIdle = false
+    /// Restored as idle: that is said once more, as nobody knows whether those behind it have heard of it.
+    private var announcesIdle = false
     private var lastRows: ProcessingTime?
     private var lastWatermark = EventTime.min
     private let alignment: WatermarkAlignment?
@@ -68,6 +70,7 @@ final class AssignTimestampsOperator: Operator, WaitingOperator {
         if isIdle {
             isIdle = false
             noteIdle()
+            announcesIdle = false
             try output.emit(WatermarkStatus.active)
         }
         if isTimed { lastRows = context?.clock.now() }
@@ -137,9 +140,10 @@ final class AssignTimestampsOperator: Operator, WaitingOperator {
         let quiet = now.milliseconds.subtractingSaturating(lastRows?.milliseconds ?? now.milliseconds)
         if generator?.isBehind == true, quiet >= interval, let watermark = generator?.emitCurrent() { try emit(watermark, output) }
         if hostGenerator != nil { try askGenerator(nil, count: 0, output) }
-        if let timeout = description.idleTimeoutMilliseconds, quiet >= timeout, !isIdle {
+        if let timeout = description.idleTimeoutMilliseconds, isIdle ? announcesIdle : quiet >= timeout {
             isIdle = true
             noteIdle()
+            announcesIdle = false
             try output.emit(WatermarkStatus.idle)
         }
         context?.wakeUp(at: now + tick)
@@ -160,6 +164,48 @@ final class AssignTimestampsOperator: Operator, WaitingOperator {
 
     /// Of an operator that was never opened, as of a job that could not be built.
     deinit { leaveAlignment() }
+
+    // MARK: Checkpoints
+
+    private static let part = "watermarks"
+    private static let fields = [
+        Field("max_timestamp", DataType.bigInt.notNull), Field("generator_watermark", DataType.bigInt.notNull),
+        Field("watermark", DataType.bigInt.notNull), Field("is_idle", DataType.boolean.notNull),
+    ]
+
+    /// What the generator has seen and given out, and what has been emitted. Of a host's generator that is the last watermark alone: it begins anew, and what it
+    /// gives below that is not emitted.
+    func snapshot(_ checkpoint: CheckpointBarrier, into writer: any StateWriter) throws(MillstreamError) {
+        var columns = [generator?.maxTimestamp ?? .min, generator?.emitted ?? .min, lastWatermark].map {
+            Column.repeating($0.milliseconds, type: .bigInt, count: 1)
+        }
+        columns.append(try .constant(.boolean(isIdle), type: DataType.boolean.notNull, count: 1))
+        try writer.write(Self.part, keyGroup: nil, batch: Batch(schema: Schema(Self.fields), columns: columns, count: 1))
+    }
+
+    /// Each subtask goes on with its own; where there are more or fewer than before, all begin with the least of those that were not idle: rows of any of their
+    /// inputs may come to any of them.
+    func restore(from reader: any StateReader) throws(MillstreamError) {
+        var former: [(maxTimestamp: EventTime, emitted: EventTime, watermark: EventTime, isIdle: Bool)] = []
+        for (_, batch) in try reader.batches(Self.part) {
+            guard batch.columns.map(\.type.nullable) == Self.fields.map(\.type.nullable) else {
+                throw MillstreamError(.decode, "the part '\(Self.part)' of the checkpoint has the columns \(batch.schema)", domain: .external)
+            }
+            func time(_ column: Int, _ row: Int) -> EventTime { EventTime(milliseconds: batch.columns[column].pointer(as: Int64.self)[row]) }
+            for row in 0..<batch.count { former.append((time(0, row), time(1, row), time(2, row), batch.columns[3].bit(row))) }
+        }
+        if let context, former.count == context.parallelism { former = [former[context.subtask.value]] }
+        let active = former.filter { !$0.isIdle }
+        let counted = active.isEmpty ? former : active
+        guard let maxTimestamp = counted.map(\.maxTimestamp).min(), let emitted = counted.map(\.emitted).min(), let watermark = counted.map(\.watermark).min()
+        else { return }
+        generator?.restore(maxTimestamp: maxTimestamp, emitted: emitted)
+        lastWatermark = watermark
+        isIdle = active.isEmpty
+        announcesIdle = isIdle
+        noteIdle()
+        if let member { alignment?.advance(member, to: watermark) }
+    }
 
     func close() throws(MillstreamError) {
         pending = nil

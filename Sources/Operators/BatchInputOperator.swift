@@ -85,6 +85,17 @@ final class BatchInputOperator: Operator {
         return try run([], output)
     }
 
+    /// For operators of one input while no rows wait: what waits is not in a checkpoint. Flink takes none in BATCH mode.
+    func snapshot(_ checkpoint: CheckpointBarrier, into writer: any StateWriter) throws(MillstreamError) {
+        guard broadcastInput == nil, unsorted.allSatisfy(\.isEmpty) else {
+            throw MillstreamError(
+                .unsupported, "in BATCH mode rows wait for the end of the input, and no checkpoint has them", hint: "Use STREAMING mode for checkpoints.")
+        }
+        try operation.snapshot(checkpoint, into: writer)
+    }
+
+    func restore(from reader: any StateReader) throws(MillstreamError) { try operation.restore(from: reader) }
+
     func close() throws(MillstreamError) {
         held = []
         unsorted = []

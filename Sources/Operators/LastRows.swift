@@ -35,6 +35,15 @@ final class LastRows {
         }
     }
 
+    /// Whether there are rows, and all have come out.
+    var isEmitted: Bool { emitted > 0 && emitted == slotCount }
+
+    /// The slots that have a row.
+    var slots: [Int32] { (0..<slotCount).filter { store.contains($0) }.map { Int32(truncatingIfNeeded: $0) } }
+
+    /// Goes on with slots whose rows are in the store; nothing of them has been emitted.
+    func restore(slotCount: Int) { self.slotCount = max(self.slotCount, slotCount) }
+
     /// Emits while there is room.
     func emit(_ output: any Output) throws(MillstreamError) -> Progress {
         while emitted < slotCount {

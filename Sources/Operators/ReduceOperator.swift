@@ -12,9 +12,14 @@ final class ReduceOperator: Operator {
     private let schema: Schema
     private var keyed: KeyedRows
     private let local = LocalSlots()
+    private let hostObjects: HostObjects?
     private let accumulators: RowStore
+    private let accumulatorTypes: [DataType]
+    private var context: OperatorContext?
     /// In BATCH mode: the keys' last values.
     private let last: LastRows?
+    /// Where those are, if they are not the accumulators.
+    private let results: RowStore?
     /// Whether those are the accumulators themselves; else the function's last results.
     private let lastAreAccumulators: Bool
 
@@ -24,14 +29,20 @@ final class ReduceOperator: Operator {
     ) throws(MillstreamError) {
         caller = try HostCaller(function)
         schema = output
+        self.hostObjects = hostObjects
         keyed = KeyedRows(keys: keys, hostObjects: hostObjects)
         let types = function.accumulatorTypes.isEmpty ? input.fields.map(\.type) : function.accumulatorTypes
         accumulators = RowStore(types: types, hostObjects: hostObjects)
+        accumulatorTypes = types
         lastAreAccumulators = types.map(\.nullable) == output.types.map(\.nullable)
-        last = !givesLastOnly ? nil : LastRows(lastAreAccumulators ? accumulators : RowStore(types: output.types, hostObjects: hostObjects), schema: output)
+        results = givesLastOnly && !lastAreAccumulators ? RowStore(types: output.types, hostObjects: hostObjects) : nil
+        last = givesLastOnly ? LastRows(results ?? accumulators, schema: output) : nil
     }
 
-    func open(_ context: OperatorContext) throws(MillstreamError) { try caller.open(context) }
+    func open(_ context: OperatorContext) throws(MillstreamError) {
+        self.context = context
+        try caller.open(context)
+    }
 
     func process(_ batch: Batch, input: Int, output: any Output) throws(MillstreamError) -> Progress {
         if batch.isEmpty { return .done }
@@ -82,6 +93,27 @@ final class ReduceOperator: Operator {
     }
 
     func resume(output: any Output) throws(MillstreamError) -> Progress { try last?.emit(output) ?? .done }
+
+    private static let part = "reduce/accumulators"
+    private static let resultPart = "reduce/results"
+    private var stateFields: [Field] { accumulatorTypes.enumerated().map { Field("accumulator\($0.offset)", $0.element.nullable) } }
+    private var resultFields: [Field] { schema.fields.map { Field("result.\($0.name)", $0.type.nullable) } }
+
+    func snapshot(_ checkpoint: CheckpointBarrier, into writer: any StateWriter) throws(MillstreamError) {
+        guard let context, let table = keyed.table, last?.isEmitted != true else { return }
+        try KeyedRecords(table, Self.part, stateFields, isOrdered: last != nil).write(accumulators, maxParallelism: context.maxParallelism, to: writer)
+        if let results, let last {
+            try KeyedRecords(table, Self.resultPart, resultFields, isOrdered: false)
+                .write(results, slots: last.slots, maxParallelism: context.maxParallelism, to: writer)
+        }
+    }
+
+    func restore(from reader: any StateReader) throws(MillstreamError) {
+        guard let table = try KeyedRecords.restore(Self.part, stateFields, isOrdered: last != nil, from: reader, hostObjects, into: accumulators) else { return }
+        keyed.restore(table)
+        if let results { _ = try KeyedRecords.restore(Self.resultPart, resultFields, isOrdered: false, from: reader, hostObjects, into: results, table) }
+        last?.restore(slotCount: table.slotEnd)
+    }
 
     func close() throws(MillstreamError) { try caller.close() }
 }

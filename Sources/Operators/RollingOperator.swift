@@ -18,6 +18,8 @@ final class RollingOperator: Operator {
     /// In BATCH mode.
     private let last: LastRows?
     private let hostObjects: HostObjects?
+    private let stateFields: [Field]
+    private var context: OperatorContext?
 
     init(
         _ aggregate: RollingAggregate, column: Int, keys: [Int], input: Schema, output: Schema, givesLastOnly: Bool = false, hostObjects: HostObjects?
@@ -31,11 +33,14 @@ final class RollingOperator: Operator {
         self.aggregate = aggregate
         self.column = column
         self.hostObjects = hostObjects
+        stateFields = input.fields.map { Field("record.\($0.name)", $0.type.nullable) }
         schema = output
         keyed = KeyedRows(keys: keys, hostObjects: hostObjects)
         records = RowStore(types: input.fields.map(\.type), hostObjects: hostObjects)
         last = givesLastOnly ? LastRows(records, schema: output) : nil
     }
+
+    func open(_ context: OperatorContext) throws(MillstreamError) { self.context = context }
 
     func process(_ batch: Batch, input: Int, output: any Output) throws(MillstreamError) -> Progress {
         if batch.isEmpty { return .done }
@@ -82,6 +87,19 @@ final class RollingOperator: Operator {
     }
 
     func resume(output: any Output) throws(MillstreamError) -> Progress { try last?.emit(output) ?? .done }
+
+    private static let part = "rolling/records"
+
+    func snapshot(_ checkpoint: CheckpointBarrier, into writer: any StateWriter) throws(MillstreamError) {
+        guard let context, let table = keyed.table, last?.isEmitted != true else { return }
+        try KeyedRecords(table, Self.part, stateFields, isOrdered: last != nil).write(records, maxParallelism: context.maxParallelism, to: writer)
+    }
+
+    func restore(from reader: any StateReader) throws(MillstreamError) {
+        guard let table = try KeyedRecords.restore(Self.part, stateFields, isOrdered: last != nil, from: reader, hostObjects, into: records) else { return }
+        keyed.restore(table)
+        last?.restore(slotCount: table.slotEnd)
+    }
 
     /// For each row the candidate that is its key's first record, and the one with the extreme value so far.
     private func choose(_ numbers: [Int32], _ known: [Bool], _ values: Column) throws(MillstreamError) -> (firsts: [Int32], extremes: [Int32]) {

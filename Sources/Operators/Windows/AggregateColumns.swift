@@ -17,6 +17,13 @@ class AggregateColumn {
     func clear(_ slot: Int) {}
     func removeAll() {}
 
+    /// The columns that a checkpoint keeps: what `state` gives and `restore` takes.
+    var stateFields: [Field] { [] }
+    /// What some slots, all of which exist, hold.
+    func state(_ slots: UnsafePointer<Int32>, count: Int) throws(MillstreamError) -> [Column] { [] }
+    /// Row i becomes what `slots[i]` holds; the slots exist, are empty and do not repeat.
+    func restore(_ columns: [Column], slots: UnsafePointer<Int32>, count: Int) {}
+
     /// The column for a call over a column of type `input`. Throws `plan` where the function does not apply.
     static func make(_ call: AggregateCall, input: DataType?) throws(MillstreamError) -> AggregateColumn {
         let type = try call.resultType(over: input)
@@ -64,7 +71,18 @@ final class CountColumn: AggregateColumn {
 
     override func clear(_ slot: Int) { counts.clear(slot) }
     override func removeAll() { counts.removeAll() }
+
+    override var stateFields: [Field] { [countField] }
+
+    override func state(_ slots: UnsafePointer<Int32>, count: Int) throws(MillstreamError) -> [Column] {
+        [Column(type: countField.type, count: count, values: counts.gather(slots, count: count))]
+    }
+
+    override func restore(_ columns: [Column], slots: UnsafePointer<Int32>, count: Int) { counts.scatter(columns[0], slots, count: count) }
 }
+
+/// How many values are in an aggregate, in a checkpoint.
+private let countField = Field("count", DataType.bigInt.notNull)
 
 private func countRows(_ counts: UnsafeMutablePointer<Int64>, _ slots: UnsafePointer<Int32>, _ count: Int) {
     for row in 0..<count { counts[Int(slots[row])] &+= 1 }
@@ -132,6 +150,32 @@ final class IntegerSumColumn: AggregateColumn {
 
     override func clear(_ slot: Int) { sums.clear(slot) }
     override func removeAll() { sums.removeAll() }
+
+    /// The sum before it wraps at the width of its type.
+    override var stateFields: [Field] { [Field("sum", DataType.bigInt.notNull), countField] }
+
+    override func state(_ slots: UnsafePointer<Int32>, count: Int) throws(MillstreamError) -> [Column] {
+        let (held, counts) = (Buffer(byteCount: 8 * count), Buffer(byteCount: 8 * count))
+        gatherSums(sums.base, slots, count, held.pointer(as: Int64.self), counts.pointer(as: Int64.self))
+        return zip(stateFields, [held, counts]).map { Column(type: $0.type, count: count, values: $1) }
+    }
+
+    override func restore(_ columns: [Column], slots: UnsafePointer<Int32>, count: Int) {
+        let (held, counts) = (columns[0].pointer(as: Int64.self), columns[1].pointer(as: Int64.self))
+        let base = sums.base
+        for row in 0..<count { base[Int(slots[row])] = IntegerSum(sum: held[row], count: counts[row]) }
+    }
+}
+
+private func gatherSums(
+    _ held: UnsafePointer<IntegerSum>, _ slots: UnsafePointer<Int32>, _ count: Int, _ sums: UnsafeMutablePointer<Int64>,
+    _ counts: UnsafeMutablePointer<Int64>
+) {
+    for row in 0..<count {
+        let value = held[Int(slots[row])]
+        sums[row] = value.sum
+        counts[row] = value.count
+    }
 }
 
 private func addIntegers<Integer: FixedWidthInteger & BitwiseCopyable>(
@@ -195,6 +239,17 @@ final class DoubleSumColumn: AggregateColumn {
     override func removeAll() {
         sums.removeAll()
         counts.removeAll()
+    }
+
+    override var stateFields: [Field] { [Field("sum", DataType.double.notNull), countField] }
+
+    override func state(_ slots: UnsafePointer<Int32>, count: Int) throws(MillstreamError) -> [Column] {
+        zip(stateFields, [sums.gather(slots, count: count), counts.gather(slots, count: count)]).map { Column(type: $0.type, count: count, values: $1) }
+    }
+
+    override func restore(_ columns: [Column], slots: UnsafePointer<Int32>, count: Int) {
+        sums.scatter(columns[0], slots, count: count)
+        counts.scatter(columns[1], slots, count: count)
     }
 }
 
@@ -270,6 +325,23 @@ final class DecimalSumColumn: AggregateColumn {
         sums.removeAll()
         counts.removeAll()
         overflowed.removeAll()
+    }
+
+    override var stateFields: [Field] {
+        [Field("sum", DataType(.decimal(precision: 38, scale: inputScale), isNullable: false)), countField, Field("overflowed", DataType.tinyInt.notNull)]
+    }
+
+    override func state(_ slots: UnsafePointer<Int32>, count: Int) throws(MillstreamError) -> [Column] {
+        let buffers = [sums.gather(slots, count: count), counts.gather(slots, count: count), overflowed.gather(slots, count: count)]
+        return zip(stateFields, buffers).map { Column(type: $0.type, count: count, values: $1) }
+    }
+
+    override func restore(_ columns: [Column], slots: UnsafePointer<Int32>, count: Int) {
+        sums.scatter(columns[0], slots, count: count)
+        counts.scatter(columns[1], slots, count: count)
+        // As numbers: a byte of a file that is neither 0 nor 1 is no Bool.
+        let flags = columns[2].pointer(as: Int8.self)
+        for row in 0..<count { overflowed.base[Int(slots[row])] = flags[row] != 0 }
     }
 }
 

@@ -20,6 +20,7 @@ final class CountWindowOperator: Operator {
     private var open: [[Int32]] = []
     private var firing: [(key: Int32, slot: Int32)] = []
     private var fired = 0
+    private var context: OperatorContext?
     private static let chunkRowCount = 4_096
 
     init(size: Int64, slide: Int64, keys: WindowKeys, contents: any WindowContents, functions: WindowFunctions?) {
@@ -30,7 +31,10 @@ final class CountWindowOperator: Operator {
         self.functions = functions
     }
 
-    func open(_ context: OperatorContext) throws(MillstreamError) { try functions?.open(context) }
+    func open(_ context: OperatorContext) throws(MillstreamError) {
+        self.context = context
+        try functions?.open(context)
+    }
 
     func process(_ batch: Batch, input: Int, output: any Output) throws(MillstreamError) -> Progress {
         if batch.isEmpty { return .done }
@@ -108,6 +112,65 @@ final class CountWindowOperator: Operator {
     func onWatermark(_ watermark: EventTime, output: any Output) throws(MillstreamError) -> Progress {
         self.watermark = watermark
         return .done
+    }
+
+    // MARK: Checkpoints
+
+    private static let countPart = "window/counts"
+    private static let countFields = [Field("rows", DataType.bigInt.notNull)]
+    private static let part = "window/contents"
+    private var stateFields: [Field] { [Field("window", DataType.bigInt.notNull)] + contents.stateFields }
+
+    func snapshot(_ checkpoint: CheckpointBarrier, into writer: any StateWriter) throws(MillstreamError) {
+        guard let context else { return }
+        try FormerWatermarks.write(watermark, context.keyGroups, to: writer)
+        let live = keys.table.liveSlots()
+        var rowCounts = KeyedPart(Self.countPart, fields: Self.countFields)
+        try rowCounts.add(live, of: keys.table, [.int64s(live.map { counts[Int($0)] })])
+        try rowCounts.write(maxParallelism: context.maxParallelism, to: writer)
+
+        var slots: [Int32] = []
+        var owners: [Int32] = []
+        var windows: [Int64] = []
+        for key in live {
+            for (number, slot) in open[Int(key)].enumerated() {
+                slots.append(slot)
+                owners.append(key)
+                windows.append(Int64(number))
+            }
+        }
+        guard !slots.isEmpty else { return }
+        let held = try contents.rows(of: slots)
+        if let parents = held.parents {
+            owners = parents.map { owners[Int($0)] }
+            windows = parents.map { windows[Int($0)] }
+        }
+        var part = KeyedPart(Self.part, fields: stateFields)
+        try part.add(owners, of: keys.table, [.int64s(windows)] + held.columns)
+        try part.write(maxParallelism: context.maxParallelism, to: writer)
+    }
+
+    func restore(from reader: any StateReader) throws(MillstreamError) {
+        guard let context else { return }
+        watermark = try FormerWatermarks(reader).least(context.keyGroups)
+        guard let rowCounts = try RestoredPart(reader, Self.countPart, keyTypes: keys.table.types, fields: Self.countFields) else { return }
+        let countSlots = try rowCounts.slots(in: keys.table)
+        counts = Array(repeating: 0, count: keys.table.slotEnd)
+        open = Array(repeating: [], count: keys.table.slotEnd)
+        for (slot, number) in zip(countSlots, rowCounts.int64s(0)) { counts[Int(slot)] = number }
+        guard let rows = try RestoredPart(reader, Self.part, keyTypes: keys.table.types, fields: stateFields) else { return }
+        var slots: [Int32] = []
+        slots.reserveCapacity(rows.count)
+        for (key, window) in zip(try rows.slots(in: keys.table), rows.int64s(0)) {
+            guard Int(key) < open.count, window <= Int64(open[Int(key)].count), window >= Int64(open[Int(key)].count) - 1, window >= 0 else {
+                throw MillstreamError(
+                    .decode, "the part '\(Self.part)' of the checkpoint has windows without a count, or not in their order", domain: .external)
+            }
+            // Elements of one window are neighbours.
+            if window == Int64(open[Int(key)].count) { open[Int(key)].append(pool.take()) }
+            slots.append(open[Int(key)][Int(window)])
+        }
+        try contents.restore(Array(rows.columns[1...]), slots: slots)
     }
 
     func close() throws(MillstreamError) {

@@ -95,6 +95,31 @@ final class ElementLists: WindowContents {
         storedCount = 0
     }
 
+    /// One row for each element, as the input has them.
+    var stateFields: [Field] { functions.input.fields.map { Field("element.\($0.name)", $0.type.nullable) } }
+
+    func rows(of slots: [Int32]) throws(MillstreamError) -> ContentRows {
+        var places: [RowPlace] = []
+        var parents: [Int32] = []
+        for (number, slot) in slots.enumerated() {
+            let elements = list(slot)
+            places.append(contentsOf: elements)
+            parents.append(contentsOf: repeatElement(Int32(truncatingIfNeeded: number), count: elements.count))
+        }
+        guard places.count <= Column.countLimit else {
+            throw MillstreamError(.limitExceeded, "the windows of one subtask have \(places.count) elements", hint: "Raise the parallelism.")
+        }
+        return ContentRows(columns: try gather(places), count: places.count, parents: parents)
+    }
+
+    func restore(_ columns: [Column], slots: [Int32]) throws(MillstreamError) {
+        let typed = zip(columns, functions.input.fields).map { $0.retyped($0.validity == nil ? $1.type : $1.type.nullable) }
+        try slots.withUnsafeBufferPointer { (list) throws(MillstreamError) in
+            guard let base = list.baseAddress else { return }
+            try add(Batch(schema: functions.input, columns: typed, count: list.count), slots: base)
+        }
+    }
+
     /// The rows at some places as dense columns.
     private func gather(_ places: [RowPlace]) throws(MillstreamError) -> [Column] {
         // Only the columns that are used: a window mostly has rows of a few of the batches.

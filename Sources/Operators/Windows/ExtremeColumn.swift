@@ -76,6 +76,15 @@ final class ExtremeColumn: AggregateColumn {
     override func result(_ slots: [Int32]) throws(MillstreamError) -> Column { held.gather(slots, type: resultType) }
     override func clear(_ slot: Int) { held.clear(slot) }
     override func removeAll() { held.removeAll() }
+
+    override var stateFields: [Field] { [Field("value", resultType.nullable)] }
+
+    override func state(_ slots: UnsafePointer<Int32>, count: Int) throws(MillstreamError) -> [Column] {
+        [held.gather(Array(UnsafeBufferPointer(start: slots, count: count)), type: resultType.nullable)]
+    }
+
+    /// A slot that holds nothing takes whatever it is offered, as it is.
+    override func restore(_ columns: [Column], slots: UnsafePointer<Int32>, count: Int) { update(columns[0], slots: slots, count: count) }
 }
 
 /// MIN and MAX of text and bytes, which compare by their bytes.
@@ -107,6 +116,14 @@ final class ExtremeTextColumn: AggregateColumn {
 
     override func clear(_ slot: Int) { held.remove(slot) }
     override func removeAll() { held.removeAll() }
+
+    override var stateFields: [Field] { [Field("value", resultType.nullable)] }
+
+    override func state(_ slots: UnsafePointer<Int32>, count: Int) throws(MillstreamError) -> [Column] {
+        [try held.gather(slots, count: count, type: resultType.nullable)]
+    }
+
+    override func restore(_ columns: [Column], slots: UnsafePointer<Int32>, count: Int) { update(columns[0], slots: slots, count: count) }
 }
 
 /// NaN is the greatest number.

@@ -9,12 +9,14 @@ final class HostAccumulators: WindowContents {
     private let kind: Kind
     /// Shared by all windows of the subtask; opened and closed by the operator.
     private let functions: WindowFunctions
+    private let types: [DataType]
     private let store: RowStore
     private let local = LocalSlots()
 
     init(_ kind: Kind, functions: WindowFunctions, types: [DataType], hostObjects: HostObjects?) {
         self.kind = kind
         self.functions = functions
+        self.types = types
         store = RowStore(types: types, hostObjects: hostObjects)
     }
 
@@ -52,6 +54,14 @@ final class HostAccumulators: WindowContents {
 
     func remove(_ slots: UnsafePointer<Int32>, count: Int) { store.remove(slots, count: count) }
     func removeAll() { store.removeAll() }
+
+    var stateFields: [Field] { types.enumerated().map { Field("accumulator\($0.offset)", $0.element.nullable) } }
+
+    func rows(of slots: [Int32]) throws(MillstreamError) -> ContentRows {
+        ContentRows(columns: try gather(slots), count: slots.count, parents: nil)
+    }
+
+    func restore(_ columns: [Column], slots: [Int32]) throws(MillstreamError) { try set(columns, slots) }
 
     private func combine(_ rows: [Column], into target: [Int32]) throws(MillstreamError) {
         guard store.contains(Int(target[0])) else { return try set(rows, target) }

@@ -70,4 +70,33 @@ final class NativeAggregates: WindowContents {
     }
 
     func removeAll() { for column in columns { column.removeAll() } }
+
+    /// Those of the calls one after the other, each behind the name of the call's result.
+    var stateFields: [Field] {
+        zip(calls, columns).flatMap { call, column in column.stateFields.map { Field("\(call.name).\($0.name)", $0.type) } }
+    }
+
+    func rows(of slots: [Int32]) throws(MillstreamError) -> ContentRows {
+        var result: [Column] = []
+        let end = Int(slots.max() ?? -1) + 1
+        for column in columns {
+            column.reserve(end)
+            result += try slots.withUnsafeBufferPointer { (list) throws(MillstreamError) in
+                guard let base = list.baseAddress else { return [Column]() }
+                return try column.state(base, count: list.count)
+            }
+        }
+        return ContentRows(columns: result, count: slots.count, parents: nil)
+    }
+
+    func restore(_ columns: [Column], slots: [Int32]) throws(MillstreamError) {
+        let end = Int(slots.max() ?? -1) + 1
+        var first = 0
+        for column in self.columns {
+            let own = Array(columns[first..<first + column.stateFields.count])
+            first += own.count
+            column.reserve(end)
+            slots.withUnsafeBufferPointer { if let base = $0.baseAddress { column.restore(own, slots: base, count: slots.count) } }
+        }
+    }
 }

@@ -15,11 +15,13 @@ final class SessionWindowOperator: Operator {
         var end: Int64
         var isAlive: Bool
         var hasFired: Bool
+        /// Its place among those that end with it: that of the one entry in `firing` that counts.
+        var order: Int64 = 0
         /// The session it was merged into while a batch is assigned.
         var mergedInto: Int32
     }
 
-    /// A session that may be due: valid only while its session still ends then. By time, then by order of registration.
+    /// A session that may be due: valid only while it is the last one of its session. By time, then by order of registration.
     private struct Due: Comparable {
         var time: Int64
         var order: Int64
@@ -171,6 +173,11 @@ final class SessionWindowOperator: Operator {
                 schedule(kept)
             }
         }
+        if sessions[Int(kept)].hasFired, isEventTime, EventTime(milliseconds: end) - 1 > watermark {
+            // It had fired in a subtask whose watermark was ahead of the one that this subtask was restored with: it is due once more.
+            sessions[Int(kept)].hasFired = false
+            schedule(kept)
+        }
         return kept
     }
 
@@ -185,6 +192,7 @@ final class SessionWindowOperator: Operator {
 
     private func schedule(_ session: Int32) {
         nextOrder += 1
+        sessions[Int(session)].order = nextOrder
         firing.push(Due(time: sessions[Int(session)].end.subtractingSaturating(1), order: nextOrder, session: session))
     }
 
@@ -237,7 +245,7 @@ final class SessionWindowOperator: Operator {
 
     func onProcessingTime(_ now: ProcessingTime, output: any Output) throws(MillstreamError) -> Progress {
         guard !isEventTime else { return .done }
-        watermark = max(watermark, EventTime(milliseconds: now.milliseconds))
+        watermark = max(watermark, now.lastPassed)
         return try fire(output)
     }
 
@@ -252,7 +260,7 @@ final class SessionWindowOperator: Operator {
             while due.count < Self.chunkRowCount, let first = firing.first, first.time <= watermark.milliseconds {
                 firing.popFirst()
                 let session = sessions[Int(first.session)]
-                guard session.isAlive, !session.hasFired, session.end.subtractingSaturating(1) == first.time else { continue }
+                guard session.isAlive, !session.hasFired, session.order == first.order else { continue }
                 sessions[Int(first.session)].hasFired = true
                 due.append(first.session)
                 cleaning.push(Due(time: first.time.addingSaturating(lateness), order: first.order, session: first.session))
@@ -291,6 +299,75 @@ final class SessionWindowOperator: Operator {
         var empty = touched.filter { sessionsOfKey[Int($0)].isEmpty }.sorted()
         empty = empty.enumerated().filter { $0.offset == 0 || empty[$0.offset - 1] != $0.element }.map(\.element)
         keys.erase(empty)
+    }
+
+    // MARK: Checkpoints
+
+    private static let part = "window/contents"
+    private var stateFields: [Field] {
+        let time = DataType(.timestampLTZ(3), isNullable: false)
+        return [Field("window_start", time), Field("window_end", time), Field("order", DataType.bigInt.notNull), Field("has_fired", DataType.tinyInt.notNull)]
+            + contents.stateFields
+    }
+
+    func snapshot(_ checkpoint: CheckpointBarrier, into writer: any StateWriter) throws(MillstreamError) {
+        guard let context else { return }
+        try FormerWatermarks.write(watermark, context.keyGroups, to: writer)
+        // The sessions of a key in their order: the first one that a row touches takes the others in.
+        var live: [Int32] = []
+        for key in keys.table.liveSlots() where Int(key) < sessionsOfKey.count { live += sessionsOfKey[Int(key)] }
+        guard !live.isEmpty else { return }
+        let held = try contents.rows(of: live)
+        let numbers = held.parents?.map { live[Int($0)] } ?? live
+        let time = DataType(.timestampLTZ(3), isNullable: false)
+        var part = KeyedPart(Self.part, fields: stateFields)
+        try part.add(
+            numbers.map { sessions[Int($0)].key }, of: keys.table,
+            [
+                Column.int64s(numbers.map { sessions[Int($0)].start }).retyped(time), Column.int64s(numbers.map { sessions[Int($0)].end }).retyped(time),
+                .int64s(numbers.map { sessions[Int($0)].order }),
+                Column(
+                    type: DataType.tinyInt.notNull, count: numbers.count, values: Buffer.copying(numbers.map { Int8(sessions[Int($0)].hasFired ? 1 : 0) })),
+            ] + held.columns)
+        try part.write(maxParallelism: context.maxParallelism, to: writer)
+    }
+
+    func restore(from reader: any StateReader) throws(MillstreamError) {
+        guard let context else { return }
+        watermark = try FormerWatermarks(reader).least(context.keyGroups)
+        guard let rows = try RestoredPart(reader, Self.part, keyTypes: keys.table.types, fields: stateFields) else { return }
+        let keySlots = try rows.slots(in: keys.table)
+        let (starts, ends, orders) = (rows.int64s(0), rows.int64s(1), rows.int64s(2))
+        let fired = rows.columns[3].pointer(as: Int8.self)
+        sessionsOfKey = Array(repeating: [], count: keys.table.slotEnd)
+        var slots: [Int32] = []
+        slots.reserveCapacity(rows.count)
+        for row in 0..<rows.count {
+            let key = keySlots[row]
+            // Elements of one session are neighbours; sessions of a key do not touch.
+            if let last = sessionsOfKey[Int(key)].last, sessions[Int(last)].start == starts[row] {
+                slots.append(last)
+                continue
+            }
+            let number = pool.take()
+            sessions.append(
+                Session(
+                    key: key, start: starts[row], end: ends[row], isAlive: true, hasFired: fired[row] != 0, order: orders[row], mergedInto: -1))
+            sessionsOfKey[Int(key)].append(number)
+            slots.append(number)
+        }
+        try contents.restore(Array(rows.columns[4...]), slots: slots)
+        for number in sessions.indices.sorted(by: { (sessions[$0].order, $0) < (sessions[$1].order, $1) }) {
+            let session = Int32(truncatingIfNeeded: number)
+            guard sessions[number].hasFired else {
+                schedule(session)
+                continue
+            }
+            nextOrder += 1
+            let last = sessions[number].end.subtractingSaturating(1)
+            cleaning.push(Due(time: last.addingSaturating(lateness), order: nextOrder, session: session))
+        }
+        if !isEventTime { requestWakeUp() }
     }
 
     private func requestWakeUp() {

@@ -51,10 +51,19 @@ final class TimeWindowOperator: Operator {
         var hasFired = false
         let keys: KeyTable
         let contents: any WindowContents
+        /// Per slot the last time whose windows have fired for it already, where that is after the operator's watermark: the rows were restored from a subtask
+        /// that was ahead. Mostly empty; slots behind its end have fired nothing.
+        var firedUpTo: [Int64] = []
 
         init(keys: KeyTable, contents: any WindowContents) {
             self.keys = keys
             self.contents = contents
+        }
+
+        /// The slots whose window with this last time has yet to fire.
+        func slots(dueAt last: EventTime) -> [Int32] {
+            let slots = keys.liveSlots()
+            return firedUpTo.isEmpty ? slots : slots.filter { Int($0) >= firedUpTo.count || firedUpTo[Int($0)] < last.milliseconds }
         }
     }
 
@@ -235,6 +244,9 @@ final class TimeWindowOperator: Operator {
         try slots.withUnsafeBufferPointer { (list) throws(MillstreamError) in
             if let base = list.baseAddress { try pane.contents.add(rows, slots: base) }
         }
+        // What has a new row fires once more when its time comes.
+        guard !pane.firedUpTo.isEmpty else { return }
+        for row in 0..<rows.count where Int(slots[row]) < pane.firedUpTo.count { pane.firedUpTo[Int(slots[row])] = .min }
     }
 
     /// Adds the noted rows of a batch one by one, and emits their windows anew after each. A row may be in many windows, so whether there is room is asked after
@@ -319,6 +331,7 @@ final class TimeWindowOperator: Operator {
         pane.keys.clear()
         pane.contents.removeAll()
         pane.hasFired = false
+        pane.firedUpTo = []
         spare.append(pane)
     }
 
@@ -366,6 +379,7 @@ final class TimeWindowOperator: Operator {
 
     /// Adds what slices hold to a merged window's pane; of one key, or of all.
     private func absorb(_ slices: [Pane], into merged: Pane, only key: [Column]? = nil) throws(MillstreamError) {
+        let isAhead = slices.contains { !$0.firedUpTo.isEmpty }
         for slice in slices {
             var sources = slice.keys.liveSlots()
             var columns = try keys(of: slice, sources)
@@ -383,6 +397,12 @@ final class TimeWindowOperator: Operator {
                 _ = try merged.keys.lookup(keys: columns, hashes: UnsafePointer(hashes.pointer(as: UInt64.self)), count: sources.count, slots: base)
             }
             try merged.contents.absorb(slice.contents, slots: sources, targets: targets)
+            for (source, target) in zip(sources, targets) where isAhead {
+                let fired = Int(source) < slice.firedUpTo.count ? slice.firedUpTo[Int(source)] : .min
+                // New keys get their slots in order.
+                if Int(target) == merged.firedUpTo.count { merged.firedUpTo.append(.max) }
+                merged.firedUpTo[Int(target)] = min(merged.firedUpTo[Int(target)], fired)
+            }
         }
     }
 
@@ -423,7 +443,7 @@ final class TimeWindowOperator: Operator {
         guard !isEventTime else { return .done }
         // A window whose last millisecond came again because the clock was set back fires when it is found; slices of it may still be needed.
         firedBefore = isSliced ? watermark : .min
-        watermark = max(watermark, EventTime(milliseconds: now.milliseconds))
+        watermark = max(watermark, now.lastPassed)
         return try fire(output)
     }
 
@@ -470,7 +490,7 @@ final class TimeWindowOperator: Operator {
             firedBefore = lastTime(ofPane: pane.start)
             if !pane.hasFired {
                 firing = Firing(
-                    pane: pane, start: pane.start, end: WindowAssignment.end(start: pane.start, size: size), slots: pane.keys.liveSlots(),
+                    pane: pane, start: pane.start, end: WindowAssignment.end(start: pane.start, size: size), slots: pane.slots(dueAt: firedBefore),
                     isMerged: false)
                 return true
             }
@@ -490,7 +510,7 @@ final class TimeWindowOperator: Operator {
         try absorb(slices(of: start), into: merged)
         firedBefore = EventTime(milliseconds: start) + size - 1
         firing = Firing(
-            pane: merged, start: start, end: WindowAssignment.end(start: start, size: size), slots: merged.keys.liveSlots(), isMerged: true)
+            pane: merged, start: start, end: WindowAssignment.end(start: start, size: size), slots: merged.slots(dueAt: firedBefore), isMerged: true)
         return true
     }
 
@@ -509,6 +529,71 @@ final class TimeWindowOperator: Operator {
         let kept = firstPane { lastTime(ofPane: $0.start) + lateness > watermark }
         for pane in panes[..<kept] { giveBack(pane) }
         panes.removeSubrange(..<kept)
+    }
+
+    // MARK: Checkpoints
+
+    private static let part = "window/contents"
+    private var stateFields: [Field] {
+        get throws(MillstreamError) {
+            let time = DataType(.timestampLTZ(3), isNullable: false)
+            let pane = try takeSpare()
+            defer { giveBack(pane) }
+            return [
+                Field("window_start", time), Field("window_end", time), Field("fired_until", DataType.bigInt.notNull),
+                Field("order", DataType.bigInt.notNull),
+            ] + pane.contents.stateFields
+        }
+    }
+
+    func snapshot(_ checkpoint: CheckpointBarrier, into writer: any StateWriter) throws(MillstreamError) {
+        guard let context else { return }
+        try FormerWatermarks.write(watermark, context.keyGroups, to: writer)
+        guard !panes.isEmpty else { return }
+        let fields = try stateFields
+        var part = KeyedPart(Self.part, fields: fields)
+        for pane in panes {
+            // Keys of a window fire in the order of their slots.
+            let slots = pane.keys.liveSlots()
+            let held = try pane.contents.rows(of: slots)
+            let numbers = held.parents?.map { slots[Int($0)] } ?? slots
+            let columns: [Column] = [
+                .repeating(pane.start, type: fields[0].type, count: numbers.count),
+                .repeating(WindowAssignment.end(start: pane.start, size: paneSize), type: fields[1].type, count: numbers.count),
+                pane.firedUpTo.isEmpty
+                    ? .repeating(watermark.milliseconds, type: .bigInt, count: numbers.count)
+                    : .int64s(numbers.map { Int($0) < pane.firedUpTo.count ? max(watermark.milliseconds, pane.firedUpTo[Int($0)]) : watermark.milliseconds }),
+                .int64s(numbers.map { Int64($0) }),
+            ]
+            try part.add(numbers, of: pane.keys, columns + held.columns, constantCount: pane.firedUpTo.isEmpty ? 3 : 2)
+        }
+        try part.write(maxParallelism: context.maxParallelism, to: writer)
+    }
+
+    func restore(from reader: any StateReader) throws(MillstreamError) {
+        guard let context else { return }
+        watermark = try FormerWatermarks(reader).least(context.keyGroups)
+        guard let rows = try RestoredPart(reader, Self.part, keyTypes: keyTypes, fields: try stateFields) else { return }
+        let starts = rows.int64s(0)
+        let firedUpTo = rows.int64s(2)
+        // Windows by the clock are gone when they have fired, but for slices, which are also in windows to come.
+        let isAhead = (isEventTime || isSliced) && firedUpTo.contains { $0 > watermark.milliseconds }
+        groups.removeAll()
+        for row in rows.order(by: 3) { groups.append(row, to: starts[Int(row)]) }
+        for group in groups.sorted() {
+            let pane = try pane(at: group.start)
+            let own = try rows.taking(group.rows)
+            let slots = try own.slots(in: pane.keys)
+            try pane.contents.restore(Array(own.columns[4...]), slots: slots)
+            pane.hasFired = isEventTime && lastTime(ofPane: group.start) <= watermark
+            guard isAhead else { continue }
+            pane.firedUpTo = Array(repeating: .min, count: pane.keys.slotEnd)
+            for (row, slot) in zip(group.rows, slots) where firedUpTo[Int(row)] > watermark.milliseconds {
+                pane.firedUpTo[Int(slot)] = firedUpTo[Int(row)]
+            }
+        }
+        groups.removeAll()
+        if !isEventTime { requestWakeUp() }
     }
 
     private func requestWakeUp() {

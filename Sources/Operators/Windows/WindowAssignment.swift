@@ -1,3 +1,11 @@
+import Columnar
+import Dataflow
+
+extension ProcessingTime {
+    /// The last millisecond of which no row can come any more: the one before the clock's own. At the end of time there is none behind.
+    var lastPassed: EventTime { EventTime(milliseconds: milliseconds == .max ? .max : milliseconds.subtractingSaturating(1)) }
+}
+
 /// Which windows a time belongs to; pure functions over milliseconds.
 enum WindowAssignment {
     /// The start of the window of `size` that holds `time`: the largest multiple of `size`, shifted by `offset`, that is not after it. Saturates at the

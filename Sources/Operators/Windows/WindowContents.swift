@@ -15,6 +15,12 @@ protocol WindowContents: AnyObject {
     func emit(_ frames: WindowFrames, output: any Output) throws(MillstreamError)
     func remove(_ slots: UnsafePointer<Int32>, count: Int)
     func removeAll()
+    /// The columns that a checkpoint keeps: what `rows` gives and `restore` takes.
+    var stateFields: [Field] { get }
+    /// What some slots hold, as columns that do not change afterwards.
+    func rows(of slots: [Int32]) throws(MillstreamError) -> ContentRows
+    /// Puts rows that `rows` gave into slots that were empty. Slots repeat where one has several rows, which are in order.
+    func restore(_ columns: [Column], slots: [Int32]) throws(MillstreamError)
 }
 
 /// Windows that fire together: one row each.

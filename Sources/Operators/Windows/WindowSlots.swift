@@ -24,6 +24,23 @@ struct WindowSlots<Element: BitwiseCopyable>: ~Copyable {
         count = slotCount
     }
 
+    /// The values of some slots, all of which exist, as the values of a column.
+    func gather(_ slots: UnsafePointer<Int32>, count rowCount: Int) -> Buffer {
+        let buffer = Buffer(byteCount: rowCount * MemoryLayout<Element>.stride)
+        let target = buffer.pointer(as: Element.self)
+        let base = values.base
+        for row in 0..<rowCount { target[row] = base[Int(slots[row])] }
+        return buffer
+    }
+
+    /// Row i of a column of such values becomes that of `slots[i]`, which exists.
+    func scatter(_ column: Column, _ slots: UnsafePointer<Int32>, count rowCount: Int) {
+        let source = column.pointer(as: Element.self)
+        let base = values.base
+        for row in 0..<rowCount { base[Int(slots[row])] = source[row] }
+        withExtendedLifetime(column) {}
+    }
+
     func clear(_ slot: Int) { if slot < count { values.base[slot] = empty } }
 
     mutating func removeAll() { count = 0 }

@@ -1,10 +1,11 @@
 import Checkpoint
 import Columnar
-import TestColumns
 
 /// Writes a host value, which the tests have as a small integer, as its digits.
-final class DigitCoding: ObjectCoding {
-    func encode(_ column: Column) throws(MillstreamError) -> Column {
+public final class DigitCoding: ObjectCoding {
+    public init() {}
+
+    public func encode(_ column: Column) throws(MillstreamError) -> Column {
         let builder = try ColumnBuilder.make(for: .bytes)
         for index in 0..<column.count {
             if column.isNull(index) {
@@ -17,7 +18,7 @@ final class DigitCoding: ObjectCoding {
         return builder.finish()
     }
 
-    func decode(_ column: Column) throws(MillstreamError) -> Column {
+    public func decode(_ column: Column) throws(MillstreamError) -> Column {
         let builder = try ColumnBuilder.make(for: .object, hostObjects: testObjects)
         for index in 0..<column.count {
             let number = column.isNull(index) ? nil : Int(String(decoding: column.bytes(index), as: UTF8.self))
