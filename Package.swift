@@ -36,11 +36,11 @@ let package = Package(
         // Level 4
         .target(
             name: "Runtime",
-            dependencies: ["Columnar", "Dataflow", "Plan", "State", "Exchange", "Operators", "Connectors"],
+            dependencies: ["Columnar", "Dataflow", "Plan", "State", "Exchange", "Operators", "Connectors", "Checkpoint"],
             swiftSettings: engine),
         // Level 5
         .target(
-            name: "CABI", dependencies: ["CMillstream", "Columnar", "Dataflow", "Plan", "Operators", "Connectors", "Runtime"],
+            name: "CABI", dependencies: ["CMillstream", "Columnar", "Dataflow", "Plan", "Operators", "Connectors", "Checkpoint", "Runtime"],
             swiftSettings: engine),
         // Columns of every type from a seed, and checkpoints of one operator, for several rooms' tests.
         .target(name: "TestColumns", dependencies: ["Checkpoint", "Columnar", "Dataflow"], path: "Tests/Support"),

@@ -707,12 +707,34 @@ typedef enum millstream_job_status {
     MILLSTREAM_JOB_FAILED = 3,
     MILLSTREAM_JOB_CANCELLING = 4,
     MILLSTREAM_JOB_CANCELED = 5,
-    MILLSTREAM_JOB_FINISHED = 6
+    MILLSTREAM_JOB_FINISHED = 6,
+    /* Failed, and about to go on from its last checkpoint. */
+    MILLSTREAM_JOB_RESTARTING = 7
 } millstream_job_status;
 
 /* Starts the environment's nodes as a job and returns at once. The environment may be executed again and changed; the job does not notice. */
 millstream_status millstream_environment_execute(
     millstream_environment *environment, const char *job_name, millstream_job **job, millstream_error **error);
+/* What a savepoint does to its job. */
+typedef enum millstream_savepoint_mode {
+    /* The job goes on. */
+    MILLSTREAM_SAVEPOINT_CONTINUE = 0,
+    /* No record follows the savepoint, and the job finishes with it. Windows that are open are in it, so that a job which starts from it goes on. */
+    MILLSTREAM_SAVEPOINT_STOP = 1,
+    /* The job's input ends before the savepoint: windows fire, and the job finishes. For a job that is not to be resumed. */
+    MILLSTREAM_SAVEPOINT_DRAIN = 2
+} millstream_savepoint_mode;
+
+/* Saves the job's state into a new directory below `directory` (an absolute path or file URL; NULL: the option execution.checkpointing.savepoint-dir), and
+   returns when it is durable. *path gets the new directory, to be freed with millstream_string_free: what the option execution.state-recovery.path
+   takes. Errors: MILLSTREAM_INVALID_STATE if the job does not run (any more), MILLSTREAM_CONFIGURATION without a directory, MILLSTREAM_IO. */
+millstream_status millstream_job_savepoint(
+    millstream_job *job, const char *directory, millstream_savepoint_mode mode, char **path, millstream_error **error);
+/* The job's last checkpoints and savepoints as JSON, the oldest first: [{"id":1,"savepoint":false,"triggered":<ms since the epoch>,"millis":3,"bytes":4711,
+   "completed":true,"failure":null,"location":"/..."}, ...]. To be freed with millstream_string_free. */
+millstream_status millstream_job_checkpoints_json(millstream_job *job, char **json, millstream_error **error);
+/* What the job's attempts failed with as JSON, the oldest first: [{"time":<ms since the epoch>,"code":9,"message":"...","operator":"map"}, ...]. */
+millstream_status millstream_job_failures_json(millstream_job *job, char **json, millstream_error **error);
 /* Cancels the job if it runs, waits for it, and forgets it; if streams of its sinks are left, it goes on until the last of them is released. */
 void millstream_job_free(millstream_job *job);
 millstream_status millstream_job_get_status(millstream_job *job, millstream_job_status *status, millstream_error **error);

@@ -57,6 +57,40 @@ private final class EngineJob: RunningJob {
         return writer.text
     }
 
+    func savepoint(into directory: String?, _ mode: millstream_savepoint_mode) throws(MillstreamError) -> String {
+        try job.savepoint(into: directory, stops: mode == MILLSTREAM_SAVEPOINT_STOP, drains: mode == MILLSTREAM_SAVEPOINT_DRAIN)
+    }
+
+    func checkpointsJSON() -> String {
+        var writer = JSONText()
+        writer.raw("[")
+        for (index, record) in job.checkpoints.enumerated() {
+            writer.raw(
+                "\(index == 0 ? "" : ","){\"id\":\(record.id.value),\"savepoint\":\(record.isSavepoint),\"triggered\":\(record.triggered.milliseconds),"
+                    + "\"millis\":\(record.milliseconds),\"bytes\":\(record.byteCount),\"completed\":\(record.outcome == .completed),\"failure\":")
+            if case .failed(let reason) = record.outcome { writer.string(reason) } else { writer.raw("null") }
+            writer.raw(",\"location\":")
+            writer.string(record.location)
+            writer.raw("}")
+        }
+        writer.raw("]")
+        return writer.text
+    }
+
+    func failuresJSON() -> String {
+        var writer = JSONText()
+        writer.raw("[")
+        for (index, failure) in job.failures.enumerated() {
+            writer.raw("\(index == 0 ? "" : ","){\"time\":\(failure.time.milliseconds),\"code\":\(failure.error.code.rawValue),\"message\":")
+            writer.string(failure.error.message)
+            writer.raw(",\"operator\":")
+            if let name = failure.error.operatorName { writer.string(name) } else { writer.raw("null") }
+            writer.raw("}")
+        }
+        writer.raw("]")
+        return writer.text
+    }
+
     func timeText() -> String { job.explainTime().text }
 
     func timeJSON() -> String {
@@ -121,6 +155,7 @@ private final class EngineJob: RunningJob {
         case .cancelling: MILLSTREAM_JOB_CANCELLING
         case .canceled: MILLSTREAM_JOB_CANCELED
         case .finished: MILLSTREAM_JOB_FINISHED
+        case .restarting: MILLSTREAM_JOB_RESTARTING
         }
     }
 
@@ -134,6 +169,7 @@ private final class EngineJob: RunningJob {
         case .cancelling: "CANCELLING"
         case .canceled: "CANCELED"
         case .finished: "FINISHED"
+        case .restarting: "RESTARTING"
         }
     }
 }

@@ -12,6 +12,9 @@ protocol RunningJob: AnyObject, Sendable {
     func cancel()
     var failure: MillstreamError? { get }
     func metricsJSON() -> String
+    func savepoint(into directory: String?, _ mode: millstream_savepoint_mode) throws(MillstreamError) -> String
+    func checkpointsJSON() -> String
+    func failuresJSON() -> String
     /// Why event time stands where it stands: JSON, or lines for a person.
     func timeJSON() -> String
     func timeText() -> String

@@ -110,6 +110,46 @@ public func millstream_job_metrics_json(
 }
 
 @c @implementation
+public func millstream_job_savepoint(
+    _ job: OpaquePointer?, _ directory: UnsafePointer<CChar>?, _ mode: millstream_savepoint_mode,
+    _ path: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?, _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> millstream_status {
+    guarded(error) { () throws(MillstreamError) in
+        let box = try jobBox(job)
+        let result = try place(path, "path")
+        guard [MILLSTREAM_SAVEPOINT_CONTINUE, MILLSTREAM_SAVEPOINT_STOP, MILLSTREAM_SAVEPOINT_DRAIN].contains(mode) else {
+            throw MillstreamError(.invalidArgument, "mode \(mode.rawValue) is no millstream_savepoint_mode")
+        }
+        let target = try readOptionalText(directory, "directory").map { (text) throws(MillstreamError) in
+            try directoryPath(text) { MillstreamError(.invalidArgument, "the directory of a savepoint is an absolute path, not '\(text)'") }
+        }
+        result.pointee = try giveText(try box.job.savepoint(into: target, mode))
+    }
+}
+
+@c @implementation
+public func millstream_job_checkpoints_json(
+    _ job: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?, _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> millstream_status {
+    guarded(error) { () throws(MillstreamError) in
+        let box = try jobBox(job)
+        let result = try place(json, "json")
+        result.pointee = try giveText(box.job.checkpointsJSON())
+    }
+}
+
+@c @implementation
+public func millstream_job_failures_json(
+    _ job: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?, _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> millstream_status {
+    guarded(error) { () throws(MillstreamError) in
+        let box = try jobBox(job)
+        let result = try place(json, "json")
+        result.pointee = try giveText(box.job.failuresJSON())
+    }
+}
+
+@c @implementation
 public func millstream_job_explain_time(
     _ job: OpaquePointer?, _ format: millstream_text_format, _ text: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
     _ error: UnsafeMutablePointer<OpaquePointer?>?

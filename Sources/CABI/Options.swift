@@ -19,6 +19,12 @@ struct Option {
         return number
     }
 
+    /// A number.
+    func number(_ range: ClosedRange<Double>) throws(MillstreamError) -> Double {
+        guard let number = Double(value), range.contains(number) else { throw refusal("a number from \(range.lowerBound) to \(range.upperBound)") }
+        return number
+    }
+
     func boolean() throws(MillstreamError) -> Bool {
         switch value.lowercased() {
         case "true": return true

@@ -79,13 +79,14 @@ public struct CheckpointCoordinator {
     private var requests: [Bool] = []
     private var hasStopped = false
 
-    /// `subtaskCount` subtasks, numbered from 0. After a restore `firstID` is one more than the restored checkpoint's, and `restored` is that one.
-    public init(_ settings: Settings, subtaskCount: Int, now: ProcessingTime, firstID: Int64 = 1, restored: CheckpointID? = nil) {
+    /// `subtaskCount` subtasks, numbered from 0. After a restart `firstID` is one more than the last checkpoint's, and `retained` are the completed ones that
+    /// are still kept, the oldest first.
+    public init(_ settings: Settings, subtaskCount: Int, now: ProcessingTime, firstID: Int64 = 1, retained: [CheckpointID] = []) {
         self.settings = settings
         running = Set(0..<subtaskCount)
         nextID = firstID
         nextTrigger = settings.interval.map { now.milliseconds.addingSaturating(max($0, settings.minPause)) }
-        if let restored { completed = [restored] }
+        completed = retained
     }
 
     /// When `onTime` wants to be called next; nil: not before something else happens.

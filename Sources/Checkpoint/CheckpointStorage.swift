@@ -13,6 +13,8 @@ public protocol CheckpointStorage: AnyObject, Sendable {
     func list(_ prefix: String) throws(MillstreamError) -> [String]
     /// Deletes an object, and what is left of an attempt to write it.
     func delete(_ name: String) throws(MillstreamError)
+    /// Deletes all objects whose names begin with `prefix` and a slash, and what is left of attempts to write them. All of it, whatever fails.
+    func deleteGroup(_ prefix: String) throws(MillstreamError)
     /// The object's place for a person: a path or a URL.
     func location(_ name: String) -> String
 }
@@ -33,11 +35,11 @@ public final class CheckpointDirectory: CheckpointStorage {
     private let root: String
     private static let unfinished = ".inprogress"
 
-    /// `root` is an absolute path; it is made where it is not there.
-    public init(_ storage: any Storage, root: String) throws(MillstreamError) {
+    /// `root` is an absolute path; it is made where it is not there, unless it is only to be read.
+    public init(_ storage: any Storage, root: String, isReadOnly: Bool = false) throws(MillstreamError) {
         self.storage = storage
         self.root = root
-        try storage.makeDirectories(root)
+        if !isReadOnly { try storage.makeDirectories(root) }
     }
 
     public func location(_ name: String) -> String { name.isEmpty ? root : root + "/" + name }
@@ -58,6 +60,17 @@ public final class CheckpointDirectory: CheckpointStorage {
 
     public func delete(_ name: String) throws(MillstreamError) {
         for path in [location(name), location(name) + Self.unfinished] where storage.exists(path) { try storage.remove(path) }
+    }
+
+    public func deleteGroup(_ prefix: String) throws(MillstreamError) {
+        let path = location(prefix)
+        guard storage.exists(path) else { return }
+        var cleanUp = CleanUp()
+        for name in try storage.list(path) {
+            cleanUp.attempt { () throws(MillstreamError) in try storage.remove(path + "/" + name) }
+        }
+        cleanUp.attempt { () throws(MillstreamError) in try storage.remove(path) }
+        try cleanUp.finish()
     }
 }
 

@@ -3,7 +3,7 @@ import Dataflow
 
 /// The files of all subtasks that an operator had, as one subtask of today reads them.
 public final class OperatorStateReader: StateReader {
-    private let files: [StateFileReader]
+    private var files: [StateFileReader]
     public let formerParallelism: Int
 
     /// The files in the order of their subtasks, each narrowed to the key groups of the subtask that reads. An operator without state has none.
@@ -11,6 +11,9 @@ public final class OperatorStateReader: StateReader {
         self.files = files
         self.formerParallelism = formerParallelism
     }
+
+    /// Whoever reads has what it needs: the files' memory goes.
+    public func release() { files = [] }
 
     public var names: [String] {
         var names: [String] = []

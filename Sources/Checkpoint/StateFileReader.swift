@@ -32,6 +32,19 @@ public final class StateFileReader: StateReader {
         blocks = try bytes.withBytes { (all) throws(MillstreamError) in try StateFileReader.index(all, path, summary) }
     }
 
+    /// The same file for other key groups; the bytes are shared.
+    public func narrowed(to keyGroups: Range<Int>) -> StateFileReader { StateFileReader(self, keyGroups) }
+
+    private init(_ whole: StateFileReader, _ keyGroups: Range<Int>) {
+        path = whole.path
+        bytes = whole.bytes
+        blocks = whole.blocks
+        coding = whole.coding
+        subtask = whole.subtask
+        formerParallelism = whole.formerParallelism
+        self.keyGroups = keyGroups
+    }
+
     private static func index(
         _ all: UnsafeRawBufferPointer, _ path: String, _ summary: StateFile.Summary?
     ) throws(MillstreamError) -> [StateFile.Block] {

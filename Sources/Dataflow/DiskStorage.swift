@@ -84,7 +84,7 @@ public final class DiskStorage: Storage {
     }
 
     public func remove(_ path: String) throws(MillstreamError) {
-        guard unlink(path) == 0 else { throw MillstreamError.system("remove", path, errno) }
+        guard Glibc.remove(path) == 0 else { throw MillstreamError.system("remove", path, errno) }
     }
 
     public func list(_ directory: String) throws(MillstreamError) -> [String] {

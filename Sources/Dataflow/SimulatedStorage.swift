@@ -26,6 +26,8 @@ public final class SimulatedStorage: Storage {
     fileprivate struct State: ~Copyable {
         var entries: [String: Content] = [:]
         var safeEntries: [String: Content] = [:]
+        /// For each directory the names in it that may not be safe yet.
+        var touched: [String: Set<String>] = [:]
         var directories: Set<String> = ["/"]
         var operationCount = 0
         var generation = 0
@@ -34,6 +36,8 @@ public final class SimulatedStorage: Storage {
         var random: SeededRandom
 
         init(seed: UInt64) { random = SeededRandom(seed: seed) }
+
+        mutating func touch(_ path: String) { touched[parent(path), default: []].insert(path) }
     }
 
     private let state: Mutex<State>
@@ -59,6 +63,7 @@ public final class SimulatedStorage: Storage {
                 if state.random.next(below: 2) == 0 { state.safeEntries[path] = content }
             }
             state.entries = state.safeEntries
+            state.touched = [:]
             for (_, content) in sorted(state.entries) {
                 let unsynced = content.bytes.count - content.syncedCount
                 let kept = content.syncedCount + Int(state.random.next(below: UInt64(unsynced) + 1))
@@ -93,6 +98,7 @@ public final class SimulatedStorage: Storage {
             guard state.directories.contains(parent(path)) else { return ENOENT }
             if state.directories.contains(path) { return EISDIR }
             state.entries[path] = content
+            state.touch(path)
             return nil
         }
         return SimulatedFile(self, path, content, generation)
@@ -129,6 +135,8 @@ public final class SimulatedStorage: Storage {
                 return ENOENT
             }
             state.entries[to] = content
+            state.touch(from)
+            state.touch(to)
             for directory in [parent(from), parent(to)] { syncDirectory(directory, &state) }
             return nil
         }
@@ -136,7 +144,16 @@ public final class SimulatedStorage: Storage {
 
     public func remove(_ path: String) throws(MillstreamError) {
         try change("remove", path) { state in
-            state.entries.removeValue(forKey: path) == nil ? ENOENT : nil
+            guard state.directories.contains(path) else {
+                state.touch(path)
+                return state.entries.removeValue(forKey: path) == nil ? ENOENT : nil
+            }
+            let inside = path + "/"
+            if state.entries.keys.contains(where: { $0.hasPrefix(inside) }) || state.directories.contains(where: { $0.hasPrefix(inside) }) {
+                return ENOTEMPTY
+            }
+            state.directories.remove(path)
+            return nil
         }
     }
 
@@ -152,8 +169,7 @@ public final class SimulatedStorage: Storage {
     }
 
     private func syncDirectory(_ directory: String, _ state: inout State) {
-        let inside = Set(state.entries.keys).union(state.safeEntries.keys).filter { parent($0) == directory }
-        for path in inside { state.safeEntries[path] = state.entries[path] }
+        for path in state.touched.removeValue(forKey: directory) ?? [] { state.safeEntries[path] = state.entries[path] }
     }
 
     /// One numbered operation; `body` returns an errno, or nil where it went well. Gives back the generation of open files.

@@ -15,6 +15,7 @@ public protocol Storage: AnyObject, Sendable {
     func byteCount(_ path: String) throws(MillstreamError) -> Int64
     /// Atomic; the directories are synced before it returns.
     func rename(_ from: String, to: String) throws(MillstreamError)
+    /// Removes a file, or a directory that is empty.
     func remove(_ path: String) throws(MillstreamError)
     /// Names in a directory, sorted by bytes.
     func list(_ directory: String) throws(MillstreamError) -> [String]

@@ -1,16 +1,16 @@
 import Columnar
 import Dataflow
 
-/// Waits for a checkpoint's barrier from every channel that has not ended; channels that have it are blocked meanwhile.
+/// Waits for a checkpoint's barrier from every channel; channels that have it are blocked meanwhile.
+///
+/// Barriers follow the end of a channel's rows too: a subtask of a job with checkpoints lives until the last one is complete.
 public struct BarrierAligner {
     private var arrived: [Bool]
-    private var hasEnded: [Bool]
     private var waitingCount: Int
     private var current: CheckpointBarrier?
 
     public init(channelCount: Int) {
         arrived = Array(repeating: false, count: channelCount)
-        hasEnded = arrived
         waitingCount = channelCount
     }
 
@@ -31,17 +31,6 @@ public struct BarrierAligner {
         return completed()
     }
 
-    /// A channel that has ended is waited for no longer.
-    public mutating func onEnd(channel: Int) -> CheckpointBarrier? {
-        guard !hasEnded[channel] else { return nil }
-        hasEnded[channel] = true
-        if !arrived[channel] {
-            arrived[channel] = true
-            waitingCount -= 1
-        }
-        return completed()
-    }
-
     private mutating func completed() -> CheckpointBarrier? {
         guard waitingCount == 0, let barrier = current else { return nil }
         current = nil
@@ -50,7 +39,7 @@ public struct BarrierAligner {
     }
 
     private mutating func reset() {
-        arrived = hasEnded
-        waitingCount = arrived.reduce(0) { $0 + ($1 ? 0 : 1) }
+        arrived = Array(repeating: false, count: arrived.count)
+        waitingCount = arrived.count
     }
 }

@@ -16,6 +16,12 @@ public struct CombinedWatermark {
 
     public init(count: Int) { parts = Array(repeating: Part(), count: count) }
 
+    /// Goes on from the watermarks of the parts at an earlier time.
+    public mutating func restore(_ progress: [(watermark: EventTime, isIdle: Bool)]) {
+        for (index, part) in progress.enumerated() where index < parts.count { parts[index] = Part(watermark: part.watermark, isIdle: part.isIdle) }
+        _ = update()
+    }
+
     /// The new combined watermark, if it moved.
     public mutating func onWatermark(_ watermark: EventTime, part: Int) -> EventTime? {
         guard watermark > parts[part].watermark else { return nil }

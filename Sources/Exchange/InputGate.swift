@@ -44,6 +44,21 @@ public final class InputGate {
     /// The combined watermark.
     public var watermark: EventTime { combined.watermark }
 
+    /// How far event time has come in each input, for a checkpoint.
+    public var progress: [InputProgress] { valves.map(\.progress) }
+
+    /// Goes on from where the gate of an earlier run was; before the first `read`.
+    public func restore(_ progress: [InputProgress]) {
+        guard progress.count == valves.count else { return }
+        for index in valves.indices { valves[index].restore(progress[index]) }
+        combined.restore(progress.map { ($0.output, !$0.channels.isEmpty && $0.channels.allSatisfy(\.isIdle)) })
+        for (index, channel) in channels.enumerated() {
+            let known = valves[inputs[index]].progress.channels[places[index]]
+            channel.progress.watermark.set(known.watermark.milliseconds)
+            channel.progress.isIdle.set(known.isIdle ? 1 : 0)
+        }
+    }
+
     /// Bytes waiting in the channels.
     public var queuedByteCount: Int { channels.reduce(0) { $0 + $1.queuedByteCount } }
 
@@ -101,7 +116,6 @@ public final class InputGate {
         channels[channel].progress.hasEnded.set(1)
         let input = inputs[channel]
         openChannels[input] -= 1
-        if let barrier = aligner.onEnd(channel: channel) { pending.append(.barrier(barrier)) }
         if openChannels[input] == 0 { pending.append(.endOfInput(input)) }
     }
 

@@ -37,6 +37,23 @@ public struct WatermarkValve {
         activeCount = channelCount
     }
 
+    /// How far each channel has come, for a checkpoint.
+    public var progress: InputProgress {
+        InputProgress(output: output, channels: channels.map { InputProgress.Channel(watermark: $0.watermark, isIdle: !$0.isActive) })
+    }
+
+    /// Goes on from where an earlier valve was, without letting anything through. Where there are other channels than then, each is as far as the output was.
+    public mutating func restore(_ progress: InputProgress) {
+        output = progress.output
+        for index in channels.indices {
+            let known = progress.channels.count == channels.count ? progress.channels[index] : InputProgress.Channel(watermark: output, isIdle: false)
+            channels[index] = ChannelState(watermark: known.watermark, isActive: !known.isIdle, isAligned: !known.isIdle && known.watermark >= output)
+        }
+        activeCount = channels.count { $0.isActive }
+        isActive = activeCount > 0
+        isOutputHeld = false
+    }
+
     public mutating func onWatermark(_ watermark: EventTime, channel: Int) -> Result {
         var result = Result()
         let before = channels[channel]
@@ -105,5 +122,27 @@ public struct WatermarkValve {
         guard let watermark, watermark > output else { return nil }
         output = watermark
         return watermark
+    }
+}
+
+/// How far event time has come in an input: part of a checkpoint, so that no result depends on where a crash fell.
+public struct InputProgress: Hashable, Sendable {
+    public struct Channel: Hashable, Sendable {
+        public var watermark: EventTime
+        public var isIdle: Bool
+
+        public init(watermark: EventTime, isIdle: Bool) {
+            self.watermark = watermark
+            self.isIdle = isIdle
+        }
+    }
+
+    /// The watermark that the input has let through.
+    public var output: EventTime
+    public var channels: [Channel]
+
+    public init(output: EventTime, channels: [Channel]) {
+        self.output = output
+        self.channels = channels
     }
 }

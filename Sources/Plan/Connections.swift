@@ -171,6 +171,8 @@ public struct JobConfiguration: Hashable, Sendable {
     public var stallWarningMilliseconds: Int64
     /// nil: a job's randomness (shuffle) is seeded by the runtime's own.
     public var seed: UInt64?
+    public var checkpoints = CheckpointConfiguration()
+    public var restart = RestartConfiguration()
 
     public init() {
         parallelism = 1

@@ -1,6 +1,8 @@
+import Checkpoint
 import Columnar
 import Dataflow
 import Exchange
+import State
 
 /// What passes through a chain.
 enum ChainEvent {
@@ -12,6 +14,9 @@ enum ChainEvent {
     case endOfInput(Int)
     /// Work that the operator has left to others has come on.
     case notification
+    /// For this operator alone: what became of a checkpoint.
+    case checkpointComplete(CheckpointID)
+    case checkpointAborted(CheckpointID)
 }
 
 /// One operator in its chain: runs it, and is the output that it emits to.
@@ -39,6 +44,11 @@ final class ChainLink: Output {
     private var isOpen = false
     /// The subtask's.
     private let stop: StopFlag
+    /// Takes the operator's state at a barrier; nil where there are no checkpoints.
+    var onSnapshot: ((CheckpointBarrier, StateParts) -> Void)?
+    var objects: (any ObjectCoding)?
+    /// The checkpoint that the operator was restored from lies behind its end: it is told nothing any more.
+    private var hadEnded = false
 
     init(
         operation: any Operator, inputCount: Int, emitsOnlyFinalWatermark: Bool = false, makeContext: (@escaping (ProcessingTime) -> Void) -> OperatorContext
@@ -80,9 +90,21 @@ final class ChainLink: Output {
         }
     }
 
-    func open() throws(MillstreamError) {
+    /// `state` is what a checkpoint has of the operator.
+    func open(restoring state: SubtaskState?) throws(MillstreamError) {
         isOpen = true
-        do { try operation.open(context) } catch { throw error.inOperator(name) }
+        do throws(MillstreamError) {
+            if let state, let own = context.operatorState as? KeyedState {
+                try own.restoreOperatorState(from: state.reader, subtask: context.subtask, parallelism: context.parallelism)
+            }
+            try operation.open(context)
+            guard let state else { return }
+            hadEnded = try state.hasEnded()
+            try operation.restore(from: state.reader)
+            noteNextEventTime()
+        } catch {
+            throw error.inOperator(name)
+        }
     }
 
     /// Once, also after a failure; does nothing if `open` was never called.
@@ -162,6 +184,7 @@ final class ChainLink: Output {
             return try operation.process(batch, input: input, output: self)
         case .watermark(let watermark):
             metrics.currentInputWatermark.set(watermark.milliseconds)
+            if hadEnded { return .done }
             return try operation.onWatermark(watermark, output: self)
         case .status(let status):
             try operation.onStatus(status, output: self)
@@ -169,18 +192,35 @@ final class ChainLink: Output {
         case .processingTime(let now):
             return try operation.onProcessingTime(now, output: self)
         case .endOfInput(let input):
-            return try operation.onEndOfInput(input, output: self)
-        case .barrier:
+            return hadEnded ? .done : try operation.onEndOfInput(input, output: self)
+        case .barrier(let barrier):
+            try snapshot(barrier)
+            return .done
+        case .checkpointComplete(let id):
+            try operation.onCheckpointComplete(id)
+            return .done
+        case .checkpointAborted(let id):
+            try operation.onCheckpointAborted(id)
             return .done
         case .notification:
             return try asynchronous?.onNotification(output: self) ?? .done
         }
     }
 
+    private func snapshot(_ barrier: CheckpointBarrier) throws(MillstreamError) {
+        guard let onSnapshot else { return }
+        let parts = StateParts(objects: objects)
+        if hasEnded { parts.write(RuntimePart.ended, keyGroup: nil, bytes: [1]) }
+        try operation.snapshot(barrier, into: parts)
+        // That of a host's sink, which its function has brought up to date just now.
+        if let own = context.operatorState as? KeyedState { try own.snapshot(nil, maxParallelism: context.maxParallelism, into: parts) }
+        onSnapshot(barrier, parts)
+    }
+
     /// Passes on what the operator has dealt with.
     private func complete(_ event: ChainEvent) throws(MillstreamError) {
         switch event {
-        case .batch, .processingTime, .notification: break
+        case .batch, .processingTime, .notification, .checkpointComplete, .checkpointAborted: break
         case .watermark(let watermark): if operation.forwardsWatermarks { try forward(watermark) }
         case .status(let status): if operation.forwardsWatermarks { try forward(status) }
         case .barrier(let barrier): try forward(event, message: .barrier(barrier))

@@ -37,20 +37,20 @@ public final class Engine: @unchecked Sendable {
     ) throws(MillstreamError) -> Job {
         let job = Job(name: plan.jobName, clock: clock)
         let seed = plan.configuration.seed ?? UInt64(bitPattern: clock.monotonicNanoseconds())
-        let builder = try jobBuilder(
-            plan, bindings: bindings, job: job, scheduler: pool, handover: nil, clock: manual ?? clock, machineClock: clock, storage: storage, seed: seed,
-            standardOutput: standardOutput, standardError: standardError)
         let number = try register(job)
+        let preparation: JobPreparation
         let made: JobBuilder.Result
         do {
-            made = try builder.build()
+            preparation = try JobPreparation(
+                plan, bindings: bindings, job: job, scheduler: pool, handover: nil, background: BackgroundThread(), clock: manual ?? clock,
+                machineClock: clock, manualClock: manual, storage: storage, seed: seed, standardOutput: standardOutput, standardError: standardError)
+            made = try preparation.build()
         } catch {
             forget(number)
             throw error
         }
         job.onEnd { [weak self] in self?.forget(number) }
-        manual?.add(made.subtasks)
-        job.start(made, warnings: builder.environment.standardError)
+        preparation.start(made)
         return job
     }
 
@@ -88,19 +88,3 @@ public final class Engine: @unchecked Sendable {
     private func forget(_ number: Int) { state.withLock { _ = $0.jobs.removeValue(forKey: number) } }
 }
 
-/// What both engines, the real and the simulated, do to a plan.
-func jobBuilder(
-    _ plan: StreamPlan, bindings: Bindings, job: Job, scheduler: any Scheduler, handover: (any ChannelHandover)?, clock: any Clock,
-    machineClock: any Clock, storage: any Storage, seed: UInt64, standardOutput: (any TextOutput)?, standardError: (any TextOutput)?, parts: (any PartSubstitution)? = nil
-) throws(MillstreamError) -> JobBuilder {
-    var lowering = Lowering(plan, bindings: bindings)
-    let graph = try lowering.lower()
-    var environment = ConnectorEnvironment(
-        bindings: bindings, clock: machineClock, storage: storage, makeRowGenerator: expressionRowGenerator,
-        makeColumnFunction: expressionColumnFunction)
-    if let standardOutput { environment.standardOutput = standardOutput }
-    if let standardError { environment.standardError = standardError }
-    return JobBuilder(
-        graph: graph, plan: plan, job: job, scheduler: scheduler, handover: handover, environment: environment, clock: clock, seed: seed,
-        parts: parts)
-}

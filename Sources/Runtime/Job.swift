@@ -15,6 +15,8 @@ public enum JobStatus: Int32, Sendable {
     case cancelling = 4
     case canceled = 5
     case finished = 6
+    /// Failed, and about to go on from its last checkpoint.
+    case restarting = 7
 
     /// Whether nothing follows.
     public var isTerminal: Bool { self == .failed || self == .canceled || self == .finished }
@@ -40,6 +42,19 @@ public final class Job: SubtaskOwner, @unchecked Sendable {
     private let clock: any Clock
     private let startTime: Int64
     private var endTime: Int64?
+    /// Decides what follows a failure; nil where nothing does.
+    private var supervisor: JobSupervisor?
+    private var isCancelRequested = false
+    private var failureHistory: [Failure] = []
+
+    /// A failure of one attempt.
+    public struct Failure: Sendable {
+        public let time: ProcessingTime
+        public let error: MillstreamError
+    }
+
+    /// How many failures are kept (Flink's `web.exception-history-size`).
+    private static let failureCountMax = 16
 
     init(name: String, clock: any Clock) {
         self.name = name
@@ -63,6 +78,13 @@ public final class Job: SubtaskOwner, @unchecked Sendable {
         monitor.lock()
         defer { monitor.unlock() }
         return firstFailure
+    }
+
+    /// What the attempts failed with, the oldest first; the last one is `failure` once the job has failed.
+    public var failures: [Failure] {
+        monitor.lock()
+        defer { monitor.unlock() }
+        return failureHistory
     }
 
     /// How long the job has run, or ran.
@@ -114,9 +136,10 @@ public final class Job: SubtaskOwner, @unchecked Sendable {
         statistics = made.statistics
         collectQueues = made.collectQueues
         progress = made.progress
+        lastReport = nil
         self.warnings = warnings
         currentStatus = .running
-        let isCancelled = isCancelledEarly
+        let isCancelled = isCancelledEarly || isCancelRequested
         monitor.unlock()
         if isCancelled { cancel() }
         for subtask in made.subtasks { subtask.wake() }
@@ -145,11 +168,75 @@ public final class Job: SubtaskOwner, @unchecked Sendable {
             monitor.unlock()
             return
         }
+        if currentStatus == .failing { noteFailure() }
+        guard let supervisor else {
+            conclude()
+            return
+        }
+        let status = currentStatus
+        let failure = firstFailure
+        subtasks = []
+        monitor.unlock()
+        supervisor.attemptEnded(status, failure)
+    }
+
+    /// With the monitor.
+    private func noteFailure() {
+        guard let firstFailure else { return }
+        failureHistory.append(Failure(time: clock.now(), error: firstFailure))
+        if failureHistory.count > Self.failureCountMax { failureHistory.removeFirst() }
+    }
+
+    /// Before the start: who is asked what follows the end of an attempt.
+    func supervise(_ supervisor: JobSupervisor) {
+        self.supervisor = supervisor
+    }
+
+    /// The attempt has failed, and another is to follow; false if the job was cancelled.
+    func becomeRestarting() -> Bool {
+        monitor.lock()
+        defer { monitor.unlock() }
+        guard currentStatus == .failing, !isCancelRequested else { return false }
+        currentStatus = .restarting
+        firstFailure = nil
+        monitor.broadcast()
+        return true
+    }
+
+    /// The next attempt could not be started.
+    func failRestart(_ error: MillstreamError) {
+        monitor.lock()
+        firstFailure = error
+        noteFailure()
+        currentStatus = .failing
+        monitor.unlock()
+    }
+
+    /// Whether somebody has asked for the end meanwhile.
+    var isToEnd: Bool {
+        monitor.lock()
+        defer { monitor.unlock() }
+        return isCancelRequested
+    }
+
+    /// Nothing follows the last attempt.
+    func end() {
+        monitor.lock()
+        conclude()
+    }
+
+    /// With the monitor, which it gives back.
+    private func conclude() {
         switch currentStatus {
         case .failing: currentStatus = .failed
-        case .cancelling: currentStatus = .canceled
+        case .cancelling, .restarting: currentStatus = .canceled
+        case .failed, .canceled, .finished:
+            monitor.unlock()
+            return
         default: currentStatus = .finished
         }
+        let ended = supervisor
+        supervisor = nil
         endTime = clock.monotonicNanoseconds()
         let callbacks = whenEnded
         whenEnded = []
@@ -161,6 +248,7 @@ public final class Job: SubtaskOwner, @unchecked Sendable {
         warnings = nil
         monitor.broadcast()
         monitor.unlock()
+        withExtendedLifetime(ended) {}
         for queue in queues { queue.end() }
         for callback in callbacks { callback() }
     }
@@ -178,9 +266,12 @@ public final class Job: SubtaskOwner, @unchecked Sendable {
 
     private func stop(_ status: JobStatus) {
         monitor.lock()
+        if status == .cancelling { isCancelRequested = true }
         guard currentStatus == .running else {
             if currentStatus == .created { isCancelledEarly = true }
+            let waiting = currentStatus == .restarting ? supervisor : nil
             monitor.unlock()
+            waiting?.cancelRestart()
             return
         }
         currentStatus = status
@@ -189,6 +280,66 @@ public final class Job: SubtaskOwner, @unchecked Sendable {
         monitor.unlock()
         for subtask in running { subtask.cancel() }
     }
+
+    /// The job cannot go on, whatever its subtasks say.
+    func fail(_ error: MillstreamError) {
+        monitor.lock()
+        if firstFailure == nil, currentStatus == .running { firstFailure = error }
+        monitor.unlock()
+        stop(.failing)
+    }
+
+    // MARK: Checkpoints
+
+    /// Takes a savepoint into a new directory below `directory` (nil: the configured one) and calls `done` with its path, from another thread.
+    ///
+    /// `stops`: no row comes behind it, and the job finishes with it; `drains`: its input ends before it, so that windows fire.
+    public func savepoint(
+        into directory: String?, stops: Bool = false, drains: Bool = false, done: @escaping @Sendable (Result<String, MillstreamError>) -> Void
+    ) {
+        monitor.lock()
+        let supervisor = self.supervisor
+        monitor.unlock()
+        guard let supervisor else {
+            return done(.failure(MillstreamError(.invalidState, "the job has ended, so there is no state to save")))
+        }
+        supervisor.savepoint(into: directory, stops: stops, drains: drains, done: done)
+    }
+
+    /// The same, for a thread that has time to wait. The path of the savepoint.
+    public func savepoint(into directory: String?, stops: Bool = false, drains: Bool = false) throws(MillstreamError) -> String {
+        let answer = Answer()
+        savepoint(into: directory, stops: stops, drains: drains) { answer.give($0) }
+        return try answer.wait().get()
+    }
+
+    private final class Answer: @unchecked Sendable {
+        private let monitor = Monitor()
+        private var result: Result<String, MillstreamError>?
+
+        func give(_ result: Result<String, MillstreamError>) {
+            monitor.lock()
+            self.result = result
+            monitor.broadcast()
+            monitor.unlock()
+        }
+
+        func wait() -> Result<String, MillstreamError> {
+            monitor.lock()
+            defer { monitor.unlock() }
+            while true {
+                if let result { return result }
+                _ = monitor.wait(until: nil)
+            }
+        }
+    }
+
+    /// The last checkpoints and savepoints, the oldest first.
+    public var checkpoints: [CheckpointRecord] {
+        checkpointLog.all
+    }
+
+    let checkpointLog = CheckpointLog()
 
     // MARK: Event time
 

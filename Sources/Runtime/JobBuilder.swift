@@ -5,10 +5,11 @@ import Exchange
 import Operators
 import Plan
 import State
+import Synchronization
 
 /// Makes a job's subtasks from its graph: operators, channels, gates, and who wakes whom.
 struct JobBuilder {
-    let graph: JobGraph
+    var graph: JobGraph
     let plan: StreamPlan
     let job: Job
     let scheduler: any Scheduler
@@ -17,14 +18,29 @@ struct JobBuilder {
     /// The job's processing time. What a source waits for lies outside: its clock is the environment's, the machine's.
     let clock: any Clock
     let seed: UInt64
+    /// Stays over all attempts.
+    var jobID = ""
     /// Only in simulations.
     let parts: (any PartSubstitution)?
+    /// nil: the job can take none.
+    var checkpoints: JobCheckpoints?
+    /// Whether subtasks wait at their end for a last checkpoint.
+    var hasFinalCheckpoint = false
+    /// What the attempt goes on from.
+    var restored: RestoredCheckpoint?
+    /// Those of an earlier attempt, whose rows their reader may have had already.
+    var collectQueues: [Int: CollectQueue] = [:]
 
     struct Result {
         var subtasks: [Subtask]
         var statistics: [OperatorStatistics]
         var collectQueues: [Int: CollectQueue]
         var progress: [SubtaskProgress] = []
+        /// What a checkpoint needs to know of it.
+        var chains: [[Int]] = []
+        var places: [JobCheckpoints.Place] = []
+        var enumerators: [SharedEnumerator] = []
+        let warnings: any TextOutput
     }
 
     /// Names the subtask that a sink or reader wakes, before it exists.
@@ -33,7 +49,7 @@ struct JobBuilder {
     }
 
     func build() throws(MillstreamError) -> Result {
-        var result = Result(subtasks: [], statistics: [], collectQueues: [:])
+        var result = Result(subtasks: [], statistics: [], collectQueues: collectQueues, warnings: environment.standardError)
         let channels = makeChannels()
         let splices = makeSplices(channels)
         var sources: [Int: (source: any Source, enumerator: SharedEnumerator)] = [:]
@@ -47,11 +63,25 @@ struct JobBuilder {
         return result
     }
 
+    /// The files of a checkpoint stay open until the last subtask has what it needs.
+    private func makeOnRestored() -> @Sendable () -> Void {
+        guard let restored else { return {} }
+        let count = Countdown(graph.tasks.reduce(0) { $0 + $1.parallelism })
+        return { if count.next() == 0 { restored.release() } }
+    }
+
+    private final class Countdown: Sendable {
+        private let left: Atomic<Int>
+        init(_ count: Int) { left = Atomic(count) }
+        func next() -> Int { left.subtract(1, ordering: .acquiringAndReleasing).newValue }
+    }
+
     private func build(
         _ channels: [[[Channel?]]], _ splices: [Int: ChannelSplice], _ sources: inout [Int: (source: any Source, enumerator: SharedEnumerator)],
         _ result: inout Result
     ) throws(MillstreamError) {
         var sinks: [Int: any Sink] = [:]
+        let onRestored = makeOnRestored()
         for task in graph.tasks {
             for step in task.steps {
                 if case .source(let description) = step.node.operation {
@@ -59,12 +89,15 @@ struct JobBuilder {
                         try SourceFactory.make(description, schema: step.node.output, environment: environment)
                     }
                     let enumerator = try make(step) { () throws(MillstreamError) in try source.makeEnumerator(parallelism: task.parallelism) }
-                    sources[step.node.id.value] = (source, SharedEnumerator(enumerator, userCount: task.parallelism))
+                    let shared = SharedEnumerator(enumerator, userCount: task.parallelism)
+                    sources[step.node.id.value] = (source, shared)
+                    result.enumerators.append(shared)
+                    try make(step) { () throws(MillstreamError) in try restored?.restore(shared, of: step.id, parallelism: task.parallelism) }
                 }
                 if case .sink(let description) = step.node.operation {
                     var own = environment
                     if case .collect = description.kind {
-                        let queue = CollectQueue()
+                        let queue = result.collectQueues[step.node.id.value] ?? CollectQueue()
                         result.collectQueues[step.node.id.value] = queue
                         own.collectTarget = queue
                     }
@@ -75,7 +108,22 @@ struct JobBuilder {
             }
         }
         for task in graph.tasks {
+            let firstPlace = result.places.count
+            for step in task.steps {
+                result.places.append(
+                    JobCheckpoints.Place(
+                        id: step.id, name: step.node.name, parallelism: task.parallelism, maxParallelism: task.maxParallelism))
+            }
             for index in 0..<task.parallelism {
+                result.chains.append(Array(firstPlace..<result.places.count))
+                var states: [SubtaskState] = []
+                if let restored {
+                    for step in task.steps {
+                        states.append(
+                            try restored.state(
+                                of: step.id, subtask: SubtaskIndex(index), parallelism: task.parallelism, maxParallelism: task.maxParallelism))
+                    }
+                }
                 let target = WakeTarget()
                 let wake: @Sendable () -> Void = { target.subtask?.wake() }
                 let stop = StopFlag()
@@ -88,9 +136,10 @@ struct JobBuilder {
                         ChainLink(operation: operation, inputCount: step.inputs.count, emitsOnlyFinalWatermark: graph.isBatch) { requestWakeUp in
                             OperatorContext(
                                 operatorID: step.id, operatorName: step.node.name, subtask: SubtaskIndex(index), parallelism: task.parallelism,
-                                maxParallelism: task.maxParallelism, jobName: plan.jobName, clock: clock,
+                                maxParallelism: task.maxParallelism, jobName: plan.jobName, jobID: jobID, checkpointing: hasFinalCheckpoint, clock: clock,
                                 random: SeededRandom(seed: seed &+ UInt64(result.subtasks.count) &* 1_000_003 &+ UInt64(links.count)), metrics: metrics,
-                                operatorState: operatorState(of: step.node), stop: stop, notify: wake, requestWakeUp: requestWakeUp)
+                                operatorState: operatorState(of: step.node),
+                                restored: states.isEmpty ? nil : states[links.count].restored, stop: stop, notify: wake, requestWakeUp: requestWakeUp)
                         })
                     result.statistics.append(
                         OperatorStatistics(
@@ -119,10 +168,15 @@ struct JobBuilder {
                         source: made.source, enumerator: made.enumerator, context: context, rowCountLimit: plan.configuration.batchRowCountLimit,
                         deadLetters: head.node.deadLetterOutput.map { (SideOutputID($0), link: Lowering.linkOfSideOutputs(head.node)) })
                 }
+                let ownCheckpoints = checkpoints.map { checkpoints in
+                    SubtaskCheckpoints(
+                        number: result.subtasks.count, attempt: checkpoints.nextAttemptNumber, checkpoints: checkpoints,
+                        hasFinal: hasFinalCheckpoint, operatorCount: task.steps.count, readers: states, onRestored: onRestored)
+                }
                 let subtask = Subtask(
                     number: result.subtasks.count, name: task.name, index: SubtaskIndex(index), takesHostTurns: task.takesHostTurns, clock: clock,
                     scheduler: scheduler, owner: job, links: links, writers: writers, gate: gate, source: input, stop: stop,
-                    stallMilliseconds: plan.configuration.stallWarningMilliseconds)
+                    stallMilliseconds: plan.configuration.stallWarningMilliseconds, checkpoints: ownCheckpoints)
                 target.subtask = subtask
                 result.progress.append(
                     SubtaskProgress(
@@ -153,7 +207,7 @@ struct JobBuilder {
         _ step: JobGraph.Step, subtask: Int, sinks: [Int: any Sink], wake: @escaping @Sendable () -> Void
     ) throws(MillstreamError) -> any Operator {
         let made = try makeOperator(step, sinks: sinks, wake: wake)
-        if let parts, !(made is any WaitingOperator) { return parts.operation(made, of: step.node, subtask: subtask) }
+        if let parts, !(made is SinkOperator), !(made is any AsynchronousOperator) { return parts.operation(made, of: step.node, subtask: subtask) }
         return made
     }
 

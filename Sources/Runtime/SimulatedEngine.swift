@@ -7,7 +7,7 @@ import Synchronization
 /// Runs one job on the calling thread, in virtual time, with a seed that decides every choice: which subtask runs, for how long, when a message arrives.
 ///
 /// The twin of `Engine` and `WorkerPool`; subtasks, channels and operators are the same. The same seed gives the same run, message by message (`traceHash`).
-public final class SimulatedEngine: Scheduler, ChannelHandover, @unchecked Sendable {
+public final class SimulatedEngine: Scheduler, ChannelHandover, Background, @unchecked Sendable {
     public let clock: SimulatedClock
     public let random: SeededRandom
     private let storage: any Storage
@@ -18,6 +18,9 @@ public final class SimulatedEngine: Scheduler, ChannelHandover, @unchecked Senda
     private var sleepers: [(time: Int64, subtask: Subtask)] = []
     /// Subtasks and channels that a fault holds back, with the time at which they go on.
     private var detained: [(time: Int64, part: Part)] = []
+    /// What the job's background has to do, and what it waits for.
+    private var work: [@Sendable () -> Void] = []
+    private var timedWork: [(time: Int64, work: @Sendable () -> Void)] = []
     private let delays: Delays
     private let parts: (any PartSubstitution)?
     /// How many choices have been made.
@@ -64,11 +67,10 @@ public final class SimulatedEngine: Scheduler, ChannelHandover, @unchecked Senda
     /// Prepares a job; `run` then runs it.
     public func submit(_ plan: StreamPlan, bindings: Bindings) throws(MillstreamError) -> Job {
         let job = Job(name: plan.jobName, clock: clock)
-        let builder = try jobBuilder(
-            plan, bindings: bindings, job: job, scheduler: self, handover: self, clock: clock, machineClock: clock, storage: storage, seed: seed, standardOutput: nil,
-            standardError: nil, parts: parts)
-        let made = try builder.build()
-        job.start(made, warnings: builder.environment.standardError)
+        let preparation = try JobPreparation(
+            plan, bindings: bindings, job: job, scheduler: self, handover: self, background: self, clock: clock, machineClock: clock, storage: storage, seed: seed,
+            standardOutput: nil, standardError: nil, parts: parts)
+        preparation.start(try preparation.build())
         return job
     }
 
@@ -85,8 +87,8 @@ public final class SimulatedEngine: Scheduler, ChannelHandover, @unchecked Senda
     private func choose() -> Bool {
         tickCount += 1
         if !detained.isEmpty { releaseDetained() }
-        let choices = runnable.count + held.count
-        if choices == 0 || random.next(below: 64) == 0, !sleepers.isEmpty || !detained.isEmpty {
+        let choices = runnable.count + held.count + (work.isEmpty ? 0 : 1)
+        if choices == 0 || random.next(below: 64) == 0, !sleepers.isEmpty || !detained.isEmpty || !timedWork.isEmpty {
             if choices == 0 { advanceToEarliest() } else { clock.advance(nanoseconds: Int64(random.next(below: 5_000_000))) }
             wakeDue()
             return true
@@ -100,6 +102,10 @@ public final class SimulatedEngine: Scheduler, ChannelHandover, @unchecked Senda
             // Work takes time, so that buffer timeouts and processing-time timers come in between.
             clock.advance(nanoseconds: Int64(random.next(below: 200_000)))
             subtask.run()
+        } else if choice == runnable.count + held.count {
+            note(1 << 62)
+            clock.advance(nanoseconds: Int64(random.next(below: 200_000)))
+            work.removeFirst()()
         } else {
             // Delivering makes the consumer runnable, which moves no channel.
             let place = choice - runnable.count
@@ -132,7 +138,7 @@ public final class SimulatedEngine: Scheduler, ChannelHandover, @unchecked Senda
     }
 
     private func advanceToEarliest() {
-        guard let earliest = (sleepers.map(\.time) + detained.map(\.time)).min() else { return }
+        guard let earliest = (sleepers.map(\.time) + detained.map(\.time) + timedWork.map(\.time)).min() else { return }
         clock.advance(nanoseconds: max(0, earliest - clock.monotonicNanoseconds()))
     }
 
@@ -141,18 +147,24 @@ public final class SimulatedEngine: Scheduler, ChannelHandover, @unchecked Senda
         let due = sleepers.filter { $0.time <= now }
         sleepers.removeAll { $0.time <= now }
         for sleeper in due where sleeper.subtask.becomeQueued() { runnable.append(sleeper.subtask) }
+        work += timedWork.filter { $0.time <= now }.map(\.work)
+        timedWork.removeAll { $0.time <= now }
     }
 
     private func note(_ value: UInt64) {
         traceHash = (traceHash ^ value) &* 0x100_0000_01B3
     }
 
-    // MARK: Scheduler and ChannelHandover
+    // MARK: Scheduler, Background and ChannelHandover
 
     func enqueue(_ subtask: Subtask) { runnable.append(subtask) }
     func schedule(_ subtask: Subtask, at nanoseconds: Int64) { sleepers.append((nanoseconds, subtask)) }
     func forget(_ subtask: Subtask) { sleepers.removeAll { $0.subtask === subtask } }
     func quantum() -> Int { 1 + Int(random.next(below: 8)) }
+
+    func run(_ work: @escaping @Sendable () -> Void) { self.work.append(work) }
+    func run(at nanoseconds: Int64, _ work: @escaping @Sendable () -> Void) { timedWork.append((nanoseconds, work)) }
+    func finish() { timedWork = [] }
 
     public func hold(_ channel: Channel) {
         if detained.contains(where: { if case .channel(let other) = $0.part { other === channel } else { false } }) { return }

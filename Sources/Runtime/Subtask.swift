@@ -23,6 +23,18 @@ final class Subtask: Wakeable, @unchecked Sendable {
         case finished
     }
 
+    /// What a job's checkpoints ask of a subtask, in order.
+    enum Command: Sendable {
+        /// For a source: the barrier goes behind what it has read. `stops`: no row follows it.
+        case barrier(CheckpointBarrier, stops: Bool)
+        case complete(CheckpointID)
+        case aborted(CheckpointID)
+        /// A source's input ends here, and nobody goes before the savepoint behind it.
+        case endInput
+        /// The checkpoint behind the end of input is complete: the subtask may go.
+        case finish
+    }
+
     /// A number that is unique and deterministic within the job.
     let number: Int
     let name: String
@@ -54,12 +66,23 @@ final class Subtask: Wakeable, @unchecked Sendable {
     private let stallNanoseconds: Int64?
     /// Since when the outputs are full.
     private var blockedSince: Int64?
+    private let commands = Mutex<[Command]>([])
+    private let hasCommands = Atomic<Bool>(false)
+    /// nil: the job has no checkpoints, and the subtask goes when its input has ended.
+    private let checkpoints: SubtaskCheckpoints?
+    private var mayFinish = false
+    private var isDrained = false
+    /// Somebody wants the state behind the end of input.
+    private var holdsEnd = false
+    /// The barrier behind which no row follows, unless its checkpoint fails.
+    private var lastBarrier: CheckpointID?
 
     init(
         number: Int, name: String, index: SubtaskIndex, takesHostTurns: Bool, clock: any Clock, scheduler: any Scheduler, owner: any SubtaskOwner,
         links: [ChainLink], writers: [ExchangeWriter], gate: InputGate?, source: SourceInput?, stop: StopFlag,
-        stallMilliseconds: Int64 = 0
+        stallMilliseconds: Int64 = 0, checkpoints: SubtaskCheckpoints? = nil
     ) {
+        self.checkpoints = checkpoints
         self.number = number
         self.name = name
         self.index = index
@@ -74,6 +97,11 @@ final class Subtask: Wakeable, @unchecked Sendable {
         self.source = source
         stallNanoseconds = stallMilliseconds <= 0 ? nil : min(stallMilliseconds, 1 << 40) * 1_000_000
         self.stop = stop
+        for (place, link) in links.enumerated() {
+            guard let checkpoints else { continue }
+            link.objects = checkpoints.objects
+            link.onSnapshot = { barrier, parts in checkpoints.add(parts, of: place, barrier) }
+        }
         LiveObjects.subtasks.add(1)
     }
 
@@ -105,6 +133,15 @@ final class Subtask: Wakeable, @unchecked Sendable {
             }
             current = original
         }
+    }
+
+    var isSource: Bool { source != nil }
+
+    /// From any thread: the subtask obeys at its next turn.
+    func post(_ command: Command) {
+        commands.withLock { $0.append(command) }
+        hasCommands.store(true, ordering: .releasing)
+        wake()
     }
 
     /// For a clock that only the program moves: when the subtask wants to be woken, while it sleeps.
@@ -182,7 +219,11 @@ final class Subtask: Wakeable, @unchecked Sendable {
         for _ in 0..<scheduler.quantum() {
             if stop.isSet { return .finished }
             guard try pump() else { return .again }
-            if links[0].hasEnded, !links.contains(where: \.hasWork) { return .finished }
+            if hasCommands.load(ordering: .acquiring) {
+                try obey()
+                continue
+            }
+            if links[0].hasEnded || mayFinish, !links.contains(where: \.hasWork), mayGo() { return .finished }
             if links.contains(where: \.hasWork) || links[0].isFull {
                 blockedSince = clock.monotonicNanoseconds()
                 return .sleep(until: nextDeadline(includingSource: false))
@@ -195,8 +236,49 @@ final class Subtask: Wakeable, @unchecked Sendable {
     private func open() throws(MillstreamError) {
         isOpen = true
         // From the sinks up, so that whoever emits while it opens finds the others ready.
-        for link in links.reversed() { try link.open() }
-        do { try source?.open() } catch { throw error.inOperator(links[0].name) }
+        for (place, link) in links.enumerated().reversed() { try link.open(restoring: checkpoints?.restored(place)) }
+        let head = checkpoints?.restored(0)
+        do { try source?.open(restoring: head) } catch { throw error.inOperator(links[0].name) }
+        if let gate, let head { gate.restore(try head.inputs()) }
+        checkpoints?.endRestore()
+    }
+
+    /// Does what the job's checkpoints have asked for.
+    private func obey() throws(MillstreamError) {
+        hasCommands.store(false, ordering: .relaxed)
+        let all = commands.withLock { commands -> [Command] in
+            defer { commands = [] }
+            return commands
+        }
+        for command in all {
+            switch command {
+            case .barrier(let barrier, let stops):
+                guard let source, let checkpoints else { break }
+                if stops { lastBarrier = barrier.id }
+                do throws(MillstreamError) { try checkpoints.begin(barrier, inputs: nil, source: source) } catch { throw error.inOperator(links[0].name) }
+                try links[0].deliver(.barrier(barrier))
+            case .complete(let id): for link in links { try link.deliver(.checkpointComplete(id)) }
+            case .aborted(let id):
+                checkpoints?.abort(id)
+                if lastBarrier == id { lastBarrier = nil }
+                for link in links { try link.deliver(.checkpointAborted(id)) }
+            case .endInput:
+                holdsEnd = true
+                source?.endInput()
+                sourceWait = nil
+            case .finish: mayFinish = true
+            }
+        }
+    }
+
+    /// Whether a subtask with nothing left to do may end: where there are checkpoints, behind the one that holds its end.
+    private func mayGo() -> Bool {
+        guard let checkpoints, checkpoints.hasFinal || holdsEnd, !mayFinish else { return true }
+        if !isDrained {
+            isDrained = true
+            checkpoints.drained(number)
+        }
+        return false
     }
 
     /// How many steps one turn takes at most, so that ten million timers at one watermark do not keep others, or a cancellation, waiting.
@@ -230,12 +312,14 @@ final class Subtask: Wakeable, @unchecked Sendable {
                 try links[0].deliver(.batch(batch, input: input))
             case .watermark(let watermark): try links[0].deliver(.watermark(watermark))
             case .status(let status): try links[0].deliver(.status(status))
-            case .barrier(let barrier): try links[0].deliver(.barrier(barrier))
+            case .barrier(let barrier):
+                try checkpoints?.begin(barrier, inputs: gate.progress, source: nil)
+                try links[0].deliver(.barrier(barrier))
             case .endOfInput(let input): try links[0].deliver(.endOfInput(input))
             }
             return true
         }
-        guard let source, !sourceEnded else { return false }
+        guard let source, !sourceEnded, lastBarrier == nil else { return false }
         if let sourceWait, sourceWait > clock.monotonicNanoseconds(), !takeNotification() { return false }
         sourceWait = nil
         let event: SourceInput.Event

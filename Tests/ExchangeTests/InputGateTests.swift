@@ -112,8 +112,10 @@ struct InputGateTests {
         #expect(gate.read() == nil)
         channels[1].send(.barrier(barrier), byteCount: 64)
         #expect(gate.read() == nil)
-        // A channel that ends is no longer waited for.
+        // A channel that has ended is waited for as well: its producer lives until the last checkpoint.
         channels[2].send(.endOfInput, byteCount: 64)
+        #expect(gate.read() == nil)
+        channels[2].send(.barrier(barrier), byteCount: 64)
         guard case .barrier(barrier) = gate.read() else {
             Issue.record("no barrier")
             return

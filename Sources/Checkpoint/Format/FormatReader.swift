@@ -3,7 +3,7 @@ import Columnar
 /// Reads what `FormatWriter` wrote, and trusts nothing: each count is checked against what is left, and what is wrong is an error with its place.
 ///
 /// A checkpoint is input like any other. Checksums find damage before this does; this finds what a checksum cannot, such as a file of another program.
-struct FormatReader {
+package struct FormatReader {
     /// What the bytes are, for messages: a file's path, or a part of it.
     let subject: String
     private let bytes: UnsafeRawBufferPointer
@@ -12,7 +12,7 @@ struct FormatReader {
     private(set) var position = 0
 
     /// The bytes belong to the caller, who keeps them as long as the reader.
-    init(_ bytes: UnsafeRawBufferPointer, subject: String, origin: Int = 0) {
+    package init(_ bytes: UnsafeRawBufferPointer, subject: String, origin: Int = 0) {
         self.bytes = bytes
         self.subject = subject
         self.origin = origin
@@ -21,43 +21,43 @@ struct FormatReader {
     var remaining: Int { bytes.count - position }
 
     /// Bytes that follow; they belong to the reader's caller.
-    mutating func take(_ count: Int) throws(MillstreamError) -> UnsafeRawBufferPointer {
+    package mutating func take(_ count: Int) throws(MillstreamError) -> UnsafeRawBufferPointer {
         guard count >= 0, count <= remaining else { throw damaged("\(count) bytes were expected, \(remaining) are left") }
         defer { position += count }
         return UnsafeRawBufferPointer(rebasing: bytes[position..<position + count])
     }
 
-    mutating func number<Number: FixedWidthInteger>(_ type: Number.Type) throws(MillstreamError) -> Number {
+    package mutating func number<Number: FixedWidthInteger>(_ type: Number.Type) throws(MillstreamError) -> Number {
         let source = try take(MemoryLayout<Number>.size)
         return Number(littleEndian: source.loadUnaligned(as: Number.self))
     }
 
     /// A number that counts things of at least `byteCount` bytes each, of which so many must be left.
-    mutating func count(of byteCount: Int) throws(MillstreamError) -> Int {
+    package mutating func count(of byteCount: Int) throws(MillstreamError) -> Int {
         let value = Int(try number(UInt32.self))
         guard value <= remaining / max(1, byteCount) else { throw damaged("a count of \(value) reaches beyond the end") }
         return value
     }
 
-    mutating func counted() throws(MillstreamError) -> [UInt8] { Array(try take(try count(of: 1))) }
+    package mutating func counted() throws(MillstreamError) -> [UInt8] { Array(try take(try count(of: 1))) }
 
-    mutating func text() throws(MillstreamError) -> String {
+    package mutating func text() throws(MillstreamError) -> String {
         let source = try take(try count(of: 1))
         guard UTF8Validation.isValid(source) else { throw damaged("a name is no UTF-8") }
         return String(decoding: source, as: UTF8.self)
     }
 
     /// Throws unless everything was read.
-    func finish() throws(MillstreamError) {
+    package func finish() throws(MillstreamError) {
         guard remaining == 0 else { throw damaged("\(remaining) bytes are left over") }
     }
 
-    func damaged(_ what: String) -> MillstreamError { .damaged(subject, at: origin + position, what) }
+    package func damaged(_ what: String) -> MillstreamError { .damaged(subject, at: origin + position, what) }
 }
 
 extension MillstreamError {
     /// A file of a checkpoint does not hold what it should.
-    static func damaged(_ path: String, at place: Int, _ what: String) -> MillstreamError {
+    package static func damaged(_ path: String, at place: Int, _ what: String) -> MillstreamError {
         MillstreamError(.decode, "'\(path)' is damaged at byte \(place): \(what)", domain: .external)
     }
 }

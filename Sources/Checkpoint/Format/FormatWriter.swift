@@ -1,18 +1,20 @@
 import Columnar
 
 /// Little-endian words, counted text and raw bytes, one behind the other: how everything in a checkpoint is written.
-struct FormatWriter {
-    private(set) var bytes: [UInt8] = []
+package struct FormatWriter {
+    package private(set) var bytes: [UInt8] = []
 
-    mutating func put<Number: FixedWidthInteger>(_ value: Number) {
+    package init() {}
+
+    package mutating func put<Number: FixedWidthInteger>(_ value: Number) {
         withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
     }
 
     /// Bytes as they are; the reader must know how many.
-    mutating func put(raw source: UnsafeRawBufferPointer) { bytes.append(contentsOf: source) }
+    package mutating func put(raw source: UnsafeRawBufferPointer) { bytes.append(contentsOf: source) }
 
     /// A count of four bytes, then the bytes. Throws `limitExceeded` for more than `Int32.max` of them.
-    mutating func put(counted source: [UInt8]) throws(MillstreamError) {
+    package mutating func put(counted source: [UInt8]) throws(MillstreamError) {
         guard let count = UInt32(exactly: source.count), count <= UInt32(Int32.max) else {
             throw MillstreamError(.limitExceeded, "\(source.count) bytes are too many for one entry of a checkpoint")
         }
@@ -20,15 +22,15 @@ struct FormatWriter {
         bytes.append(contentsOf: source)
     }
 
-    mutating func put(_ text: String) throws(MillstreamError) { try put(counted: Array(text.utf8)) }
+    package mutating func put(_ text: String) throws(MillstreamError) { try put(counted: Array(text.utf8)) }
 
     /// Keeps the memory.
-    mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
+    package mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
 }
 
 extension [UInt8] {
     /// The bytes; the standard `withUnsafeBytes` forgets the type of what `body` throws.
-    func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws(MillstreamError) -> Result) throws(MillstreamError) -> Result {
+    package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws(MillstreamError) -> Result) throws(MillstreamError) -> Result {
         try withUnsafeBufferPointer { (source) throws(MillstreamError) in try body(UnsafeRawBufferPointer(source)) }
     }
 }

@@ -1,0 +1,416 @@
+import Checkpoint
+import Columnar
+import Dataflow
+import Synchronization
+
+/// What a checkpoint or a savepoint came to.
+public struct CheckpointRecord: Sendable {
+    public enum Outcome: Sendable, Equatable {
+        case completed
+        case failed(String)
+    }
+    public let id: CheckpointID
+    public let isSavepoint: Bool
+    public let triggered: ProcessingTime
+    /// From the trigger to the end.
+    public let milliseconds: Int64
+    public let byteCount: Int64
+    public let outcome: Outcome
+    /// Where it is, or would have been.
+    public let location: String
+}
+
+/// The last checkpoints and savepoints of a job; anyone reads it, also when the job has ended.
+final class CheckpointLog: Sendable {
+    private let records = Mutex<[CheckpointRecord]>([])
+    /// How many records are kept.
+    private static let recordCountMax = 64
+
+    var all: [CheckpointRecord] { records.withLock { $0 } }
+
+    func add(_ record: CheckpointRecord) {
+        records.withLock { records in
+            records.append(record)
+            if records.count > Self.recordCountMax { records.removeFirst() }
+        }
+    }
+}
+
+/// Drives a job's checkpoints over all its attempts: tells the sources when, collects what the subtasks answer, writes it, and says when it is complete.
+///
+/// What is to be done is `CheckpointCoordinator`'s to decide; this carries it out. Everything happens on the job's `Background`, one thing after the
+/// other, so that there is no lock and no race: subtasks hand over what they have and go on.
+final class JobCheckpoints: @unchecked Sendable {
+    /// One operator of the plan.
+    struct Place: Sendable {
+        let id: OperatorID
+        let name: String
+        let parallelism: Int
+        let maxParallelism: Int
+    }
+
+    /// The subtasks of one attempt, by number; for each its operators' places in the order of its chain.
+    struct Attempt: @unchecked Sendable {
+        let subtasks: [Subtask]
+        let chains: [[Int]]
+        let places: [Place]
+        let enumerators: [SharedEnumerator]
+    }
+
+    /// Where a savepoint goes and who waits for it.
+    struct SavepointRequest: @unchecked Sendable {
+        let storage: any CheckpointStorage
+        let group: String
+        /// The job ends with it: no row comes behind the barrier.
+        let stops: Bool
+        /// The job's input ends before it, so that it holds no open window.
+        let drains: Bool
+        let done: @Sendable (Result<String, MillstreamError>) -> Void
+    }
+
+    private struct Pending {
+        let barrier: CheckpointBarrier
+        let storage: any CheckpointStorage
+        let group: String
+        let savepoint: SavepointRequest?
+        let started: Int64
+        var states: [Manifest.OperatorState]
+        var byteCount: Int64 = 0
+    }
+
+    struct Completed: Sendable {
+        let id: CheckpointID
+        let storage: any CheckpointStorage
+        let group: String
+    }
+
+    private let jobName: String
+    private let settings: CheckpointCoordinator.Settings
+    private let compression: Compression
+    private let storage: any CheckpointStorage
+    let objects: (any ObjectCoding)?
+    private let background: any Background
+    private let clock: any Clock
+    private let fail: @Sendable (MillstreamError) -> Void
+    private let progress: @Sendable () -> Void
+
+    // On the background alone.
+    private var nextID: Int64
+    private var completed: [Completed] = []
+    private var attempt: Attempt?
+    private var attemptNumber = 0
+    private var coordinator: CheckpointCoordinator?
+    private var pending: [Pending] = []
+    private var savepoints: [SavepointRequest] = []
+    /// A savepoint that waits for the end of the input that it has asked for.
+    private var drainRequest: SavepointRequest?
+    private var drained: Set<Int> = []
+    /// Set from when all subtasks have come to their end: the checkpoint that lets them go.
+    private var isFinal = false
+    private var finalID: CheckpointID?
+    private var timer: Int64?
+    private let log: CheckpointLog
+
+    init(
+        jobName: String, settings: CheckpointCoordinator.Settings, compression: Compression, storage: any CheckpointStorage,
+        objects: (any ObjectCoding)?, restored: Completed?, background: any Background, clock: any Clock,
+        log: CheckpointLog, fail: @escaping @Sendable (MillstreamError) -> Void, progress: @escaping @Sendable () -> Void
+    ) {
+        self.jobName = jobName
+        self.settings = settings
+        self.compression = compression
+        self.storage = storage
+        self.objects = objects
+        self.background = background
+        self.clock = clock
+        self.log = log
+        self.fail = fail
+        self.progress = progress
+        restoredFrom = restored
+        nextID = (restored?.id.value ?? 0) + 1
+    }
+
+    /// What the job was started from; never deleted.
+    private let restoredFrom: Completed?
+
+    /// The last complete checkpoint, which a restart goes on from. On the background.
+    var latest: Completed? { completed.last ?? restoredFrom }
+
+    // MARK: Attempts, on the background
+
+    func begin(_ attempt: Attempt) {
+        self.attempt = attempt
+        attemptNumber += 1
+        drained = []
+        isFinal = false
+        finalID = nil
+        coordinator = CheckpointCoordinator(
+            settings, subtaskCount: attempt.subtasks.count, now: clock.now(), firstID: nextID, retained: completed.map(\.id))
+        arm()
+    }
+
+    /// The subtasks are gone, or going.
+    func endAttempt() {
+        guard attempt != nil else { return }
+        if var coordinator {
+            let actions = coordinator.onStop(now: clock.now())
+            self.coordinator = coordinator
+            perform(actions)
+        }
+        for request in savepoints + [drainRequest].compactMap({ $0 }) { request.done(.failure(MillstreamError(.invalidState, "the job ended before the savepoint was taken"))) }
+        savepoints = []
+        drainRequest = nil
+        coordinator = nil
+        attempt = nil
+    }
+
+    /// Deletes the completed checkpoints that are still there.
+    func discardCompleted() {
+        for entry in completed { delete(entry) }
+        completed = []
+    }
+
+    // MARK: From subtasks, on any thread
+
+    /// The attempt's number keeps answers of an earlier attempt apart.
+    func acknowledge(_ snapshot: SubtaskSnapshot, attempt number: Int) {
+        background.run { [self] in
+            guard number == attemptNumber else { return }
+            store(snapshot)
+        }
+    }
+
+    /// A subtask has come to the end of its input and waits for the last checkpoint.
+    func drain(_ subtask: Int, attempt number: Int) {
+        background.run { [self] in
+            guard number == attemptNumber, let attempt else { return }
+            drained.insert(subtask)
+            guard drained.count == attempt.subtasks.count, !isFinal else { return }
+            isFinal = true
+            if let drainRequest {
+                self.drainRequest = nil
+                request(drainRequest)
+            } else {
+                requestFinal()
+            }
+        }
+    }
+
+    /// The number that the next `begin` gives its attempt.
+    var nextAttemptNumber: Int { attemptNumber + 1 }
+
+    // MARK: Requests, on the background
+
+    func savepoint(_ request: SavepointRequest) {
+        guard let attempt, coordinator != nil, finalID == nil, drainRequest == nil else {
+            request.done(.failure(MillstreamError(.invalidState, "the job does not run, so there is no state to save")))
+            return
+        }
+        guard request.drains else { return self.request(request) }
+        drainRequest = request
+        for subtask in attempt.subtasks { subtask.post(.endInput) }
+    }
+
+    private func request(_ request: SavepointRequest) {
+        guard var coordinator else { return }
+        savepoints.append(request)
+        let actions = coordinator.request(isSavepoint: true, now: clock.now())
+        self.coordinator = coordinator
+        perform(actions)
+    }
+
+    /// Behind the end of all input: the checkpoint that lets the subtasks go.
+    private func requestFinal() {
+        guard var coordinator, isFinal, finalID == nil else { return }
+        let actions = coordinator.request(isSavepoint: false, now: clock.now())
+        self.coordinator = coordinator
+        perform(actions)
+    }
+
+    // MARK: Decisions
+
+    private func onTime() {
+        timer = nil
+        guard var coordinator else { return }
+        let actions = coordinator.onTime(clock.now())
+        self.coordinator = coordinator
+        perform(actions)
+    }
+
+    /// Asks for a call at the coordinator's next time.
+    private func arm() {
+        guard let time = coordinator?.nextTime else { return }
+        let wait = max(0, min(time.milliseconds.subtractingSaturating(clock.now().milliseconds), 1 << 40))
+        let deadline = clock.monotonicNanoseconds() &+ wait &* 1_000_000
+        // An earlier call arms again.
+        if let timer, timer <= deadline { return }
+        timer = deadline
+        background.run(at: deadline) { [weak self] in self?.onTime() }
+    }
+
+    private func perform(_ actions: [CheckpointCoordinator.Action]) {
+        for action in actions {
+            switch action {
+            case .trigger(let barrier): trigger(barrier)
+            case .store(let id): storeManifest(id)
+            case .notifyComplete(let id): attempt?.subtasks.forEach { $0.post(.complete(id)) }
+            case .abort(let id, let failure): abort(id, failure)
+            case .discard(let id): discard(id)
+            case .failJob(let failure):
+                fail(
+                    MillstreamError(
+                        .io, "a checkpoint failed: \(failure.text)",
+                        hint: "A job that is to go on without one now and then sets execution.checkpointing.tolerable-failed-checkpoints.",
+                        domain: .external, isRetryable: true))
+            }
+        }
+        arm()
+    }
+
+    private func trigger(_ barrier: CheckpointBarrier) {
+        guard let attempt else { return }
+        nextID = max(nextID, barrier.id.value + 1)
+        let request = barrier.isSavepoint && !savepoints.isEmpty ? savepoints.removeFirst() : nil
+        // The first one that begins behind the end; what its completion triggers in turn is not waited for.
+        if isFinal, finalID == nil, !barrier.isSavepoint { finalID = barrier.id }
+        pending.append(
+            Pending(
+                barrier: barrier, storage: request?.storage ?? storage, group: request?.group ?? "chk-\(barrier.id.value)", savepoint: request,
+                started: clock.monotonicNanoseconds(),
+                states: attempt.places.map {
+                    Manifest.OperatorState(id: $0.id, name: $0.name, parallelism: $0.parallelism, maxParallelism: $0.maxParallelism)
+                }))
+        for enumerator in attempt.enumerators { enumerator.begin(barrier.id) }
+        for subtask in attempt.subtasks where subtask.isSource { subtask.post(.barrier(barrier, stops: request.map { $0.stops || $0.drains } ?? false)) }
+    }
+
+    /// Writes what a subtask gave, then tells the coordinator.
+    private func store(_ snapshot: SubtaskSnapshot) {
+        let id = snapshot.barrier.id
+        guard let attempt, let index = pending.firstIndex(where: { $0.barrier.id == id }) else { return }
+        do throws(MillstreamError) {
+            for (link, place) in attempt.chains[snapshot.subtask].enumerated() {
+                let parts = ((link == 0 ? [snapshot.head] : []) + [snapshot.states[link]].compactMap { $0 }).filter { !$0.isEmpty }
+                if parts.isEmpty { continue }
+                let file = try write(parts, place: place, subtask: attempt.subtasks[snapshot.subtask].index, to: pending[index])
+                pending[index].byteCount += file.byteCount
+                pending[index].states[place].files.append(Manifest.SubtaskFile(subtask: attempt.subtasks[snapshot.subtask].index, file: file))
+            }
+            if let enumerator = snapshot.enumerator, let place = attempt.chains[snapshot.subtask].first {
+                pending[index].states[place].coordinator = enumerator
+            }
+        } catch {
+            guard var coordinator else { return }
+            let actions = coordinator.onDeclined(id, reason: "\(error)", now: clock.now())
+            self.coordinator = coordinator
+            return perform(actions)
+        }
+        guard var coordinator else { return }
+        let actions = coordinator.onAcknowledged(id, subtask: snapshot.subtask)
+        self.coordinator = coordinator
+        perform(actions)
+    }
+
+    private func write(_ parts: [StateParts], place: Int, subtask: SubtaskIndex, to pending: Pending) throws(MillstreamError) -> StateFile.Summary {
+        // The manifest has names within the group, so that a savepoint can be moved.
+        let name = "op-\(place)-\(subtask.value)"
+        let writer = try StateFileWriter(pending.storage, name: "\(pending.group)/\(name)", compression: compression, objects: objects)
+        do throws(MillstreamError) {
+            for part in parts { try part.replay(to: writer) }
+            var file = try writer.finish()
+            file.name = name
+            return file
+        } catch {
+            writer.abandon()
+            throw error
+        }
+    }
+
+    private func storeManifest(_ id: CheckpointID) {
+        guard let index = pending.firstIndex(where: { $0.barrier.id == id }), var coordinator else { return }
+        let entry = pending[index]
+        var states = entry.states
+        for place in states.indices { states[place].files.sort { $0.subtask < $1.subtask } }
+        let manifest = Manifest(jobName: jobName, id: id, isSavepoint: entry.barrier.isSavepoint, triggered: entry.barrier.triggered, operators: states)
+        let actions: [CheckpointCoordinator.Action]
+        do throws(MillstreamError) {
+            let object = try entry.storage.begin("\(entry.group)/\(Manifest.name)")
+            do throws(MillstreamError) {
+                try manifest.encode().withBytes { (bytes) throws(MillstreamError) in try object.write(bytes) }
+                try object.commit()
+            } catch {
+                object.abandon()
+                throw error
+            }
+            pending.remove(at: index)
+            note(entry, .completed)
+            if entry.savepoint == nil {
+                completed.append(Completed(id: id, storage: entry.storage, group: entry.group))
+                progress()
+            }
+            // A savepoint while the job goes on commits nothing, as in Flink: what was prepared for it belongs to the next checkpoint too.
+            let isQuiet = entry.savepoint.map { !$0.stops && !$0.drains } ?? false
+            actions = coordinator.onStored(id, now: clock.now()).filter { !isQuiet || $0 != .notifyComplete(id) }
+            self.coordinator = coordinator
+            perform(actions)
+            entry.savepoint?.done(.success(entry.storage.location(entry.group)))
+            if id == finalID || entry.savepoint.map({ $0.stops || $0.drains }) == true { attempt?.subtasks.forEach { $0.post(.finish) } }
+        } catch {
+            actions = coordinator.onStoreFailed(id, reason: "\(error)", now: clock.now())
+            self.coordinator = coordinator
+            perform(actions)
+        }
+    }
+
+    private func abort(_ id: CheckpointID, _ failure: CheckpointCoordinator.Failure) {
+        guard let index = pending.firstIndex(where: { $0.barrier.id == id }) else { return }
+        let entry = pending.remove(at: index)
+        note(entry, .failed(failure.text))
+        for enumerator in attempt?.enumerators ?? [] { enumerator.abort(id) }
+        attempt?.subtasks.forEach { $0.post(.aborted(id)) }
+        // What cannot be deleted now stays: it is no checkpoint without its manifest.
+        do { try entry.storage.deleteGroup(entry.group) } catch {}
+        entry.savepoint?.done(.failure(MillstreamError(.io, "the savepoint failed: \(failure.text)", domain: .external, isRetryable: true)))
+        if let savepoint = entry.savepoint, savepoint.drains, failure != .stopped {
+            // The input has ended all the same.
+            if settings.interval == nil { attempt?.subtasks.forEach { $0.post(.finish) } } else { requestFinal() }
+        }
+        if id == finalID, failure != .stopped {
+            finalID = nil
+            // The last checkpoint must succeed: it is asked for until the tolerance is used up, with a pause that spares the disk.
+            background.run(at: clock.monotonicNanoseconds() &+ Self.finalRetryNanoseconds) { [weak self] in self?.requestFinal() }
+        }
+    }
+
+    private static let finalRetryNanoseconds: Int64 = 200_000_000
+
+    private func discard(_ id: CheckpointID) {
+        guard let index = completed.firstIndex(where: { $0.id == id }) else { return }
+        delete(completed.remove(at: index))
+    }
+
+    private func delete(_ entry: Completed) {
+        // The manifest first: without it nobody takes the rest for a checkpoint.
+        do { try entry.storage.delete("\(entry.group)/\(Manifest.name)") } catch {}
+        do { try entry.storage.deleteGroup(entry.group) } catch {}
+    }
+
+    private func note(_ entry: Pending, _ outcome: CheckpointRecord.Outcome) {
+        let record = CheckpointRecord(
+            id: entry.barrier.id, isSavepoint: entry.barrier.isSavepoint, triggered: entry.barrier.triggered,
+            milliseconds: (clock.monotonicNanoseconds() &- entry.started) / 1_000_000, byteCount: entry.byteCount, outcome: outcome,
+            location: entry.storage.location(entry.group))
+        log.add(record)
+    }
+}
+
+extension CheckpointCoordinator.Failure {
+    var text: String {
+        switch self {
+        case .timeout: "it was not complete within its time"
+        case .declined(let reason), .storage(let reason): reason
+        case .subsumed: "a later one was complete before it"
+        case .stopped: "the job stopped"
+        }
+    }
+}

@@ -1,0 +1,166 @@
+import Checkpoint
+import Columnar
+import Connectors
+import Dataflow
+import Exchange
+import Plan
+
+/// What both engines, the real and the simulated, do to a plan before it runs, and again for each further attempt.
+struct JobPreparation {
+    private let plan: StreamPlan
+    private let job: Job
+    private let supervisor: JobSupervisor
+    private let checkpoints: JobCheckpoints
+    private let restored: JobCheckpoints.Completed?
+    private let makeResult: @Sendable (JobCheckpoints.Completed?) throws(MillstreamError) -> JobBuilder.Result
+
+    /// Throws `plan` and `configuration` for what the user can mend.
+    init(
+        _ plan: StreamPlan, bindings: Bindings, job: Job, scheduler: any Scheduler, handover: (any ChannelHandover)?, background: any Background,
+        clock: any Clock, machineClock: any Clock, manualClock: ManualClock? = nil, storage: any Storage, seed: UInt64, standardOutput: (any TextOutput)?, standardError: (any TextOutput)?,
+        parts: (any PartSubstitution)? = nil
+    ) throws(MillstreamError) {
+        self.plan = plan
+        self.job = job
+        let configuration = plan.configuration.checkpoints
+        let jobID = hexadecimal(StableHash.hash(Int64(bitPattern: seed))) + hexadecimal(StableHash.hash(machineClock.now().milliseconds &+ machineClock.monotonicNanoseconds()))
+        let objects: (any ObjectCoding)? = HostObjectCoding(bindings.hostObjects)
+        restored = try configuration.restorePath.map { (path) throws(MillstreamError) in try Self.savepoint(path, storage, objects) }
+
+        let target: any CheckpointStorage
+        if configuration.isOn, let directory = configuration.directory {
+            target = try CheckpointDirectory(storage, root: "\(directory)/\(jobID)")
+        } else {
+            target = MemoryCheckpoints()
+        }
+        let supervisorBox = SupervisorBox()
+        checkpoints = JobCheckpoints(
+            jobName: plan.jobName, settings: CheckpointCoordinator.Settings(configuration), compression: Compression(configuration.compression),
+            storage: target, objects: objects, restored: restored, background: background, clock: machineClock, log: job.checkpointLog, fail: { [weak job] in job?.fail($0) },
+            progress: { supervisorBox.supervisor?.noteProgress() })
+        let checkpoints = self.checkpoints
+
+        let queues = QueueBox()
+        // Used by one thread at a time: the submitting one, then the background.
+        nonisolated(unsafe) let parts = parts
+        makeResult = { (completed) throws(MillstreamError) in
+            var lowering = Lowering(plan, bindings: bindings)
+            var graph = try lowering.lower()
+            var environment = ConnectorEnvironment(
+                bindings: bindings, clock: machineClock, storage: storage, makeRowGenerator: expressionRowGenerator,
+                makeColumnFunction: expressionColumnFunction)
+            environment.commitsAtCheckpoints = configuration.isOn && !graph.isBatch
+            if let standardOutput { environment.standardOutput = standardOutput }
+            if let standardError { environment.standardError = standardError }
+            var builder = JobBuilder(
+                graph: graph, plan: plan, job: job, scheduler: scheduler, handover: handover, environment: environment, clock: clock, seed: seed,
+                parts: parts)
+            builder.jobID = jobID
+            if !graph.isBatch {
+                builder.checkpoints = checkpoints
+                builder.hasFinalCheckpoint = configuration.isOn
+                builder.collectQueues = queues.queues
+                if let completed {
+                    let found = try RestoredCheckpoint(completed.storage, group: completed.group, objects: objects)
+                    try found.adapt(&graph, plan: plan)
+                    builder.graph = graph
+                    builder.restored = found
+                }
+            }
+            let made = try builder.build()
+            queues.queues = made.collectQueues
+            manualClock?.add(made.subtasks)
+            return made
+        }
+        supervisor = JobSupervisor(
+            job: job, jobID: jobID, checkpoints: checkpoints, configuration: configuration, restart: plan.configuration.restart, background: background,
+            clock: machineClock, random: SeededRandom(seed: seed &+ 0x5EED), storage: storage, build: makeResult)
+        supervisorBox.supervisor = supervisor
+    }
+
+    /// The subtasks of the first attempt.
+    func build() throws(MillstreamError) -> JobBuilder.Result { try makeResult(restored) }
+
+    func start(_ made: JobBuilder.Result) {
+        job.supervise(supervisor)
+        supervisor.start(made)
+    }
+
+    private final class SupervisorBox: @unchecked Sendable { weak var supervisor: JobSupervisor? }
+    /// The queues of collecting sinks, which outlive an attempt. One thread at a time.
+    private final class QueueBox: @unchecked Sendable { var queues: [Int: CollectQueue] = [:] }
+
+    /// The savepoint or checkpoint at a path: that of its directory, or of its manifest.
+    private static func savepoint(_ path: String, _ storage: any Storage, _ objects: (any ObjectCoding)?) throws(MillstreamError) -> JobCheckpoints.Completed {
+        var root = path
+        while root.count > 1, root.hasSuffix("/") { root.removeLast() }
+        if root.hasSuffix("/" + Manifest.name) { root.removeLast(Manifest.name.count + 1) }
+        guard storage.exists("\(root)/\(Manifest.name)") else {
+            throw MillstreamError(
+                .io, "there is no savepoint or checkpoint at '\(path)': it has no file \(Manifest.name)",
+                hint: "Name the directory of one, such as .../savepoint-1a2b3c-... or .../chk-7.", domain: .external)
+        }
+        let directory = try CheckpointDirectory(storage, root: root, isReadOnly: true)
+        let manifest = try RestoredCheckpoint(directory, group: "", objects: objects).manifest
+        return JobCheckpoints.Completed(id: manifest.id, storage: directory, group: "")
+    }
+}
+
+extension CheckpointCoordinator.Settings {
+    init(_ configuration: CheckpointConfiguration) {
+        self.init()
+        interval = configuration.intervalMilliseconds
+        timeout = configuration.timeoutMilliseconds
+        minPause = configuration.minPauseMilliseconds
+        maxConcurrent = configuration.maxConcurrent
+        tolerableFailures = configuration.tolerableFailures < 0 ? nil : configuration.tolerableFailures
+        retained = configuration.retained
+        alignment = configuration.mode == .atLeastOnce ? .atLeastOnce : configuration.isUnaligned ? .unaligned : .exactlyOnce
+    }
+}
+
+extension Compression {
+    init(_ configuration: CheckpointConfiguration.Compression) {
+        switch configuration {
+        case .none: self = .none
+        case .lz4: self = .lz4
+        case .zstd: self = .zstd
+        }
+    }
+}
+
+extension RestoredCheckpoint {
+    /// Fits a job to the checkpoint that it goes on from: operators take over the max parallelism under which their keys were grouped.
+    ///
+    /// Throws `configuration` where the user has chosen another one, and `plan` for state of operators that the job has not, unless that is allowed.
+    func adapt(_ graph: inout JobGraph, plan: StreamPlan) throws(MillstreamError) {
+        var known: Set<OperatorID> = []
+        for index in graph.tasks.indices {
+            for step in graph.tasks[index].steps {
+                known.insert(step.id)
+                guard let state = state(of: step.id), state.maxParallelism != graph.tasks[index].maxParallelism, !state.files.isEmpty else { continue }
+                if let chosen = step.node.maxParallelism ?? plan.configuration.maxParallelism, chosen != state.maxParallelism {
+                    throw MillstreamError(
+                        .configuration,
+                        "'\(step.node.name)' has the max parallelism \(chosen), but its state was saved with \(state.maxParallelism)",
+                        hint: "The max parallelism decides where a key's state is: it cannot change.", operatorName: step.node.name)
+                }
+                guard graph.tasks[index].parallelism <= state.maxParallelism else {
+                    throw MillstreamError(
+                        .configuration,
+                        "'\(step.node.name)' has the parallelism \(graph.tasks[index].parallelism), but its state was saved with a max parallelism of "
+                            + "\(state.maxParallelism)", operatorName: step.node.name)
+                }
+                graph.tasks[index].maxParallelism = state.maxParallelism
+            }
+        }
+        if plan.configuration.checkpoints.allowsNonRestoredState { return }
+        let lost = manifest.operators.filter { !known.contains($0.id) && (!$0.files.isEmpty || !$0.coordinator.isEmpty) }
+        guard let first = lost.first else { return }
+        let all = lost.map { "'\($0.name)' (uid \($0.id.text), \($0.files.reduce(0) { $0 + $1.file.byteCount }) bytes)" }.joined(separator: ", ")
+        throw MillstreamError(
+            .plan, "the checkpoint has state of operators that the job has not: \(all)",
+            hint: "Give the operator the uid '\(first.id.text)' with .uid(), or allow its state to be left behind "
+                + "(execution.state-recovery.ignore-unclaimed-state).")
+    }
+}

@@ -1,0 +1,128 @@
+import Checkpoint
+import Columnar
+import Dataflow
+import Glibc
+import Plan
+import Runtime
+import Testing
+
+/// Jobs with checkpoints that fail, and processes that die: what is committed in the end is what one undisturbed run gives.
+struct RecoveryTests {
+    static let directory = "/checkpoints"
+
+    /// A job drawn from a seed, to be started any number of times.
+    struct Drawn {
+        let random: SeededRandom
+        let splitCount: Int
+        let rowsPerSplit: Int
+        let keyCount: Int
+        let interval: Int64
+        let alignment: CheckpointConfiguration.Mode
+        let failure: PlannedFailure?
+        let world = OutsideWorld()
+        let seed: UInt64
+
+        init(seed: UInt64) {
+            self.seed = seed
+            random = SeededRandom(seed: seed &* 0x9E37_79B9 &+ 5)
+            splitCount = 1 + Int(random.next(below: 4))
+            rowsPerSplit = 1 + Int(random.next(below: 200))
+            keyCount = 1 + Int(random.next(below: 20))
+            interval = 2 + Int64(random.next(below: 40))
+            alignment = .exactlyOnce
+            var failures: [Int] = []
+            for _ in 0..<random.next(below: 4) { failures.append(Int(random.next(below: 60))) }
+            failure = random.next(below: 2) == 0 ? PlannedFailure(after: failures) : nil
+        }
+
+        func plan(restoring path: String?) -> (StreamPlan, Bindings) {
+            var plan = StreamPlan(jobName: "recovery \(seed)")
+            var bindings = Bindings()
+            plan.configuration.seed = random.next()
+            plan.configuration.batchRowCountLimit = 1 + Int(random.next(below: 16))
+            plan.configuration.exchangeByteCount = 1 + Int(random.next(below: 10_000))
+            plan.configuration.maxParallelism = 64
+            plan.configuration.isChainingEnabled = random.next(below: 3) > 0
+            plan.configuration.checkpoints.intervalMilliseconds = interval
+            plan.configuration.checkpoints.mode = alignment
+            plan.configuration.checkpoints.directory = RecoveryTests.directory
+            plan.configuration.checkpoints.retained = 1 + Int(random.next(below: 3))
+            plan.configuration.checkpoints.restorePath = path
+            plan.configuration.restart.strategy = .fixedDelay
+            plan.configuration.restart.attempts = 100
+            plan.configuration.restart.delay = 5
+            bindings.bind(1, source: NumberedSource(splitCount: splitCount, rowsPerSplit: rowsPerSplit, keyCount: keyCount))
+            let failure = failure
+            bindings.bind(2, operator: { CountingOperator(failure) })
+            bindings.bind(3, sink: TransactionalSink(world))
+            func width() -> Int { 1 + Int(random.next(below: 4)) }
+            var source = Node(
+                id: NodeID(0), name: "source", inputs: [], operation: .source(SourceDescription(.custom(BindingID(1)))), output: NumberedSource.schema)
+            source.parallelism = width()
+            var count = Node(
+                id: NodeID(1), name: "count", inputs: [Edge(source: NodeID(0), partitioning: .hash(keys: [0]))], operation: .custom(BindingID(2)),
+                output: CountingOperator.schema)
+            count.parallelism = width()
+            var sink = Node(
+                id: NodeID(2), name: "sink", inputs: [Edge(source: NodeID(1), partitioning: .rebalance)],
+                operation: .sink(SinkDescription(.custom(BindingID(3)))), output: CountingOperator.schema)
+            sink.parallelism = width()
+            plan.nodes = [source, count, sink]
+            return (plan, bindings)
+        }
+
+        /// Each key's counts, from 1 to the number of its rows.
+        var expected: [[Int]] {
+            var rows: [[Int]] = []
+            var counts: [Int: Int] = [:]
+            for number in 0..<splitCount * rowsPerSplit {
+                counts[number % keyCount, default: 0] += 1
+                rows.append([number % keyCount, counts[number % keyCount, default: 0]])
+            }
+            return rows.sorted { $0.lexicographicallyPrecedes($1) }
+        }
+    }
+
+    /// The newest complete checkpoint on the disk.
+    static func latest(on storage: SimulatedStorage) -> String? {
+        var best: (id: Int, path: String)?
+        for path in storage.paths where path.hasSuffix("/_metadata") {
+            let group = path.dropLast("/_metadata".count)
+            guard let id = group.split(separator: "-").last.flatMap({ Int($0) }), id > best?.id ?? -1 else { continue }
+            best = (id, String(group))
+        }
+        return best?.path
+    }
+
+    @Test("Crashes and failures lose nothing and count nothing twice", arguments: 0..<40 as Range<UInt64>)
+    func seeds(group: UInt64) throws {
+        for seed in group * 10..<group * 10 + 10 { try run(seed) }
+    }
+
+    private func run(_ seed: UInt64) throws {
+        let drawn = Drawn(seed: seed)
+        let storage = SimulatedStorage(seed: seed)
+        var crashes = Int(drawn.random.next(below: 5))
+        var run: UInt64 = 0
+        while true {
+            run += 1
+            let (plan, bindings) = drawn.plan(restoring: Self.latest(on: storage))
+            let engine = SimulatedEngine(seed: seed &* 31 &+ run, storage: storage)
+            let job = try engine.submit(plan, bindings: bindings)
+            if crashes > 0 {
+                crashes -= 1
+                engine.run(job, tickCountMax: 1 + Int(drawn.random.next(below: 1_500)))
+                if !job.status.isTerminal {
+                    storage.restart()
+                    continue
+                }
+            } else {
+                engine.run(job, tickCountMax: 400_000)
+            }
+            #expect(job.status == .finished, "seed \(seed): \(job.status) after \(engine.tickCount) choices \(job.failure.map { "\($0)" } ?? "")\n\(job.checkpoints.suffix(3))\n\(job.explainTime().text)")
+            break
+        }
+        let found = drawn.world.rows.sorted { $0.lexicographicallyPrecedes($1) }
+        #expect(found == drawn.expected, "seed \(seed): \(found.count) of \(drawn.expected.count) rows")
+    }
+}
