@@ -148,6 +148,11 @@ def test_random_decimals():
         ("DECIMAL(5, 2)", Decimal("1.005"), Decimal("1.01")),
         ("DECIMAL(5, 2)", 3, Decimal("3.00")),
         ("DOUBLE", 3, 3.0),
+        ("DOUBLE", True, 1.0),
+        ("BIGINT", True, 1),
+        ("TINYINT", 5.0, 5),
+        ("BIGINT", -(2.0**63), -(2**63)),
+        ("BIGINT", Decimal("1.00"), 1),
         ("BYTES", bytearray(b"x"), b"x"),
         ("BYTES", memoryview(b"x"), b"x"),
         ("ARRAY<INT>", (1, 2), [1, 2]),
@@ -159,7 +164,9 @@ def test_random_decimals():
     ],
 )
 def test_gentle_conversions(schema, value, expected):
-    assert native.check_value(value, schema) == expected
+    converted = native.check_value(value, schema)
+    assert converted == expected
+    assert type(converted) is type(expected)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +183,7 @@ def test_gentle_conversions(schema, value, expected):
         ("TIME(3)", datetime.time(1, tzinfo=UTC)),
         ("FLOAT", 1e39),
         ("DOUBLE", 10**400),
-        ("DOUBLE", True),
+        ("BOOLEAN", 1),
         ("MAP<STRING, INT>", {None: 1}),
         ("MAP<STRING, INT>", {"a": "b"}),
         ("VARCHAR(3)", "abcd"),
@@ -184,7 +191,13 @@ def test_gentle_conversions(schema, value, expected):
         ("ROW<a INT>", {"b": 1}),
         ("ROW<a INT>", 5),
         ("TUPLE<INT>", (1, 2)),
-        ("BIGINT", Decimal(1)),
+        ("BIGINT", 5.5),
+        ("BIGINT", 2.0**63),
+        ("BIGINT", math.inf),
+        ("BIGINT", math.nan),
+        ("BIGINT", Decimal("1.5")),
+        ("BIGINT", Decimal("NaN")),
+        ("TINYINT", 128.0),
     ],
 )
 def test_refused_values(schema, value):
@@ -199,8 +212,9 @@ def test_numpy_values():
     assert native.check_value(numpy.float32(0.5), "DOUBLE") == 0.5
     assert native.check_value(numpy.bool_(True), "BOOLEAN") is True
     assert native.check_value(numpy.array([1, 2]), "ARRAY<INT>") == [1, 2]
+    assert native.check_value(numpy.float64(5), "BIGINT") == 5
     with pytest.raises(native.TypeMismatchError):
-        native.check_value(numpy.float64(5), "BIGINT")
+        native.check_value(numpy.float64(5.5), "BIGINT")
 
 
 def test_an_exception_of_the_value_itself():

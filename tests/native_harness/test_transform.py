@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import decimal
+
 import native_engine as engine
 import pyarrow as pa
 import pyarrow.compute
@@ -255,8 +257,8 @@ def test_the_records_index_counts_all_batches():
 @pytest.mark.parametrize(
     ("schema", "value", "message"),
     [
-        ("BIGINT", True, "an int was expected"),
-        ("BIGINT", 1.0, "an int was expected"),
+        ("BIGINT", "1", "an int was expected"),
+        ("BIGINT", 1.5, "an int was expected"),
         ("BIGINT", 2**63, "64 bits"),
         ("INT", 2**31, "32 bits"),
         ("TINYINT", 128, "8 bits"),
@@ -305,17 +307,25 @@ def test_a_wrong_type_in_the_middle_of_a_batch_names_its_record():
     assert error.row == 2
 
 
-def test_an_int_becomes_a_float_between_stages():
-    (emission,) = run(
-        [
-            ("map", lambda x: x, "m", "DOUBLE"),
-            ("map", lambda x: type(x).__name__, "n", "STRING"),
-        ],
-        [1],
-        pa.int64(),
-        "STRING",
-    )
-    assert emission.column(0) == ["float"]
+@pytest.mark.parametrize(
+    ("schema", "value", "expected"),
+    [
+        ("DOUBLE", 1, 1.0),
+        ("DOUBLE", True, 1.0),
+        ("BIGINT", True, 1),
+        ("INT", 5.0, 5),
+        ("TINYINT", decimal.Decimal("5.0"), 5),
+    ],
+)
+@pytest.mark.parametrize("is_last", [True, False])
+def test_numbers_of_other_classes_become_what_is_declared(
+    schema, value, expected, is_last
+):
+    stages = [("map", lambda x: value, "m", schema)]
+    if not is_last:
+        stages.append(("map", repr, "n", "STRING"))
+    (emission,) = run(stages, [1], pa.int64(), "STRING" if not is_last else schema)
+    assert list(map(str, emission.column(0))) == [repr(expected)]
 
 
 @pytest.mark.parametrize("key", [None, [1], {}, {1}, object()])
