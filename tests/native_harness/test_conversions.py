@@ -217,13 +217,13 @@ def test_numpy_values():
         native.check_value(numpy.float64(5.5), "BIGINT")
 
 
-def test_an_exception_of_the_value_itself():
-    class Bad:
-        def __index__(self):
-            raise LookupError("mine")
+@pytest.mark.parametrize("method", ["__index__", "__int__"])
+def test_an_exception_of_the_value_itself(method):
+    def fail(self):
+        raise LookupError("mine")
 
     with pytest.raises(LookupError, match="mine"):
-        native.check_value(Bad(), "BIGINT")
+        native.check_value(type("Bad", (), {method: fail})(), "BIGINT")
 
 
 @pytest.mark.parametrize(

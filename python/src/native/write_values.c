@@ -18,8 +18,12 @@ static bool read_whole(Builder *builder, PyObject *value, int64_t *number)
     int overflow = 0, is_whole = whole == NULL ? 0 : PyObject_RichCompareBool(whole, value, Py_EQ);
     if (is_whole == 1) *number = PyLong_AsLongLongAndOverflow(whole, &overflow);
     Py_XDECREF(whole);
-    /* Neither infinity nor NaN is an int. */
-    if (PyErr_Occurred()) PyErr_Clear();
+    /* Neither infinity nor NaN is an int, nor is an array; other exceptions are those of the value's own class. */
+    if (PyErr_Occurred()) {
+        bool is_none = PyErr_ExceptionMatches(PyExc_OverflowError) || PyErr_ExceptionMatches(PyExc_ValueError) || PyErr_ExceptionMatches(PyExc_TypeError);
+        if (!is_none) return false;
+        PyErr_Clear();
+    }
     if (is_whole != 1) return conversion_failed(builder, value, "an int was expected") == 0;
     return overflow == 0 || conversion_failed(builder, value, "it does not fit in 64 bits") == 0;
 }
