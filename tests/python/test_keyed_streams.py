@@ -271,7 +271,7 @@ def test_a_state_asked_for_in_two_ways(sales: DataStream) -> None:
         def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Any: ...
 
     sales.key_by("shop").process(Wrong())
-    with pytest.raises(InvalidStateError, match="'total' is asked for as"):
+    with pytest.raises(InvalidStateError, match="state 'total' is asked for as a value state of STRING, but was made as a value state of BIGINT"):
         sales.get_execution_environment().execute()
 
 

@@ -339,11 +339,11 @@ BAD: dict[str, tuple[Any, Any, type[Exception], str]] = {
     ),
     "another type": (
         lambda context: [context.get_operator_state_store().get_list_state(ListStateDescriptor("seen", entry)) for entry in (Types.LONG(), Types.STRING())],
-        None, InvalidStateError, "operator state 'seen' is asked for as",
+        None, InvalidStateError, "operator state 'seen' is asked for as a list state of STRING, but was made as a list state of BIGINT",
     ),
     "list and union list": (
         lambda context: (context.get_operator_state_store().get_list_state(SEEN), context.get_operator_state_store().get_union_list_state(SEEN)),
-        None, InvalidStateError, r"UNION_LIST.*but was made as.*OPERATOR_LIST",
+        None, InvalidStateError, "as a union list state of .*but was made as a list state of",
     ),
     "a time-to-live": (
         lambda context: context.get_operator_state_store().get_list_state(ttl_descriptor()), None, UnsupportedError, "time-to-live, which only keyed state",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 from millstream import _native
 from millstream._tracebacks import guard
 from millstream.datastream.checkpointed_function import CheckpointedFunction, FunctionInitializationContext, FunctionSnapshotContext
-from millstream.datastream.state import ListState, ListStateDescriptor, MapStateDescriptor, State, StateDescriptor, _value_schema, states_of
+from millstream.datastream.state import ListState, ListStateDescriptor, MapStateDescriptor, State, StateDescriptor, _value_schema, states_of, told
 from millstream.exceptions import InvalidStateError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -291,7 +291,7 @@ class SubtaskOperatorStates(OperatorStateStore, FunctionInitializationContext):
             made = self._states[name] = (declaration, state)
         elif made[0] != declaration:
             raise InvalidStateError(
-                f"{self._task_name}: operator state {name!r} is asked for as {declaration[1:]}, but was made as {made[0][1:]}"
+                f"{self._task_name}: operator state {name!r} is asked for as {told(declaration)}, but was made as {told(made[0])}"
             )
         return made[1]
 

@@ -28,6 +28,7 @@ from millstream.datastream.state import (
     StateDescriptor,
     ValueState,
     ValueStateDescriptor,
+    told,
 )
 from millstream.datastream.time_domain import TimeDomain
 from millstream.datastream.transformation import JobScope
@@ -347,8 +348,8 @@ class DeclaredStates:
         """Raises ``InvalidStateError`` if a state of this name is of another kind or type."""
         if self._declarations[descriptor.name] != descriptor._declaration():
             raise InvalidStateError(
-                f"{task_name}: state {descriptor.name!r} is asked for as {descriptor._declaration()[1:]}, "
-                f"but was made as {self._declarations[descriptor.name][1:]}"
+                f"{task_name}: state {descriptor.name!r} is asked for as {told(descriptor._declaration())}, "
+                f"but was made as {told(self._declarations[descriptor.name])}"
             )
 
 

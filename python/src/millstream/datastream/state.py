@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from millstream import _native
 from millstream._tracebacks import guard
-from millstream.common.typeinfo import TypeInformation, type_of
+from millstream.common.typeinfo import OBJECT, TypeInformation, type_of
 from millstream.exceptions import InvalidStateError
 
 if TYPE_CHECKING:
@@ -512,6 +512,18 @@ class MapState(State, Generic[K, V]):
 def states_of(context: _native.Context) -> Any:
     """Where the states of a context are made: in the engine, or in its twin of :mod:`millstream.testing`."""
     return getattr(context, "states", _native)
+
+
+def told(declaration: tuple[str, _native.StateKind, str, str | None]) -> str:
+    """What is declared, in words, for messages.
+
+    >>> told(("s", "MAP", "OBJECT", "STRING"))
+    'a map state from STRING to Python objects'
+    """
+    _, kind, value, key = declaration
+    types = " to ".join("Python objects" if schema == OBJECT else schema for schema in (key, value) if schema is not None)
+    name = kind.removeprefix("OPERATOR_").lower().replace("_", " ")
+    return f"{'an' if name.startswith('a') else 'a'} {name} state {'of' if key is None else 'from'} {types}"
 
 
 def _value_schema(type_info: TypeInformation) -> str:

@@ -26,6 +26,7 @@ from millstream.datastream.state import (
     StateDescriptor,
     ValueState,
     ValueStateDescriptor,
+    told,
 )
 from millstream.exceptions import InvalidStateError
 
@@ -110,7 +111,7 @@ class Store(KeyedStateStore):
 
 def _told(descriptor: StateDescriptor) -> str:
     config = descriptor.get_ttl_config()
-    return f"{descriptor._declaration()[1:]}{'' if config is None else f' with {config!r}'}"
+    return f"{told(descriptor._declaration())}{'' if config is None else f' with {config!r}'}"
 
 
 class ForbiddenStore(Store):
