@@ -186,6 +186,10 @@ def test_mistakes(env: StreamExecutionEnvironment, make: Any, error: type[Except
         (("a", [Decimal("1.50")], 1.0), Types.TUPLE([Types.STRING(), Types.LIST(Types.BIG_DEC()), Types.DOUBLE()]), "(a,[1.50],1.0)"),
         (Row("a", [Decimal("1.50")]), Types.ROW([Types.STRING(), Types.LIST(Types.BIG_DEC())]), "+I[a, [1.50]]"),
         (Row("a", None), Types.ROW([Types.STRING(), Types.LIST(Types.BIG_DEC())]), "+I[a, null]"),
+        ([(Decimal(1), 5e-324, -5e-324, 5e-323, 1e-05, 1.25e-300)],
+         Types.LIST(Types.TUPLE([Types.BIG_DEC(), *[Types.DOUBLE()] * 5])), "[(1,4.9E-324,-4.9E-324,4.9E-323,1.0E-5,1.25E-300)]"),
+        ([(Decimal(1), 1.401298464324817e-45, 2.942726775082116e-44, 0.1, 3e10)],
+         Types.LIST(Types.TUPLE([Types.BIG_DEC(), *[Types.FLOAT()] * 4])), "[(1,1.4E-45,2.9E-44,0.1,3.0E10)]"),
         ([(1e7, True, b"\x01\xff")], Types.LIST(Types.TUPLE([Types.DOUBLE(), Types.BOOLEAN(), Types.PRIMITIVE_ARRAY(Types.BYTE())])), "[(1.0E7,true,[1, -1])]"),
     ],
 )

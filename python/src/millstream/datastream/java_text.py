@@ -122,7 +122,7 @@ def _value_text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        return _digits_text(repr(value))
+        return _double_text(value)
     if isinstance(value, (bytes, bytearray)):
         return "[" + ", ".join(str(byte - 256 if byte > 127 else byte) for byte in value) + "]"
     if isinstance(value, datetime.datetime):
@@ -140,13 +140,24 @@ def _timestamp_text(value: datetime.datetime) -> str:
     return f"{value:%Y-%m-%dT%H:%M:%S}{fraction}Z"
 
 
+def _double_text(value: float) -> str:
+    """``java.lang.Double``'s: the fewest digits that give the same number, but of the numbers of two digits the nearest.
+
+    >>> _double_text(5e-324), _double_text(1e23), _double_text(0.5)
+    ('4.9E-324', '1.0E23', '0.5')
+    """
+    text = repr(value)
+    # One digit is all that is needed of 5e-324, whose neighbour is 1e-323; but it is 4.94e-324.
+    return _digits_text(f"{value:.1e}" if "e-" in text and "." not in text else text)
+
+
 def _float_text(value: Any) -> str:
-    """``java.lang.Float``'s: the fewest digits that give the same number of four bytes."""
+    """``java.lang.Float``'s: the fewest digits that give the same number of four bytes, but of the numbers of two digits the nearest."""
     try:
         wanted = struct.pack("f", value)
     except OverflowError:
         return _value_text(value)
-    for digits in range(1, 10):
+    for digits in range(2, 10):
         text = f"{value:.{digits - 1}e}"
         if struct.pack("f", float(text)) == wanted:
             return _digits_text(text)
