@@ -26,6 +26,7 @@ from millstream.datastream import (
 from millstream.datastream.connectors.file_system import FileSink
 from millstream.datastream.connectors.number_seq import NumberSequenceSource
 from millstream.datastream.connectors.python import PythonSource
+from millstream.datastream.dead_letters import DeadLetterTag
 from millstream.exceptions import (
     ConfigurationError,
     DecodeError,
@@ -331,6 +332,38 @@ def test_json_lines_that_cannot_be(env: Environment, tmp_path: pathlib.Path, lin
     with pytest.raises(DecodeError, match=r"flights\.jsonl:2"):
         list(env.read_json(str(file), FLIGHTS).execute_and_collect())
     assert len(list(env.read_json(str(file), FLIGHTS, skip_malformed=True).execute_and_collect())) == 1
+
+
+@pytest.mark.parametrize(
+    ("read", "content", "place"),
+    [
+        ("read_csv", "UA,1,NA\nUA,NA,2.5\nUA,3,0.5\n", "2:1"),
+        ("read_csv", "UA,1,\nUA,,2.5\nUA,3,0.5\n", "2:4"),
+        ("read_csv", "UA,1\nUA\nUA,3,0.5\n", "2:1"),
+        ("read_json", '{"delay": 1, "distance": null}\n{"delay": null}\n{"delay": 3}\n', "2:1"),
+        ("read_json", '{"delay": 1}\n{"distance": 2.5}\n{"delay": 3}\n', "2:1"),
+    ],
+    ids=["null literal", "empty field", "ragged CSV", "null of JSON", "not in JSON"],
+)
+def test_a_null_where_the_schema_says_not_null(env: Environment, tmp_path: pathlib.Path, read: str, content: str, place: str) -> None:
+    file = tmp_path / "flights"
+    file.write_text(content)
+    schema = "ROW<carrier VARCHAR, delay DOUBLE PRECISION NOT NULL, distance DOUBLE>"
+
+    def rows(schema: str = schema, **options: Any) -> Any:
+        options |= {"null_literal": "NA", "ragged": True} if read == "read_csv" else {}
+        return getattr(env, read)(str(file), schema, **options)
+
+    assert [row.delay for row in rows(schema.replace(" NOT NULL", "")).execute_and_collect()] == [1.0, None, 3.0]
+    with pytest.raises(DecodeError, match=f"flights:{place}: field 'delay': .*declared DOUBLE NOT NULL"):
+        list(rows().execute_and_collect())
+    assert [row.delay for row in rows(skip_malformed=True).execute_and_collect()] == [1.0, 3.0]
+    assert len(list(rows(columns=["distance"]).execute_and_collect())) == 3
+    letters = rows().with_dead_letters(DeadLetterTag("bad")).get_side_output(DeadLetterTag("bad"))
+    assert [(letter.line, letter.field) for letter in letters.execute_and_collect()] == [(2, "delay")]
+    # What is computed of such rows may be null.
+    reduced = rows(skip_malformed=True).key_by(lambda row: 1).reduce(lambda one, other: Row(carrier=None, delay=None, distance=None))
+    assert list(reduced.execute_and_collect())[-1].delay is None
 
 
 def test_files_that_are_not_there(env: Environment, tmp_path: pathlib.Path) -> None:

@@ -40,6 +40,7 @@ __all__ = [
     "TupleTypeInfo",
     "TypeInformation",
     "Types",
+    "normal_schema",
     "type_from_schema",
 ]
 
@@ -963,7 +964,7 @@ _TOKEN = r"\s*(?:`((?:[^`]|``)*)`|'((?:[^']|'')*)'|([A-Za-z_][A-Za-z0-9_]*)|(\d+
 
 
 def type_from_schema(schema: str) -> TypeInformation:
-    """The type that a schema's text describes; the opposite of :meth:`TypeInformation.schema`.
+    """The type that a schema's text describes; the opposite of :meth:`TypeInformation.schema`, which knows no ``NOT NULL``.
 
     Raises ``ValueError`` for text that is no schema.
 
@@ -973,14 +974,36 @@ def type_from_schema(schema: str) -> TypeInformation:
     return _SchemaReader(schema).read()
 
 
+def normal_schema(schema: str) -> str:
+    """A schema's text as :meth:`TypeInformation.schema` would give it, but with ``NOT NULL`` where the text has it.
+
+    Raises ``ValueError`` for text that is no schema.
+
+    >>> normal_schema("row<word VARCHAR, n DOUBLE PRECISION NOT NULL, l ARRAY<INTEGER NOT NULL>>")
+    'ROW<word STRING, n DOUBLE NOT NULL, l ARRAY<INT NOT NULL>>'
+    """
+    return _SchemaReader(schema, keeps_not_null=True).read().schema()
+
+
+class _NotNullTypeInfo(ExternalTypeInfo):
+    """The type of a column that has no nulls: only seen while a schema's text is made."""
+
+    def schema(self) -> str:
+        return self._field_type()
+
+    def _field_type(self) -> str:
+        return f"{self._type_info._field_type()} NOT NULL"
+
+
 class _SchemaReader:
     """A reader by recursive descent; the engine checks the same text again, this one only finds the types."""
 
     # Schemas come from people and from Arrow; nobody nests deeper, and Python's own stack ends at about 1,000 calls.
     depth_limit = 64
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, keeps_not_null: bool = False) -> None:
         self.text = text
+        self.keeps_not_null = keeps_not_null
         self.position = 0
         self.tokens: list[tuple[str, str, int]] = []
         # Compiled here, not on import: most programs have no schema's text.
@@ -1010,6 +1033,10 @@ class _SchemaReader:
         if self._next_is("word", "NOT"):
             self.position += 1
             self._expect_word("NULL")
+            # A stream's rows are never null, which its schema must not say.
+            is_stream_of_rows = depth == 0 and isinstance(found, (RowTypeInfo, TupleTypeInfo))
+            if self.keeps_not_null and not is_stream_of_rows and found._field_type() != OBJECT:
+                return _NotNullTypeInfo(found)
         elif self._next_is("word", "NULL"):
             self.position += 1
         return found
@@ -1028,6 +1055,8 @@ class _SchemaReader:
         if name == "MAP":
             self._expect("<")
             key = self._type(depth + 1)
+            # Maps say of their keys themselves that they are never null.
+            key = key._type_info if isinstance(key, _NotNullTypeInfo) else key
             self._expect(",")
             value = self._type(depth + 1)
             self._expect(">")

@@ -309,9 +309,10 @@ class StreamExecutionEnvironment(EnvironmentConfiguration):
 
         ``path`` is a file, directory or glob, or several; ``.gz`` and ``.zst`` are unpacked. ``schema`` names the files' columns and types, e.g.
         ``"ROW<carrier STRING, delay INT>"`` or ``{"carrier": Types.STRING(), "delay": Types.INT()}``. With ``header`` each file's first line names
-        its columns, which are found by name. ``columns`` picks some. A line that does not fit fails the job with file and line number, or with
-        ``skip_malformed`` is counted and left out, or with ``with_dead_letters`` on the stream goes to a side output. ``ragged`` allows lines with
-        fewer (null) or more (dropped) fields. With ``monitor_interval`` new files are looked for so often, without end.
+        its columns, which are found by name. ``columns`` picks some. A line that does not fit, or that has a null where ``schema`` is text that says
+        ``NOT NULL``, fails the job with file and line number, or with ``skip_malformed`` is counted and left out, or with ``with_dead_letters`` on
+        the stream goes to a side output. ``ragged`` allows lines with fewer (null) or more (dropped) fields. With ``monitor_interval`` new files are
+        looked for so often, without end.
         """
         from millstream.datastream.connectors.file_system import FilesSource
 
@@ -320,7 +321,7 @@ class StreamExecutionEnvironment(EnvironmentConfiguration):
             if value is not None:
                 options[key] = value
         options.update(_file_options(columns, skip_malformed, monitor_interval))
-        return self.from_source(FilesSource(path, _file_type(schema, "read_csv"), options, columns), watermark_strategy, "CSV files")
+        return self.from_source(FilesSource(path, _file_type(schema, "read_csv"), options, columns, schema), watermark_strategy, "CSV files")
 
     def read_json(
         self,
@@ -336,7 +337,7 @@ class StreamExecutionEnvironment(EnvironmentConfiguration):
         from millstream.datastream.connectors.file_system import FilesSource
 
         options = {"format": "json", **_file_options(columns, skip_malformed, monitor_interval)}
-        return self.from_source(FilesSource(path, _file_type(schema, "read_json"), options, columns), watermark_strategy, "JSON files")
+        return self.from_source(FilesSource(path, _file_type(schema, "read_json"), options, columns, schema), watermark_strategy, "JSON files")
 
     def socket_text_stream(self, hostname: str, port: int, delimiter: str = "\n", max_retry: int = 0) -> DataStream:
         """Text from a server, cut at each ``delimiter``. Connects again at most ``max_retry`` times when the connection is lost."""

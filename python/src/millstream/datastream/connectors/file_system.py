@@ -12,7 +12,7 @@ from millstream import _native
 from millstream._tracebacks import guard
 from millstream.common.serialization import BulkWriterFactory, Encoder, checked_charset
 from millstream.common.time import Duration, Time, milliseconds_in, milliseconds_of
-from millstream.common.typeinfo import RowTypeInfo, TypeInformation, Types
+from millstream.common.typeinfo import RowTypeInfo, TypeInformation, Types, normal_schema
 from millstream.datastream.connectors.base import AddSink, AddSource, Sink, Source, StreamTransformer, SupportsPreprocessing, source_repr
 from millstream.datastream.field_access import field_index, field_names, field_types
 from millstream.datastream.functions import SinkFunction
@@ -49,13 +49,19 @@ Paths = str | PathLike[str] | Sequence[str | PathLike[str]]
 
 
 class FilesSource(Source):
-    """Files, directories and globs in one of the engine's formats."""
+    """Files, directories and globs in one of the engine's formats.
+
+    ``declared`` is what the type was given as: a schema's text also says which columns have no nulls.
+    """
 
     name = "Files"
 
-    def __init__(self, paths: Paths, type_info: TypeInformation, options: Mapping[str, str], columns: Sequence[str] | None = None) -> None:
+    def __init__(
+        self, paths: Paths, type_info: TypeInformation, options: Mapping[str, str], columns: Sequence[str] | None = None, declared: object = None
+    ) -> None:
         self._paths = checked_paths(paths)
-        self._file_schema = None if options.get("format") == "text" else type_info.schema()
+        schema = normal_schema(declared) if isinstance(declared, str) else type_info.schema()
+        self._file_schema = None if options.get("format") == "text" else schema
         self._options = dict(options)
         self._type = type_info
         if columns is not None:
