@@ -64,7 +64,11 @@ def allow(*types: type | str) -> None:
 
 
 def encode(value: Any) -> bytes:
-    """A value that is no plain one, as bytes. Raises ``RefusedValue`` for one that cannot be pickled."""
+    """A value that is no plain one, as bytes. Raises ``RefusedValue`` for one that cannot be pickled.
+
+    >>> encode({1.5})[:1]
+    b'p'
+    """
     try:
         return _PICKLE + pickle.dumps(value, 5)
     except Exception as failure:
@@ -82,7 +86,11 @@ def encode(value: Any) -> bytes:
 
 
 def decode(data: bytes) -> Any:
-    """The value that :func:`encode` wrote. Raises ``RefusedValue`` for a class that is not allowed, or is not there, and for damaged bytes."""
+    """The value that :func:`encode` wrote. Raises ``RefusedValue`` for a class that is not allowed, or is not there, and for damaged bytes.
+
+    >>> decode(encode({"tags": {"a"}}))
+    {'tags': {'a'}}
+    """
     if data[:1] != _PICKLE:
         raise RefusedValue(f"a value of a state begins with {data[:1]!r}, which Millstream does not read\nIf a newer one wrote it, use that.")
     try:
