@@ -27,8 +27,26 @@ public final class CollectQueue: CollectTarget, @unchecked Sendable {
     private var isLingering = false
     private var lastTaken: Int64 = 0
     private var waiting: [@Sendable () -> Void] = []
+    /// For each subtask the last checkpoint whose rows it has given.
+    private var committed: [Int: CheckpointID] = [:]
 
     public init() {}
+
+    /// All rows that a subtask collected between one checkpoint and the next; taken once, whatever the bound says, because no checkpoint waits for a reader.
+    func commit(_ rows: [Batch], checkpoint: CheckpointID, subtask: Int) {
+        monitor.lock()
+        defer { monitor.unlock() }
+        if hasEnded { return }
+        if let last = committed[subtask], checkpoint <= last { return }
+        committed[subtask] = checkpoint
+        for batch in rows {
+            let size = batch.byteCount
+            batches.append((batch, size))
+            byteCount += size
+            rowCount += batch.count
+        }
+        if !isLingering || isWorthwhile { monitor.broadcast() }
+    }
 
     public func offer(_ batch: Batch, notify: @escaping @Sendable () -> Void) -> Bool {
         let size = batch.byteCount

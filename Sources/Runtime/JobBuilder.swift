@@ -130,7 +130,7 @@ struct JobBuilder {
                 var links: [ChainLink] = []
                 var writers: [ExchangeWriter] = []
                 for step in task.steps {
-                    let operation = try make(step) { () throws(MillstreamError) in try makeOperator(step, subtask: index, sinks: sinks, wake: wake) }
+                    let operation = try make(step) { () throws(MillstreamError) in try makeOperator(step, subtask: index, sinks: sinks, queues: result.collectQueues, wake: wake) }
                     let metrics = OperatorMetrics()
                     links.append(
                         ChainLink(operation: operation, inputCount: step.inputs.count, emitsOnlyFinalWatermark: graph.isBatch) { requestWakeUp in
@@ -204,20 +204,21 @@ struct JobBuilder {
     }
 
     private func makeOperator(
-        _ step: JobGraph.Step, subtask: Int, sinks: [Int: any Sink], wake: @escaping @Sendable () -> Void
+        _ step: JobGraph.Step, subtask: Int, sinks: [Int: any Sink], queues: [Int: CollectQueue], wake: @escaping @Sendable () -> Void
     ) throws(MillstreamError) -> any Operator {
-        let made = try makeOperator(step, sinks: sinks, wake: wake)
+        let made = try makeOperator(step, sinks: sinks, queues: queues, wake: wake)
         if let parts, !(made is SinkOperator), !(made is any AsynchronousOperator) { return parts.operation(made, of: step.node, subtask: subtask) }
         return made
     }
 
     private func makeOperator(
-        _ step: JobGraph.Step, sinks: [Int: any Sink], wake: @escaping @Sendable () -> Void
+        _ step: JobGraph.Step, sinks: [Int: any Sink], queues: [Int: CollectQueue], wake: @escaping @Sendable () -> Void
     ) throws(MillstreamError) -> any Operator {
         switch step.node.operation {
         case .source: return PassThrough()
         case .custom(let binding): return try environment.bindings.makeOperator(binding.value)
         case .sink:
+            if hasFinalCheckpoint, let queue = queues[step.node.id.value] { return CollectOperator(queue) }
             guard let sink = sinks[step.node.id.value] else { throw MillstreamError.internal("a sink was not made") }
             return SinkOperator(sink: sink, wake: wake)
         case .transform(let id), .keySelector(let id, _), .reduce(let id, _):

@@ -35,7 +35,7 @@ struct RecoveryTests {
             failure = random.next(below: 2) == 0 ? PlannedFailure(after: failures) : nil
         }
 
-        func plan(restoring path: String?) -> (StreamPlan, Bindings) {
+        func plan(restoring path: String?, collects: Bool = false) -> (StreamPlan, Bindings) {
             var plan = StreamPlan(jobName: "recovery \(seed)")
             var bindings = Bindings()
             plan.configuration.seed = random.next()
@@ -65,7 +65,7 @@ struct RecoveryTests {
             count.parallelism = width()
             var sink = Node(
                 id: NodeID(2), name: "sink", inputs: [Edge(source: NodeID(1), partitioning: .rebalance)],
-                operation: .sink(SinkDescription(.custom(BindingID(3)))), output: CountingOperator.schema)
+                operation: .sink(SinkDescription(collects ? .collect : .custom(BindingID(3)))), output: CountingOperator.schema)
             sink.parallelism = width()
             plan.nodes = [source, count, sink]
             return (plan, bindings)
@@ -97,6 +97,28 @@ struct RecoveryTests {
     @Test("Crashes and failures lose nothing and count nothing twice", arguments: 0..<40 as Range<UInt64>)
     func seeds(group: UInt64) throws {
         for seed in group * 10..<group * 10 + 10 { try run(seed) }
+    }
+
+    @Test("Whoever collects the rows sees each of them once, however often the job starts anew", arguments: 1_000..<1_040 as Range<UInt64>)
+    func collecting(seed: UInt64) throws {
+        let drawn = Drawn(seed: seed)
+        let (plan, bindings) = drawn.plan(restoring: nil, collects: true)
+        let engine = SimulatedEngine(seed: seed, storage: SimulatedStorage(seed: seed))
+        let job = try engine.submit(plan, bindings: bindings)
+        let queue = try #require(job.collected(node: 2))
+        var found: [[Int]] = []
+        func take() {
+            while case .batch(let batch) = queue.next(timeoutNanoseconds: 0) {
+                let keys = batch.columns[0].pointer(as: Int64.self)
+                let counts = batch.columns[1].pointer(as: Int64.self)
+                for row in 0..<batch.count { found.append([Int(keys[row]), Int(counts[row])]) }
+                withExtendedLifetime(batch) {}
+            }
+        }
+        engine.run(job, tickCountMax: 400_000) { tick in if tick % 97 == 0 { take() } }
+        take()
+        #expect(job.status == .finished)
+        #expect(found.sorted { $0.lexicographicallyPrecedes($1) } == drawn.expected)
     }
 
     private func run(_ seed: UInt64) throws {
