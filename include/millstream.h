@@ -730,6 +730,18 @@ typedef enum millstream_savepoint_mode {
    takes. Errors: MILLSTREAM_INVALID_STATE if the job does not run (any more), MILLSTREAM_CONFIGURATION without a directory, MILLSTREAM_IO. */
 millstream_status millstream_job_savepoint(
     millstream_job *job, const char *directory, millstream_savepoint_mode mode, char **path, millstream_error **error);
+/* What is in a savepoint or checkpoint, by the path of its directory, as JSON: [{"uid":"...","name":"...","parallelism":1,"maxParallelism":128,
+   "parts":[{"name":"keyed/count","rows":3,"columns":[{"name":"key0","type":"BIGINT"}, ...]}, ...]}, ...]. To be freed with millstream_string_free. */
+millstream_status millstream_savepoint_describe(const char *path, char **json, millstream_error **error);
+/* The rows of one part of an operator's state, such as "keyed/count": the key's columns key0, key1, ..., then those of the state. Columns of host values
+   (OBJECT) come as binary, as the host wrote them down; *columns, if not NULL, gets the names and types of all columns as JSON, as in
+   millstream_savepoint_describe, to be freed with millstream_string_free. Errors: MILLSTREAM_INVALID_ARGUMENT for an operator or a part that is not there,
+   MILLSTREAM_DECODE for damaged files, MILLSTREAM_IO. */
+millstream_status millstream_savepoint_read(
+    const char *path, const char *uid, const char *part, struct ArrowArrayStream *out, char **columns, millstream_error **error);
+/* The same of a job that runs, all of it at one moment: as a savepoint that is kept in memory. The job goes on. */
+millstream_status millstream_job_state(
+    millstream_job *job, const char *uid, const char *part, struct ArrowArrayStream *out, char **columns, millstream_error **error);
 /* The job's last checkpoints and savepoints as JSON, the oldest first: [{"id":1,"savepoint":false,"triggered":<ms since the epoch>,"millis":3,"bytes":4711,
    "completed":true,"failure":null,"location":"/..."}, ...]. To be freed with millstream_string_free. */
 millstream_status millstream_job_checkpoints_json(millstream_job *job, char **json, millstream_error **error);

@@ -1,4 +1,5 @@
 import CMillstream
+import Checkpoint
 import Columnar
 import Connectors
 import Dataflow
@@ -60,6 +61,8 @@ private final class EngineJob: RunningJob {
     func savepoint(into directory: String?, _ mode: millstream_savepoint_mode) throws(MillstreamError) -> String {
         try job.savepoint(into: directory, stops: mode == MILLSTREAM_SAVEPOINT_STOP, drains: mode == MILLSTREAM_SAVEPOINT_DRAIN)
     }
+
+    func state() throws(MillstreamError) -> SavepointReader { try job.state() }
 
     func checkpointsJSON() -> String {
         var writer = JSONText()

@@ -1,4 +1,5 @@
 import CMillstream
+import Checkpoint
 import Columnar
 import Dataflow
 import Plan
@@ -14,6 +15,8 @@ protocol RunningJob: AnyObject, Sendable {
     func metricsJSON() -> String
     func savepoint(into directory: String?, _ mode: millstream_savepoint_mode) throws(MillstreamError) -> String
     func checkpointsJSON() -> String
+    /// All state at one moment.
+    func state() throws(MillstreamError) -> SavepointReader
     func failuresJSON() -> String
     /// Why event time stands where it stands: JSON, or lines for a person.
     func timeJSON() -> String

@@ -1,3 +1,4 @@
+import Checkpoint
 import Columnar
 import Connectors
 import Dataflow
@@ -304,6 +305,19 @@ public final class Job: SubtaskOwner, @unchecked Sendable {
             return done(.failure(MillstreamError(.invalidState, "the job has ended, so there is no state to save")))
         }
         supervisor.savepoint(into: directory, stops: stops, drains: drains, done: done)
+    }
+
+    /// The job's state at one moment, while it goes on. Waits for it.
+    public func state() throws(MillstreamError) -> SavepointReader {
+        monitor.lock()
+        let supervisor = self.supervisor
+        monitor.unlock()
+        guard let supervisor else { throw MillstreamError(.invalidState, "the job has ended, so it has no state any more") }
+        let answer = Answer()
+        let memory = MemoryCheckpoints()
+        supervisor.savepoint(into: nil, storage: memory, stops: false, drains: false) { answer.give($0) }
+        _ = try answer.wait().get()
+        return try SavepointReader(memory, group: "state")
     }
 
     /// The same, for a thread that has time to wait. The path of the savepoint.

@@ -28,7 +28,8 @@ struct ColumnReader {
             let bytes = try read(DataType.bytes, count: count, from: &source)
             let column = try objects.decode(bytes)
             guard column.count == count else { throw .internal("\(column.count) values were decoded instead of \(count)") }
-            return column.retyped(type)
+            // A reader without the host leaves them as bytes.
+            return column.type.layout == type.layout ? column.retyped(type) : column
         }
     }
 

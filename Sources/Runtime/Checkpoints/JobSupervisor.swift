@@ -29,7 +29,6 @@ final class JobSupervisor: @unchecked Sendable {
         static let ended = 2
     }
     private var isWaiting = false
-    private var savepointCount = 0
 
     init(
         job: Job, jobID: String, checkpoints: JobCheckpoints, configuration: CheckpointConfiguration, restart: RestartConfiguration,
@@ -123,34 +122,41 @@ final class JobSupervisor: @unchecked Sendable {
         background.finish()
     }
 
-    /// From any thread.
-    func savepoint(into directory: String?, stops: Bool, drains: Bool, done: @escaping @Sendable (Result<String, MillstreamError>) -> Void) {
+    /// From any thread. `storage` nil: below `directory`, or below the configured one.
+    func savepoint(
+        into directory: String?, storage given: (any CheckpointStorage)? = nil, stops: Bool, drains: Bool,
+        done: @escaping @Sendable (Result<String, MillstreamError>) -> Void
+    ) {
         let (isFirst, before) = phase.compareExchange(expected: Phase.quiet, desired: Phase.requested, ordering: .acquiringAndReleasing)
         guard isFirst || before == Phase.requested else {
             return done(.failure(MillstreamError(.invalidState, "the job has ended, so there is no state to save")))
         }
         background.run { [self] in
-            guard let target = directory ?? configuration.savepointDirectory else {
-                return done(
-                    .failure(
-                        MillstreamError(
-                            .configuration, "a savepoint needs a directory",
-                            hint: "Name one, or set execution.checkpointing.savepoint-dir.")))
-            }
             do throws(MillstreamError) {
-                let root = try CheckpointDirectory(storage, root: target)
-                // As Flink names them: a part of the job's id, and something that no other has.
-                var group: String
-                repeat {
-                    savepointCount += 1
-                    let suffix = hexadecimal(random.next(below: .max)).suffix(12)
-                    group = "savepoint-\(jobID.prefix(6))-\(suffix)"
-                } while storage.exists(root.location(group))
-                let request = JobCheckpoints.SavepointRequest(storage: root, group: group, stops: stops, drains: drains, done: done)
+                let root: any CheckpointStorage
+                if let given { root = given } else { root = try makeDirectory(directory) }
+                let request = JobCheckpoints.SavepointRequest(
+                    storage: root, group: given == nil ? newGroup(in: root) : "state", stops: stops, drains: drains, done: done)
                 checkpoints.savepoint(request)
             } catch {
                 done(.failure(error))
             }
+        }
+    }
+
+    private func makeDirectory(_ directory: String?) throws(MillstreamError) -> any CheckpointStorage {
+        guard let target = directory ?? configuration.savepointDirectory else {
+            throw MillstreamError(
+                .configuration, "a savepoint needs a directory", hint: "Name one, or set execution.checkpointing.savepoint-dir.")
+        }
+        return try CheckpointDirectory(storage, root: target)
+    }
+
+    /// As Flink names them: a part of the job's id, and something that no other has.
+    private func newGroup(in root: any CheckpointStorage) -> String {
+        while true {
+            let group = "savepoint-\(jobID.prefix(6))-\(hexadecimal(random.next(below: .max)).suffix(12))"
+            if !storage.exists(root.location(group)) { return group }
         }
     }
 }

@@ -604,6 +604,8 @@ class Job:
     def collect(self, node: int, schema: str, *, row_kinds: bool = False, timestamps: bool = False) -> CollectIterator:
         """The rows of a collecting sink, as Python values of its schema."""
     def collect_stream(self, node: int, compatible: bool = False) -> ArrowStream: ...
+    def state(self, uid: str, part: str, /) -> tuple[Any, str]:
+        """The rows of one part of an operator's state, all at one moment: a capsule of an Arrow stream, and the columns' names and types as JSON."""
     def close(self) -> None:
         """Cancels the job if it runs, waits for it, and forgets it."""
 
@@ -624,6 +626,12 @@ class ArrowStream:
     """Arrow's PyCapsule interface: `pyarrow.RecordBatchReader.from_stream(stream)`. Can be read once."""
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any: ...
+
+def savepoint_describe(path: str, /) -> str:
+    """What is in a savepoint: operators, their parts, and the columns of those, as JSON."""
+
+def savepoint_read(path: str, uid: str, part: str, /) -> tuple[Any, str]:
+    """The rows of one part of an operator's state: a capsule of an Arrow stream, and the columns' names and types as JSON."""
 
 def shutdown(milliseconds: int = 10_000) -> None:
     """Cancels all jobs and stops the engine's threads; runs at interpreter exit by itself. Afterwards every call raises InvalidStateError."""

@@ -403,6 +403,7 @@ static void job_dealloc(JobObject *self)
     PyObject_GC_Del(self);
 }
 
+extern PyObject *job_state(PyObject *job, PyObject *arguments);
 extern PyObject *job_collect(JobObject *self, PyObject *arguments, PyObject *keywords);
 
 static PyMethodDef job_methods[] = {
@@ -415,6 +416,7 @@ static PyMethodDef job_methods[] = {
     {"collect", (PyCFunction)(void (*)(void))job_collect, METH_VARARGS | METH_KEYWORDS, "The rows of a collecting sink."},
     {"collect_stream", (PyCFunction)(void (*)(void))job_collect_stream, METH_VARARGS | METH_KEYWORDS, "A collecting sink as an Arrow stream."},
     {"explain_time", (PyCFunction)job_explain_time, METH_VARARGS, "Why event time stands where it stands: lines, or JSON."},
+    {"state", job_state, METH_VARARGS, "The rows of one part of an operator's state, and its columns."},
     {"close", (PyCFunction)job_close, METH_NOARGS, "Cancels the job if it runs, waits for it, and forgets it."},
     {NULL, NULL, 0, NULL},
 };

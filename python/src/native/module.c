@@ -58,6 +58,9 @@ REMEMBERED("co_process", make_co_process)
 
 #define FACTORY(name, function, doc) {name, (PyCFunction)(void (*)(void))(function), METH_VARARGS | METH_KEYWORDS, doc}
 
+extern PyObject *savepoint_describe(PyObject *module, PyObject *path);
+extern PyObject *savepoint_read(PyObject *module, PyObject *arguments);
+
 static PyMethodDef methods[] = {
     {"version", version, METH_NOARGS, "The engine's version."},
     {"parse_schema", parse_schema, METH_O, "Checks a schema's text and gives the canonical form."},
@@ -69,6 +72,8 @@ static PyMethodDef methods[] = {
     {"register_row_class", register_row_class, METH_O, "The class of the rows that C makes."},
     {"register_instant_class", register_instant_class, METH_O, "The class of TIMESTAMP_LTZ values."},
     {"register_output_tag_class", register_output_tag_class, METH_O, "The class that marks results for side outputs."},
+    {"savepoint_describe", savepoint_describe, METH_O, "What is in a savepoint, as JSON."},
+    {"savepoint_read", savepoint_read, METH_VARARGS, "The rows of one part of an operator's state, and its columns."},
     {"set_call_site", set_call_site, METH_O, "Where the functions made next are told to be that have no place of their own."},
     {"shutdown", (PyCFunction)shutdown_now, METH_VARARGS, "Cancels all jobs and stops the engine's threads."},
     FACTORY("check_value", check_value, "Converts a value to a schema and back."),

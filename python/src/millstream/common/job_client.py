@@ -71,6 +71,15 @@ class JobClient:
         """Where the job is in its life, as a future that is done."""
         return CompletableFuture.completed(self.status())
 
+    def state(self, uid: str, name: str) -> Any:
+        """The state ``name`` of the operator ``uid`` as a ``pyarrow.Table``, all keys at one moment, while the job goes on.
+
+        Columns and errors are those of :func:`millstream.state.read`; ``InvalidStateError`` if the job has ended.
+        """
+        from millstream.state import table_of
+
+        return table_of(lambda part: self._job.state(uid, part), name)
+
     def cancel(self) -> CompletableFuture[None]:
         """Asks the job to stop; the future is done when it has. Does nothing for a job that has ended."""
         self._job.cancel()

@@ -1,0 +1,93 @@
+import Columnar
+import Dataflow
+
+/// Reads the state in a savepoint or checkpoint as rows, without a job.
+///
+/// Values of a host language stay as they were written down: OBJECT columns come as BYTES.
+public final class SavepointReader {
+    /// One part of an operator's state.
+    public struct Part: Sendable {
+        public let name: String
+        public let rowCount: Int
+        /// The names of its columns and the types that they have in the job.
+        public let fields: [Field]
+    }
+
+    public let manifest: Manifest
+    private let storage: any CheckpointStorage
+    private let group: String
+
+    /// Reads and checks the manifest. Throws `decode` and `io`, both with its path.
+    public init(_ storage: any CheckpointStorage, group: String) throws(MillstreamError) {
+        self.storage = storage
+        self.group = group
+        let name = group.isEmpty ? Manifest.name : "\(group)/\(Manifest.name)"
+        manifest = try Manifest(decoding: try storage.read(name), path: storage.location(name))
+    }
+
+    private func state(of uid: String) throws(MillstreamError) -> Manifest.OperatorState {
+        if let state = manifest.operators.first(where: { $0.id.text == uid }) { return state }
+        let known = manifest.operators.filter { !$0.files.isEmpty }.map { "'\($0.id.text)'" }.joined(separator: ", ")
+        throw MillstreamError(
+            .invalidArgument, "'\(storage.location(group))' has no operator with the uid '\(uid)'",
+            hint: known.isEmpty ? "It has no state at all." : "Those with state are \(known).")
+    }
+
+    private func files(_ state: Manifest.OperatorState) throws(MillstreamError) -> [StateFileReader] {
+        var files: [StateFileReader] = []
+        for part in state.files {
+            files.append(
+                try StateFileReader(
+                    storage, name: group.isEmpty ? part.file.name : "\(group)/\(part.file.name)", summary: part.file, subtask: part.subtask,
+                    formerParallelism: state.parallelism, objects: WrittenObjects()))
+        }
+        return files
+    }
+
+    /// The parts of an operator's state that are rows, in the order in which they were written. Throws `invalidArgument` for an operator that is not there.
+    public func parts(of uid: String) throws(MillstreamError) -> [Part] {
+        var parts: [Part] = []
+        for file in try files(try state(of: uid)) {
+            for name in file.names {
+                for (_, batch) in try file.batches(name) {
+                    if let known = parts.firstIndex(where: { $0.name == name }) {
+                        parts[known] = Part(name: name, rowCount: parts[known].rowCount + batch.count, fields: parts[known].fields)
+                    } else {
+                        parts.append(Part(name: name, rowCount: batch.count, fields: batch.schema.fields))
+                    }
+                }
+            }
+        }
+        return parts
+    }
+
+    /// The rows of one part, by key group, subtask after subtask, and its columns with the types that they have in the job. Throws `invalidArgument` for a
+    /// part or an operator that is not there.
+    public func rows(_ name: String, of uid: String) throws(MillstreamError) -> (fields: [Field], batches: [Batch]) {
+        let state = try state(of: uid)
+        var declared: [Field] = []
+        var batches: [Batch] = []
+        var names: [String] = []
+        for file in try files(state) {
+            for (_, batch) in try file.batches(name) {
+                declared = batch.schema.fields
+                // The types that the columns have now.
+                let fields = zip(batch.schema.fields, batch.columns).map { Field($0.name, $1.type) }
+                batches.append(Batch(schema: Schema(fields), columns: Array(batch.columns.prefix(fields.count)), count: batch.count))
+            }
+            for known in file.names where !names.contains(known) { names.append(known) }
+        }
+        guard !batches.isEmpty else {
+            throw MillstreamError(
+                .invalidArgument, "'\(state.name)' (uid '\(uid)') has no state '\(name)' in '\(storage.location(group))'",
+                hint: "It has \(names.map { "'\($0)'" }.joined(separator: ", ")).")
+        }
+        return (declared, batches)
+    }
+}
+
+/// Leaves a host's values as they were written down.
+private final class WrittenObjects: ObjectCoding {
+    func encode(_ column: Column) throws(MillstreamError) -> Column { column }
+    func decode(_ column: Column) throws(MillstreamError) -> Column { column }
+}
