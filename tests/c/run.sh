@@ -8,7 +8,7 @@ trap 'rm -rf "$build"' EXIT
 
 compiler="${CC:-gcc}"
 flags=(-std=c11 -Wall -Wextra -Werror -O1 -g -I"$root/include" -I"$root/tests/c")
-link=(-L"$library" -Wl,-rpath,"$library" -lmillstream -lpthread)
+link=(-L"$library" -Wl,-rpath,"$library" -lmillstream -lpthread -lm)
 failed=0
 shopt -s nullglob
 
