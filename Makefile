@@ -1,10 +1,11 @@
-# make demo | make test | make build | make bench | make reference | make wheel | make install PREFIX=/usr/local | make simulate SEEDS=1000
+# make demo | make test | make build | make bench | make reference | make wheel | make install PREFIX=/usr/local | make simulate SEEDS=1000 | make soak KILLS=200
 # Every target sets up what it needs; nothing is done twice.
 
 SHELL := /bin/bash
 PREFIX ?= /usr/local
 SEEDS ?= 1000
 FIRST_SEED ?= 0
+KILLS ?= 200
 SWIFT_BUILD := swift build -c release --product millstream -Xswiftc -static-stdlib \
 	-Xlinker --version-script=$(CURDIR)/scripts/exports.map -Xlinker --gc-sections -Xlinker -soname=libmillstream.so
 # The tests run the same release code as the library; a scratch path of their own keeps the two sets of flags apart.
@@ -15,7 +16,7 @@ LIBRARY := python/src/millstream/libmillstream.so
 SWIFT_SOURCES := $(shell find Sources include -type f 2>/dev/null) Package.swift
 NATIVE_SOURCES := $(shell find python/src/native -type f 2>/dev/null) include/millstream.h
 
-.PHONY: build demo test test-fast test-swift test-python test-c bench reference wheel install simulate record-golden format lint clean setup
+.PHONY: build demo test test-fast test-swift test-python test-c bench reference wheel install simulate soak record-golden format lint clean setup
 
 build: setup $(LIBRARY) .venv/.millstream-package
 
@@ -71,6 +72,10 @@ install: build
 
 simulate: setup
 	@MILLSTREAM_SEEDS=$(SEEDS) MILLSTREAM_FIRST_SEED=$(FIRST_SEED) $(SWIFT_TEST) --filter 'Simulated(Topology|Job)Tests'
+
+# Kills a job's process at random moments, and compares its results: make soak KILLS=200
+soak: build
+	@.venv/bin/python scripts/soak.py --kills $(KILLS)
 
 # Records what Apache Flink prints for the scripts of Tests/conformance: make record-golden [NAMES="union* timers"]
 record-golden: setup

@@ -65,7 +65,11 @@ extension RestartConfiguration {
         switch option.key.dropFirst("restart-strategy.".count) {
         case "type":
             let names = ["none", "off", "disable", "fixed-delay", "fixeddelay", "failure-rate", "failurerate", "exponential-delay", "exponentialdelay"]
-            strategy = [.none, .none, .none, .fixedDelay, .fixedDelay, .failureRate, .failureRate, .exponentialDelay, .exponentialDelay][try option.choice(names)]
+            // Typed, because `.none` of an optional is nil, which is not the strategy of that name.
+            let strategies: [Strategy] = [
+                .none, .none, .none, .fixedDelay, .fixedDelay, .failureRate, .failureRate, .exponentialDelay, .exponentialDelay,
+            ]
+            strategy = strategies[try option.choice(names)]
         case "fixed-delay.attempts": attempts = Int(try option.integer(0...Int64(Int32.max)))
         case "fixed-delay.delay": delay = try option.milliseconds()
         case "failure-rate.max-failures-per-interval": failuresMax = Int(try option.integer(0...Int64(Int32.max)))

@@ -134,7 +134,7 @@ from pyflink.datastream.checkpoint_config import CheckpointConfig
 env = StreamExecutionEnvironment.get_execution_environment()
 env.enable_checkpointing(1000).set_parallelism(2)
 env.get_checkpoint_config().set_checkpoint_timeout(60_000)
-env.get_checkpoint_config().get_checkpoint_timeout()
+env.get_checkpoint_config().enable_unaligned_checkpoints().get_checkpoint_timeout()
 env.set_state_backend(EmbeddedRocksDBStateBackend())
 env.set_state_backend(HashMapStateBackend())
 env.get_config().set_latency_tracking_interval(5).set_auto_watermark_interval(5)
@@ -146,8 +146,7 @@ Types.STRING().get_java_type_info()
     kinds = {(finding.line, finding.name, finding.kind) for finding in check_source(source).sorted()}
     texts = "\n".join(finding.text for finding in check_source(source).sorted())
     assert kinds == {
-        (6, "StreamExecutionEnvironment.enable_checkpointing", "no effect"),
-        (7, "CheckpointConfig.set_checkpoint_timeout", "no effect"),
+        (8, "CheckpointConfig.enable_unaligned_checkpoints", "no effect"),
         (9, "EmbeddedRocksDBStateBackend", "no effect"),
         (11, "ExecutionConfig.set_latency_tracking_interval", "no effect"),
         (12, "ExecutionConfig.set_task_cancellation_timeout", "no effect"),
@@ -155,7 +154,7 @@ Types.STRING().get_java_type_info()
         (14, "DataStream.slot_sharing_group", "no effect"),
         (15, "TypeInformation.get_java_type_info", "no effect"),
     }
-    assert "enable_checkpointing is kept, and takes effect with a later release: this one takes no checkpoints" in texts
+    assert "enable_unaligned_checkpoints is kept, and takes effect with a later release: barriers wait behind rows" in texts
     assert "set_python_requirements has no effect: functions run in this process" in texts
     assert "slot_sharing_group is accepted without effect: on one machine all operators share one pool of threads" in texts
 

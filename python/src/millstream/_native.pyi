@@ -582,7 +582,7 @@ class Environment:
 
 # ---- Jobs -----------------------------------------------------------------------------------------------------------------------------------------
 
-JobStatus = Literal["CREATED", "RUNNING", "FAILING", "FAILED", "CANCELLING", "CANCELED", "FINISHED"]
+JobStatus = Literal["CREATED", "RUNNING", "FAILING", "FAILED", "CANCELLING", "CANCELED", "FINISHED", "RESTARTING"]
 
 @final
 class Job:
@@ -601,6 +601,12 @@ class Job:
     def metrics_json(self) -> str: ...
     def explain_time(self, as_json: bool = False, /) -> str:
         """Why event time stands where it stands, as lines for a person or as JSON."""
+    def savepoint(self, directory: str | None, mode: Literal["CONTINUE", "STOP", "DRAIN"], /) -> str:
+        """Saves the job's state below an absolute directory (None: as configured), and gives the savepoint's path, with the GIL released meanwhile.
+
+        STOP: the job ends with it; DRAIN: its input ends before it, too. Raises InvalidStateError for a job that does not run."""
+    def checkpoints_json(self) -> str: ...
+    def failures_json(self) -> str: ...
     def collect(self, node: int, schema: str, *, row_kinds: bool = False, timestamps: bool = False) -> CollectIterator:
         """The rows of a collecting sink, as Python values of its schema."""
     def collect_stream(self, node: int, compatible: bool = False) -> ArrowStream: ...

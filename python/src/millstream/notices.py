@@ -27,11 +27,6 @@ def without_jvm(what: str) -> None:
     say_once(what, "has no effect: there is no JVM here")
 
 
-def with_checkpoints(what: str) -> None:
-    """Says once that a setting is kept for checkpoints, which this release does not take."""
-    say_once(what, "is kept, and takes effect with a later release: this one takes no checkpoints")
-
-
 def forget_notices() -> None:
     """Makes everything be said again, for tests."""
     with _lock:

@@ -1,6 +1,8 @@
 /* Jobs: waiting with signals heard, failures as the user's own exceptions. */
 #include "job.h"
 
+#include <string.h>
+
 #include "arrow.h"
 #include "environment.h"
 #include "errors.h"
@@ -8,7 +10,7 @@
 #include "objects.h"
 #include "shutdown.h"
 
-static const char *const status_names[] = {"CREATED", "RUNNING", "FAILING", "FAILED", "CANCELLING", "CANCELED", "FINISHED"};
+static const char *const status_names[] = {"CREATED", "RUNNING", "FAILING", "FAILED", "CANCELLING", "CANCELED", "FINISHED", "RESTARTING"};
 
 static void orphans_reap(void);
 
@@ -23,7 +25,7 @@ PyObject *job_wrap(millstream_job *handle, PyObject *text_output, PyObject *plac
     job->handle = handle;
     job->text_output = Py_XNewRef(text_output);
     job->places = Py_XNewRef(places);
-    job->failure = job->failure_traceback = job->metrics = job->times[0] = job->times[1] = NULL;
+    job->failure = job->failure_traceback = job->metrics = job->times[0] = job->times[1] = job->history[0] = job->history[1] = NULL;
     job->is_settled = false;
     PyObject_GC_Track(job);
     return (PyObject *)job;
@@ -155,12 +157,26 @@ static PyObject *read_times(JobObject *job, int format)
     return result == MILLSTREAM_OK ? take_text(text) : error_raise_engine(result, error);
 }
 
-/* 1 if there is a failure, which is kept; 0 if not; -1. */
+/* The job's checkpoints (0) or failures (1). */
+static PyObject *read_history(JobObject *job, int kind)
+{
+    char *json = NULL;
+    millstream_error *error = NULL;
+    millstream_status result =
+        kind == 0 ? millstream_job_checkpoints_json(job->handle, &json, &error) : millstream_job_failures_json(job->handle, &json, &error);
+    return result == MILLSTREAM_OK ? take_text(json) : error_raise_engine(result, error);
+}
+
+/* 1 if there is a failure, which is kept; 0 if not; -1. What an attempt failed with that may be followed by another is not the job's. */
 static int fetch_failure(JobObject *job)
 {
     if (job->failure != NULL) return 1;
     millstream_error *failure = NULL, *error = NULL;
-    millstream_status result = millstream_job_failure(job->handle, &failure, &error);
+    millstream_job_status status;
+    millstream_status result = millstream_job_get_status(job->handle, &status, &error);
+    if (result != MILLSTREAM_OK) return error_raise_engine(result, error), -1;
+    if (status == MILLSTREAM_JOB_RESTARTING || status == MILLSTREAM_JOB_FAILING) return 0;
+    result = millstream_job_failure(job->handle, &failure, &error);
     if (result != MILLSTREAM_OK) return error_raise_engine(result, error), -1;
     if (failure == NULL) return 0;
     job->failure = error_to_exception(MILLSTREAM_INTERNAL, failure, job->places);
@@ -174,6 +190,7 @@ static void settle(JobObject *job)
     if (job->is_settled) return;
     job->metrics = read_metrics(job);
     for (int format = 0; format < 2; format++) job->times[format] = read_times(job, format);
+    for (int kind = 0; kind < 2; kind++) job->history[kind] = read_history(job, kind);
     /* Figures that cannot be kept must not hide the failure. */
     PyErr_Clear();
     job->is_settled = true;
@@ -240,6 +257,45 @@ static PyObject *job_metrics_json(JobObject *self, PyObject *unused)
     if (!job_check(self)) return NULL;
     if (self->is_settled) return self->metrics == NULL ? PyUnicode_FromString("{}") : Py_NewRef(self->metrics);
     return read_metrics(self);
+}
+
+static PyObject *history(JobObject *self, int kind)
+{
+    if (!job_check(self)) return NULL;
+    if (!self->is_settled) return read_history(self, kind);
+    return self->history[kind] == NULL ? PyUnicode_FromString("[]") : Py_NewRef(self->history[kind]);
+}
+
+static PyObject *job_checkpoints_json(JobObject *self, PyObject *unused)
+{
+    (void)unused;
+    return history(self, 0);
+}
+
+static PyObject *job_failures_json(JobObject *self, PyObject *unused)
+{
+    (void)unused;
+    return history(self, 1);
+}
+
+static PyObject *job_savepoint(JobObject *self, PyObject *arguments)
+{
+    const char *directory, *mode;
+    if (!PyArg_ParseTuple(arguments, "zs:savepoint", &directory, &mode) || !job_check(self)) return NULL;
+    static const char *const modes[] = {"CONTINUE", "STOP", "DRAIN"};
+    int found = 0;
+    while (found < 3 && strcmp(mode, modes[found]) != 0) found++;
+    if (found == 3) return PyErr_Format(PyExc_ValueError, "a savepoint's mode is CONTINUE, STOP or DRAIN, not '%.20s'", mode);
+    if (!gate_check_may_wait("take a savepoint")) return NULL;
+    if (self->is_settled) return error_raise(MILLSTREAM_INVALID_STATE, NULL, "the job has ended, so there is no state to save"), NULL;
+    char *path = NULL;
+    millstream_error *error = NULL;
+    millstream_status result;
+    Py_BEGIN_ALLOW_THREADS
+    result = millstream_job_savepoint(self->handle, directory, (millstream_savepoint_mode)found, &path, &error);
+    Py_END_ALLOW_THREADS
+    objects_drain();
+    return result == MILLSTREAM_OK ? take_text(path) : error_raise_engine(result, error);
 }
 
 static PyObject *job_explain_time(JobObject *self, PyObject *arguments)
@@ -381,6 +437,8 @@ static int job_clear(JobObject *self)
     Py_CLEAR(self->metrics);
     Py_CLEAR(self->times[0]);
     Py_CLEAR(self->times[1]);
+    Py_CLEAR(self->history[0]);
+    Py_CLEAR(self->history[1]);
     return 0;
 }
 
@@ -417,6 +475,9 @@ static PyMethodDef job_methods[] = {
     {"collect_stream", (PyCFunction)(void (*)(void))job_collect_stream, METH_VARARGS | METH_KEYWORDS, "A collecting sink as an Arrow stream."},
     {"explain_time", (PyCFunction)job_explain_time, METH_VARARGS, "Why event time stands where it stands: lines, or JSON."},
     {"state", job_state, METH_VARARGS, "The rows of one part of an operator's state, and its columns."},
+    {"savepoint", (PyCFunction)job_savepoint, METH_VARARGS, "Saves the job's state and gives the path."},
+    {"checkpoints_json", (PyCFunction)job_checkpoints_json, METH_NOARGS, "The last checkpoints and savepoints."},
+    {"failures_json", (PyCFunction)job_failures_json, METH_NOARGS, "What the attempts failed with."},
     {"close", (PyCFunction)job_close, METH_NOARGS, "Cancels the job if it runs, waits for it, and forgets it."},
     {NULL, NULL, 0, NULL},
 };

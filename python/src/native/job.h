@@ -25,6 +25,8 @@ typedef struct JobObject {
     PyObject *metrics;
     /* What explain_time says, as text and as JSON, of a job that was let go. */
     PyObject *times[2];
+    /* Its checkpoints and its failures. */
+    PyObject *history[2];
 } JobObject;
 
 /* How long a wait lets a signal lie. */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -75,6 +76,24 @@ class CompletableFuture(Generic[T]):
             return "<CompletableFuture, not done>"
         failure = self._failure()
         return f"<CompletableFuture, failed: {failure!r}>" if failure else f"<CompletableFuture, {self._value()!r}>"
+
+
+def in_background(work: Callable[[], T], name: str) -> CompletableFuture[T]:
+    """Does work in a thread of its own, which no exit of the interpreter waits for; the future gives its result or failure. Millstream's own."""
+    done = threading.Event()
+    results: list[T] = []
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except BaseException as failure:
+            failures.append(failure)
+        finally:
+            done.set()
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return CompletableFuture(done.wait, lambda: results[0], lambda: failures[0] if failures else None)
 
 
 guard(globals())

@@ -12,7 +12,7 @@ from millstream.common.input_dependency_constraint import InputDependencyConstra
 from millstream.common.restart_strategy import RESTART_KEYS, RestartStrategyConfiguration, restart_strategy_from
 from millstream.common.time import milliseconds_in
 from millstream.exceptions import ConfigurationError
-from millstream.notices import say_once, with_checkpoints, without_jvm
+from millstream.notices import say_once, without_jvm
 
 if TYPE_CHECKING:
     from millstream.common.configuration import Configuration
@@ -93,7 +93,7 @@ class ExecutionConfig:
         return restart_strategy_from(self._configuration)
 
     def set_restart_strategy(self, restart_strategy_configuration: RestartStrategyConfiguration) -> ExecutionConfig:
-        """Sets what happens after a failure. It is kept: a job goes on from a checkpoint, and this release takes none."""
+        """Sets what happens after a failure: a job that restarts goes on from its last checkpoint, or begins anew."""
         if not isinstance(restart_strategy_configuration, RestartStrategyConfiguration):
             raise TypeError(f"a strategy of RestartStrategies is needed, not {restart_strategy_configuration!r}")
         for key in RESTART_KEYS:
@@ -101,8 +101,6 @@ class ExecutionConfig:
         settings = restart_strategy_configuration.to_configuration()
         for key, value in settings.items():
             self._configuration.set_string(key, value)
-        if settings.get("restart-strategy.type", "none") != "none":
-            with_checkpoints("a restart strategy")
         return self
 
     def get_task_cancellation_interval(self) -> int:
@@ -159,9 +157,7 @@ class ExecutionConfig:
         return self._flag("execution.checkpointing.snapshot-compression", False)
 
     def set_use_snapshot_compression(self, use_snapshot_compression: bool) -> ExecutionConfig:
-        """Sets whether checkpoints are compressed."""
-        if use_snapshot_compression:
-            with_checkpoints("snapshot compression")
+        """Sets whether checkpoints are compressed, with LZ4. The setting ``millstream.checkpoints.compression`` (none, lz4, zstd) goes before it."""
         return self._set_flag("execution.checkpointing.snapshot-compression", use_snapshot_compression)
 
     def enable_object_reuse(self) -> ExecutionConfig:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from millstream._tracebacks import guard
-from millstream.common.completable_future import CompletableFuture
+from millstream.common.completable_future import CompletableFuture, in_background
 from millstream.common.job_execution_result import JobExecutionResult
+from millstream.common.job_history import CheckpointInfo, JobFailure
 from millstream.common.job_id import JobID
 from millstream.common.job_status import JobStatus
 from millstream.common.unasked import Unasked
@@ -15,6 +16,7 @@ from millstream.common.unasked import Unasked
 if TYPE_CHECKING:
     from millstream import _native
     from millstream.common.accumulators import AccumulatorRegistry
+    from millstream.datastream.recovery import JobDirectory
     from millstream.datastream.time_explanation import TimeExplanation
     from millstream.metrics import MetricRegistry
 
@@ -43,12 +45,15 @@ class JobClient:
         job_name: str,
         metrics: MetricRegistry | None = None,
         accumulators: AccumulatorRegistry | None = None,
+        directory: JobDirectory | None = None,
     ) -> None:
         self._job = job
         self._job_name = job_name
         self._job_id = JobID()
         self._metrics = metrics
         self._accumulator_registry = accumulators
+        #: Where the job's checkpoints are with ``millstream run --ha-dir``.
+        self._directory = directory
         #: A job whose values are collected says by these how it ended.
         self._unasked: Unasked | None = None
 
@@ -132,16 +137,36 @@ class JobClient:
         return show_progress(self, file, interval)
 
     def stop_with_savepoint(self, advance_to_end_of_event_time: bool, savepoint_directory: str | None = None) -> CompletableFuture[str]:
-        """Not there yet: raises ``UnsupportedError``."""
-        from millstream.exceptions import UnsupportedError
+        """Ends the job with a savepoint, from which a later job goes on. The future gives the savepoint's path.
 
-        raise UnsupportedError("this version has no savepoints; cancel() stops the job")
+        With ``advance_to_end_of_event_time`` the input ends before the savepoint: windows and timers fire, which is for a job that is not to be
+        resumed. ``None``: the configured directory. Fails as :meth:`trigger_savepoint` does; then the job goes on.
+        """
+        return self._savepoint(savepoint_directory, "DRAIN" if advance_to_end_of_event_time else "STOP")
 
     def trigger_savepoint(self, savepoint_directory: str | None = None) -> CompletableFuture[str]:
-        """Not there yet: raises ``UnsupportedError``."""
-        from millstream.exceptions import UnsupportedError
+        """Saves the job's state into a new directory below ``savepoint_directory``, while the job goes on. The future gives its path.
 
-        raise UnsupportedError("this version has no savepoints")
+        ``None``: the directory that ``env.set_default_savepoint_directory`` has set. The future fails with ``ConfigurationError`` without a
+        directory, ``InvalidStateError`` if the job does not run, ``InputOutputError`` if the savepoint cannot be written.
+        """
+        return self._savepoint(savepoint_directory, "CONTINUE")
+
+    def checkpoints(self) -> list[CheckpointInfo]:
+        """The last 64 checkpoints and savepoints, the oldest first, also those that failed. Millstream's own."""
+        return [CheckpointInfo.of(entry) for entry in json.loads(self._job.checkpoints_json())]
+
+    def failures(self) -> list[JobFailure]:
+        """What the job's last 16 attempts failed with, the oldest first: also what it was restarted after. Millstream's own."""
+        return [JobFailure.of(entry) for entry in json.loads(self._job.failures_json())]
+
+    def _savepoint(self, directory: str | None, mode: Literal["CONTINUE", "STOP", "DRAIN"]) -> CompletableFuture[str]:
+        if directory is not None and not isinstance(directory, str):
+            raise TypeError(f"a savepoint's directory is a path, not {directory!r}")
+        from millstream.datastream.checkpoint_options import local_path
+
+        path = None if directory is None else local_path(directory)
+        return in_background(lambda: self._job.savepoint(path, mode), f"savepoint of {self._job_name}")
 
     def _watch(self) -> JobClient:
         """Has a failure printed that nobody asks for."""
@@ -154,7 +179,10 @@ class JobClient:
 
     def _wait(self, timeout: float | None = None) -> bool:
         status = self._job.wait(-1 if timeout is None else max(0, int(timeout * 1_000)))
-        return JobStatus[status].is_terminal_state()
+        has_ended = JobStatus[status].is_terminal_state()
+        if has_ended and self._directory is not None:
+            self._directory.release()
+        return has_ended
 
     def _failure(self) -> BaseException | None:
         failure = self._job.failure()

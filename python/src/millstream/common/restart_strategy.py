@@ -17,7 +17,7 @@ __all__ = ["RestartStrategies", "RestartStrategyConfiguration"]
 
 
 class RestartStrategyConfiguration(ABC):
-    """What to do after a failure. It is kept with the job's configuration; jobs without checkpoints do not restart.
+    """What to do after a failure. A job that restarts goes on from its last checkpoint, or begins anew where there is none.
 
     >>> strategy = RestartStrategies.fixed_delay_restart(3, 1_000)
     >>> strategy.to_configuration()["restart-strategy.type"]

@@ -1,7 +1,6 @@
 """How checkpoints are taken: configuration under Flink's keys.
 
-This release takes no checkpoints. What is set here is kept and checked, so that a script does not change when they come; switching them on says so
-once in the log.
+Barriers are aligned: what is set for unaligned checkpoints is kept and checked, and switching them on says so once in the log.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ from millstream.datastream.checkpoint_storage import (
 from millstream.datastream.checkpointing_mode import CheckpointingMode
 from millstream.datastream.externalized_checkpoint_retention import ExternalizedCheckpointRetention
 from millstream.exceptions import ConfigurationError
+from millstream.notices import say_once
 
 if TYPE_CHECKING:
     from millstream.common.configuration import Configuration
@@ -112,11 +112,7 @@ class CheckpointConfig:
 
     def set_checkpoint_interval(self, checkpoint_interval: int) -> CheckpointConfig:
         """Sets how far apart checkpoints begin, in milliseconds. Raises ``ConfigurationError`` below 10."""
-        from millstream.notices import with_checkpoints
-
-        found = self._millis(INTERVAL_KEY, checkpoint_interval, "checkpoint interval", _MINIMUM_MILLIS)
-        with_checkpoints("enable_checkpointing")
-        return found
+        return self._millis(INTERVAL_KEY, checkpoint_interval, "checkpoint interval", _MINIMUM_MILLIS)
 
     def get_checkpoint_timeout(self) -> int:
         """After how long a checkpoint is given up, in milliseconds: 600,000 unless set."""
@@ -196,7 +192,9 @@ class CheckpointConfig:
         return wanted and self.get_checkpointing_mode() is CheckpointingMode.EXACTLY_ONCE
 
     def enable_unaligned_checkpoints(self, enabled: bool = True) -> CheckpointConfig:
-        """Lets barriers overtake rows under backpressure, whose content is then part of the checkpoint."""
+        """Keeps whether barriers shall overtake rows under backpressure. In this release they wait behind them."""
+        if enabled:
+            say_once("unaligned checkpoints", "is kept, and takes effect with a later release: barriers wait behind rows")
         return self._set(_UNALIGNED_KEY, "true" if enabled else "false")
 
     def disable_unaligned_checkpoints(self) -> CheckpointConfig:
@@ -208,10 +206,11 @@ class CheckpointConfig:
         return Duration.of_millis(self._read_millis(_ALIGNMENT_KEY, 0))
 
     def set_aligned_checkpoint_timeout(self, alignment_timeout: Duration | Time | timedelta | int) -> CheckpointConfig:
-        """Sets how long barriers wait behind rows before they overtake them (a number: milliseconds).
+        """Keeps how long barriers shall wait behind rows before they overtake them (a number: milliseconds): they wait as long as it takes.
 
         Raises ``ConfigurationError`` if it is negative.
         """
+        say_once("an aligned checkpoint timeout", "is kept, and takes effect with a later release: barriers wait behind rows")
         return self._millis(_ALIGNMENT_KEY, milliseconds_of(alignment_timeout, "alignment_timeout"), "aligned checkpoint timeout", 0)
 
     def get_alignment_timeout(self) -> Duration:
@@ -227,7 +226,7 @@ class CheckpointConfig:
         return bool(self._configuration.get_boolean(_FORCED_KEY, False))
 
     def set_force_unaligned_checkpoints(self, force_unaligned_checkpoints: bool = True) -> CheckpointConfig:
-        """Takes unaligned checkpoints also where custom partitioners forbid it."""
+        """Keeps whether unaligned checkpoints shall be taken also where custom partitioners forbid it."""
         return self._set(_FORCED_KEY, "true" if force_unaligned_checkpoints else "false")
 
     # ---- Where ----

@@ -1,6 +1,7 @@
 """Where checkpoints are kept.
 
-This release takes no checkpoints. A storage is configuration: it is kept under Flink's keys, where checkpoints will find it.
+A storage is configuration, under Flink's keys. Which sizes go into the metadata, and how much is gathered before it is written, is kept without
+effect.
 """
 
 from __future__ import annotations

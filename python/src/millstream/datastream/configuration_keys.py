@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from millstream import _native
 from millstream.common.configuration import Configuration, parse_map
 from millstream.common.restart_strategy import restart_strategy_from
 from millstream.common.time import milliseconds_in
+from millstream.datastream.checkpoint_options import CHECKPOINT_KEYS, checkpoint_options
 from millstream.datastream.checkpoint_storage import bytes_in, checked_checkpoint_path
 from millstream.datastream.checkpointing_mode import CheckpointingMode
 from millstream.datastream.externalized_checkpoint_retention import ExternalizedCheckpointRetention
@@ -61,7 +62,7 @@ KEPT_KEYS = (
     "execution.buffer-timeout.enabled",
 )
 
-#: What only means something to a cluster, to the JVM or to checkpoints, which are not there yet: kept without effect.
+#: What only means something to a cluster or to the JVM is kept without effect; some settings of these families are the engine's (CHECKPOINT_KEYS).
 KEPT_PREFIXES = (
     "python.",
     "taskmanager.",
@@ -70,6 +71,8 @@ KEPT_PREFIXES = (
     "classloader.",
     "env.",
     "execution.checkpointing.",
+    "execution.savepoint.",
+    "execution.state-recovery.",
     "fs.",
     "high-availability",
     "heartbeat.",
@@ -166,18 +169,27 @@ def check_key(key: str, value: str) -> None:
             trial.configure(key, value)
         finally:
             trial.close()
-    elif key not in KEPT_KEYS and not key.startswith(KEPT_PREFIXES):
-        raise ConfigurationError(f"there is no setting {key!r}{nearest(key, (*ENGINE_KEYS, *KEPT_KEYS))}")
+    elif key not in CHECKPOINT_KEYS and key not in KEPT_KEYS and not key.startswith(KEPT_PREFIXES):
+        raise ConfigurationError(f"there is no setting {key!r}{nearest(key, (*ENGINE_KEYS, *CHECKPOINT_KEYS, *KEPT_KEYS))}")
     elif key in _CHECKS:
         try:
             _CHECKS[key](value)
         except ValueError as error:
             raise ConfigurationError(f"{key} cannot be {value!r}: {error}") from None
+    if key in CHECKPOINT_KEYS:
+        trial = _native.Environment()
+        try:
+            for option in checkpoint_options({key: value}):
+                trial.configure(*option)
+        except ValueError as error:
+            raise ConfigurationError(f"{key} cannot be {value!r}: {error}") from None
+        finally:
+            trial.close()
 
 
-def native_options(configuration: Configuration) -> Iterator[tuple[str, str]]:
+def native_options(settings: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """The settings that the engine takes, in its own order."""
-    settings = configuration.to_dict()
     for key in ENGINE_KEYS:
         if key in settings:
             yield key, settings[key]
+    yield from checkpoint_options(settings)

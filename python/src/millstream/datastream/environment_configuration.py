@@ -13,14 +13,12 @@ from typing import Self
 from millstream._tracebacks import guard
 from millstream.common.configuration import Configuration, map_text, parse_map
 from millstream.common.execution_config import ExecutionConfig, checked_parallelism
-from millstream.common.restart_strategy import RestartStrategies, restart_strategy_from
-from millstream.datastream.checkpoint_config import INTERVAL_KEY, CheckpointConfig
-from millstream.datastream.checkpoint_storage import STORAGE_KEY
+from millstream.datastream.checkpoint_config import CheckpointConfig
 from millstream.datastream.checkpointing_mode import CheckpointingMode
-from millstream.datastream.state_backend import BACKEND_KEYS, HashMapStateBackend, MemoryStateBackend, StateBackend, state_backend_from
+from millstream.datastream.state_backend import BACKEND_KEYS, HashMapStateBackend, StateBackend, state_backend_from
 from millstream.datastream.time_characteristic import TimeCharacteristic
 from millstream.exceptions import ConfigurationError, InputOutputError
-from millstream.notices import say_once, with_checkpoints, without_jvm
+from millstream.notices import say_once, without_jvm
 
 _CACHED_FILES_KEY = "pipeline.cached-files"
 _CHANGELOG_KEY = "state.changelog.enabled"
@@ -41,7 +39,7 @@ class EnvironmentConfiguration:
     # ---- Checkpoints ----
 
     def enable_checkpointing(self, interval: int, mode: CheckpointingMode | None = None) -> Self:
-        """Keeps that a checkpoint shall begin every ``interval`` milliseconds. This release takes none, and says so once in the log.
+        """Begins a checkpoint every ``interval`` milliseconds (docs/checkpoints.md). In BATCH mode there are none, as in Flink.
 
         Raises ``ConfigurationError`` for an interval below 10.
         """
@@ -107,9 +105,9 @@ class EnvironmentConfiguration:
         return kept
 
     def enable_changelog_state_backend(self, enabled: bool) -> Self:
-        """Keeps whether changes of state shall be logged between checkpoints."""
+        """Keeps whether changes of state shall be logged between checkpoints: a checkpoint holds all of the state in any case."""
         if enabled:
-            with_checkpoints("the changelog state backend")
+            say_once("the changelog state backend", "is kept, and takes effect with a later release: a checkpoint holds all of the state")
         self._configuration.set_boolean(_CHANGELOG_KEY, enabled)
         return self
 
@@ -118,7 +116,7 @@ class EnvironmentConfiguration:
         return self._configuration.get_boolean(_CHANGELOG_KEY)
 
     def set_default_savepoint_directory(self, directory: str) -> Self:
-        """Keeps where savepoints go unless their call says otherwise."""
+        """Sets where savepoints go unless their call says otherwise."""
         self._configuration.set_string(_SAVEPOINTS_KEY, directory)
         return self
 
@@ -272,11 +270,8 @@ class EnvironmentConfiguration:
 
     def _say_what_is_kept(self, settings: Configuration) -> None:
         """Says once what settings by key ask for that this release does not do."""
-        if CheckpointConfig(settings).is_checkpointing_enabled():
-            with_checkpoints(INTERVAL_KEY)
-        strategy = restart_strategy_from(settings)
-        if strategy not in (RestartStrategies.fall_back_restart(), RestartStrategies.no_restart()):
-            with_checkpoints("a restart strategy")
+        if settings.get_boolean("execution.checkpointing.unaligned.enabled", False):
+            CheckpointConfig().enable_unaligned_checkpoints()
         backend = state_backend_from(settings)
         if backend is not None:
             self._say_what_lacks(backend)
@@ -284,9 +279,6 @@ class EnvironmentConfiguration:
     def _say_what_lacks(self, backend: StateBackend) -> None:
         if backend.to_configuration().get(BACKEND_KEYS[0]) != "hashmap":
             say_once(type(backend).__name__, "is kept, and takes effect with a later release: this one keeps state in memory")
-        storage = backend.checkpoint_storage()
-        if storage is not None and not isinstance(backend, MemoryStateBackend):
-            with_checkpoints(f"the checkpoint storage of {type(backend).__name__} ({storage.to_configuration().get(STORAGE_KEY)})")
 
 
 guard(globals())

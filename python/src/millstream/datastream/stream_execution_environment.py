@@ -19,10 +19,12 @@ from millstream.common.time import milliseconds_in, milliseconds_of
 from millstream.common.typeinfo import PickledBytesTypeInfo, RowTypeInfo, TupleTypeInfo, TypeInformation, Types, type_from_schema, type_of
 from millstream.common.watermark_strategy import WatermarkStrategy
 from millstream.datastream.checkpoint_config import CheckpointConfig
+from millstream.datastream.checkpoint_options import RESTORE_KEY
 from millstream.datastream.configuration_keys import check_key, native_options
 from millstream.datastream.data_stream import DataStream
 from millstream.datastream.environment_configuration import EnvironmentConfiguration
 from millstream.datastream.execution_mode import RuntimeExecutionMode
+from millstream.datastream.recovery import default_settings, recover
 from millstream.datastream.slot_sharing_group import SlotSharingGroup
 from millstream.datastream.transformation import JobBuilder, StreamInput, Transformation
 from millstream.datastream.watermarks import add_future_output, check_future_output, lower_watermarks
@@ -30,6 +32,7 @@ from millstream.exceptions import ConfigurationError, InvalidStateError, PlanErr
 
 if TYPE_CHECKING:
     from millstream.datastream.connectors.base import Source
+    from millstream.datastream.recovery import JobDirectory
     from millstream.testing.clock import ManualClock
 
 __all__ = ["StreamExecutionEnvironment"]
@@ -50,7 +53,7 @@ class StreamExecutionEnvironment(EnvironmentConfiguration):
     """
 
     def __init__(self, configuration: Configuration | None = None) -> None:
-        self._configuration = Configuration()
+        self._configuration = Configuration.from_dict(default_settings())
         self._config = ExecutionConfig(self._configuration)
         self._checkpoint_config = CheckpointConfig(self._configuration)
         self._slot_sharing_groups: dict[str, SlotSharingGroup] = {}
@@ -165,7 +168,10 @@ class StreamExecutionEnvironment(EnvironmentConfiguration):
         return self
 
     def set_restart_strategy(self, restart_strategy_configuration: RestartStrategyConfiguration) -> StreamExecutionEnvironment:
-        """Sets what happens after a failure. Jobs without checkpoints do not restart."""
+        """Sets what happens after a failure; unless set, jobs with checkpoints restart after growing delays, those without do not.
+
+        A restarted job goes on from its last checkpoint; without one it begins anew.
+        """
         self._config.set_restart_strategy(restart_strategy_configuration)
         return self
 
@@ -393,14 +399,15 @@ class StreamExecutionEnvironment(EnvironmentConfiguration):
         if self._is_closed:
             raise InvalidStateError("the environment is closed; get_execution_environment makes a new one")
 
-    def _build(self, for_plan: bool = False) -> JobBuilder:
+    def _build(self, for_plan: bool = False, settings: dict[str, str] | None = None) -> JobBuilder:
         self._check_open()
         if not self._transformations:
             raise InvalidStateError("there is nothing to execute: no operator or sink was added since the last job")
         builder = JobBuilder(self, for_plan)
         try:
-            for key, value in native_options(self._configuration):
+            for key, value in native_options(self._configuration.to_dict() if settings is None else settings):
                 builder.native.configure(key, value)
+                builder.is_restored |= key == RESTORE_KEY
             allowed = self._configuration.get_string("state.pickle.allowed")
             if allowed:
                 from millstream.pickled_values import allow
@@ -416,14 +423,24 @@ class StreamExecutionEnvironment(EnvironmentConfiguration):
         return builder
 
     def _start(self, job_name: str | None) -> tuple[JobClient, JobBuilder]:
+        name = job_name or self._configuration.get_string("pipeline.name") or DEFAULT_JOB_NAME
+        settings = self._configuration.to_dict()
+        directory: JobDirectory | None = None
         try:
-            builder = self._build()
+            if self._transformations:
+                directory = recover(settings, name)
+            builder = self._build(settings=settings)
+            job = builder.job = builder.native.execute(name, builder.places())
+        except BaseException:
+            if directory is not None:
+                directory.release()
+            raise
         finally:
             # As in Flink, what was made belongs to one job, also if it could not start.
             self._transformations = []
-        name = job_name or self._configuration.get_string("pipeline.name") or DEFAULT_JOB_NAME
-        job = builder.job = builder.native.execute(name, builder.places())
-        return JobClient(job, name, builder.scope.metrics, builder.scope.accumulators), builder
+        if directory is not None:
+            directory.follow(job)
+        return JobClient(job, name, builder.scope.metrics, builder.scope.accumulators, directory), builder
 
     def __repr__(self) -> str:
         state = "closed" if self._is_closed else f"{len(self._transformations)} operators to run"

@@ -166,10 +166,7 @@ class Names:
         ours = self.our_class(full)
         if ours is None or (name and not hasattr(ours, name)):
             return None
-        if full == _CHECKPOINTS and name.startswith(("set_", "enable_", "disable_")):
-            # Whether there are checkpoints, one of its methods knows for all.
-            name = "set_checkpoint_interval"
-        elif full == _ENVIRONMENT and name in _DELEGATED:
+        if full == _ENVIRONMENT and name in _DELEGATED:
             return _relabelled(self.without_effect(*_DELEGATED[name]), label)
         said = _said_by(inspect.getattr_static(ours, name or "__init__", None))
         return None if said is None else Absence("no effect", f"{label} {said}")
@@ -245,18 +242,14 @@ _SILENT = {
     "RocksDBStateBackend": "state is kept in memory, as HashMapStateBackend says",
 }
 _ENVIRONMENT = "datastream.stream_execution_environment.StreamExecutionEnvironment"
-_CHECKPOINTS = "datastream.checkpoint_config.CheckpointConfig"
 _EXECUTION = "common.execution_config.ExecutionConfig"
 #: Methods of the environment that another class's do the work of.
 _DELEGATED = {
-    "enable_checkpointing": (_CHECKPOINTS, "set_checkpoint_interval"),
-    "set_restart_strategy": (_EXECUTION, "set_restart_strategy"),
     "add_default_kryo_serializer": (_EXECUTION, "add_default_kryo_serializer"),
     "register_type_with_kryo_serializer": (_EXECUTION, "register_type_with_kryo_serializer"),
 }
 _NOTICES = {
     "without_jvm": "has no effect: there is no JVM here",
-    "with_checkpoints": "is kept, and takes effect with a later release: this one takes no checkpoints",
 }
 
 

@@ -13,10 +13,14 @@ from pathlib import Path
 
 from millstream.pyflink import imports, program
 from millstream.pyflink.imports import install_as_pyflink
+from millstream.run_settings import RunSettings, run_settings
 
 __all__ = ["run_command"]
 
-USAGE = "usage: millstream run [-h] [--target flink://HOST:PORT [--python INTERPRETER] [-D KEY=VALUE]...] (SCRIPT | - | -m MODULE) [argument ...]"
+USAGE = (
+    "usage: millstream run [-h] [-s PATH [-n]] [--ha-dir DIR] [--target flink://HOST:PORT [--python INTERPRETER] [-D KEY=VALUE]...] "
+    "(SCRIPT | - | -m MODULE) [argument ...]"
+)
 HELP = f"""{USAGE}
 
 Runs a PyFlink script unchanged, as `python SCRIPT` would: `import pyflink...` in it gives Millstream.
@@ -24,6 +28,13 @@ Runs a PyFlink script unchanged, as `python SCRIPT` would: `import pyflink...` i
   SCRIPT              a file, a folder or zip file with a __main__.py, or - for the standard input
   -m MODULE           a module, by its name
   argument            for the script
+
+  -s, --fromSavepoint PATH
+                      the savepoint or kept checkpoint that the script's jobs start from
+  -n, --allow-non-restored-state (or --allowNonRestoredState)
+                      leaves state behind of operators that a job has not (any more)
+  --ha-dir DIR        keeps each job's checkpoints below DIR/<job name>, where it goes on when the script is started again after the process died;
+                      when a job has finished, they go. The script switches checkpoints on. For scripts with one job
 
 On a cluster of Apache Flink, with `import pyflink...` or `import millstream...` in the script:
 
@@ -38,14 +49,18 @@ def run_command(arguments: Sequence[str]) -> int:
     target: str | None = None
     interpreter: str | None = None
     settings: list[str] = []
+    recovery = RunSettings()
     while rest:
         first = rest.pop(0)
         if first in ("-h", "--help"):
             print(HELP)
             return 0
         name, equals, value = first.partition("=")
-        if name in ("--target", "--python", "-D"):
-            if not equals or name == "-D":
+        if first in ("-n", "--allow-non-restored-state", "--allowNonRestoredState"):
+            recovery.allows_non_restored_state = True
+            continue
+        if name in ("--target", "--python", "-D", "-s", "--fromSavepoint", "--ha-dir"):
+            if not equals or name in ("-D", "-s"):
                 if not rest:
                     return _misuse(f"{name} needs a value")
                 value = rest.pop(0)
@@ -53,6 +68,10 @@ def run_command(arguments: Sequence[str]) -> int:
                 target = value
             elif name == "--python":
                 interpreter = value
+            elif name in ("-s", "--fromSavepoint"):
+                recovery.savepoint = value
+            elif name == "--ha-dir":
+                recovery.ha_dir = value
             else:
                 settings.append(value)
             continue
@@ -60,10 +79,22 @@ def run_command(arguments: Sequence[str]) -> int:
             return _misuse("-m needs the name of a module")
         if first.startswith("-") and first not in ("-", "-m"):
             return _misuse(f"there is no option {first}")
+        if not recovery.is_default() and target is not None:
+            return _misuse("-s, -n and --ha-dir are for jobs that run here; a cluster's start from -D execution.state-recovery.path=...")
         if target is not None:
             return _on_cluster(target, interpreter, settings, [first, *rest])
         if interpreter is not None or settings:
             return _misuse("--python and -D go with --target")
+        if recovery.savepoint is not None or recovery.ha_dir is not None:
+            from millstream.datastream.checkpoint_options import local_path
+
+            # Before the script changes its directory.
+            try:
+                run_settings.savepoint = None if recovery.savepoint is None else local_path(recovery.savepoint)
+                run_settings.ha_dir = None if recovery.ha_dir is None else local_path(recovery.ha_dir)
+            except ValueError as error:
+                return _misuse(str(error))
+        run_settings.allows_non_restored_state = recovery.allows_non_restored_state
         install_as_pyflink()
         program.prepare([__file__, imports.__file__], _explain)
         if first == "-m":

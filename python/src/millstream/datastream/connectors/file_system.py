@@ -17,7 +17,7 @@ from millstream.datastream.connectors.base import AddSink, AddSource, Sink, Sour
 from millstream.datastream.field_access import field_index, field_names, field_types
 from millstream.datastream.functions import SinkFunction
 from millstream.exceptions import ConfigurationError, PlanError, UnsupportedError
-from millstream.notices import with_checkpoints
+from millstream.notices import say_once
 
 if TYPE_CHECKING:
     from millstream.datastream.connectors.date_folders import DateFolders
@@ -555,7 +555,7 @@ class FileSink(Sink, SupportsPreprocessing):
             """Puts small files together when the strategy says so. It takes effect with checkpoints, and is said once in the log."""
             if not isinstance(strategy, FileCompactStrategy) or not isinstance(compactor, FileCompactor):
                 raise TypeError(f"a FileCompactStrategy and a FileCompactor are needed, not {strategy!r} and {compactor!r}")
-            with_checkpoints("the compaction of a FileSink")
+            say_once("the compaction of a FileSink", "is kept, and takes effect with a later release")
             return self
 
         def disable_compact(self) -> Self:
