@@ -44,6 +44,9 @@ public final class SimulatedStorage: Storage {
 
     public init(seed: UInt64 = 1) { state = Mutex(State(seed: seed)) }
 
+    /// Whether the machine has stopped, and `restart` is due.
+    public var isDown: Bool { state.withLock { $0.isDown } }
+
     /// How many operations that change something have been asked for so far.
     public var operationCount: Int { state.withLock { $0.operationCount } }
 

@@ -24,6 +24,8 @@ public final class InputGate {
     private var aligner: BarrierAligner
     private var openChannels: [Int]
     private var ended: [Bool]
+    /// Whether it goes on from a checkpoint.
+    private var isRestored = false
     private var next = 0
     /// What one message set free beyond its first event; at most a handful.
     private var pending: [GateEvent] = []
@@ -50,6 +52,7 @@ public final class InputGate {
     /// Goes on from where the gate of an earlier run was; before the first `read`.
     public func restore(_ progress: [InputProgress]) {
         guard progress.count == valves.count else { return }
+        isRestored = true
         for index in valves.indices { valves[index].restore(progress[index]) }
         combined.restore(progress.map { ($0.output, !$0.channels.isEmpty && $0.channels.allSatisfy(\.isIdle)) })
         for (index, channel) in channels.enumerated() {
@@ -115,6 +118,8 @@ public final class InputGate {
         ended[channel] = true
         channels[channel].progress.hasEnded.set(1)
         let input = inputs[channel]
+        // Who had ended before the checkpoint gives its last watermark no second time, and here the channels may be others than those that had it.
+        if isRestored { pass(valves[input].onWatermark(.max, channel: places[channel]), input) }
         openChannels[input] -= 1
         if openChannels[input] == 0 { pending.append(.endOfInput(input)) }
     }

@@ -137,6 +137,9 @@ final class Subtask: Wakeable, @unchecked Sendable {
 
     var isSource: Bool { source != nil }
 
+    /// Before the first turn: the subtask goes as soon as its operators have their state.
+    func finishWhenOpen() { mayFinish = true }
+
     /// From any thread: the subtask obeys at its next turn.
     func post(_ command: Command) {
         commands.withLock { $0.append(command) }

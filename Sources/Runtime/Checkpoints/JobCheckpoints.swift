@@ -128,13 +128,28 @@ final class JobCheckpoints: @unchecked Sendable {
         self.progress = progress
         restoredFrom = restored
         nextID = (restored?.id.value ?? 0) + 1
+        origin = (clock.now().milliseconds, clock.monotonicNanoseconds())
     }
 
     /// What the job was started from; never deleted.
     private let restoredFrom: Completed?
 
+    /// The savepoint that the job ends with: its results are committed, so that nothing earlier may be gone back to. Never deleted.
+    private var stopped: Completed?
+
     /// The last complete checkpoint, which a restart goes on from. On the background.
-    var latest: Completed? { completed.last ?? restoredFrom }
+    var latest: Completed? {
+        let latest = completed.last ?? restoredFrom
+        guard let stopped, latest.map({ $0.id < stopped.id }) ?? true else { return latest }
+        return stopped
+    }
+
+    private let origin: (milliseconds: Int64, nanoseconds: Int64)
+
+    /// The time of day at which the job began and what has passed since: a clock that is set makes no checkpoint too late, nor the next one due.
+    private var now: ProcessingTime {
+        ProcessingTime(milliseconds: origin.milliseconds.addingSaturating((clock.monotonicNanoseconds() &- origin.nanoseconds) / 1_000_000))
+    }
 
     // MARK: Attempts, on the background
 
@@ -145,7 +160,9 @@ final class JobCheckpoints: @unchecked Sendable {
         isFinal = false
         finalID = nil
         coordinator = CheckpointCoordinator(
-            settings, subtaskCount: attempt.subtasks.count, now: clock.now(), firstID: nextID, retained: completed.map(\.id))
+            settings, subtaskCount: attempt.subtasks.count, now: now, firstID: nextID, retained: completed.map(\.id))
+        // All that is left to do is to commit what the savepoint holds.
+        if stopped != nil { attempt.subtasks.forEach { $0.finishWhenOpen() } }
         arm()
     }
 
@@ -153,7 +170,7 @@ final class JobCheckpoints: @unchecked Sendable {
     func endAttempt() {
         guard attempt != nil else { return }
         if var coordinator {
-            let actions = coordinator.onStop(now: clock.now())
+            let actions = coordinator.onStop(now: now)
             self.coordinator = coordinator
             perform(actions)
         }
@@ -214,7 +231,7 @@ final class JobCheckpoints: @unchecked Sendable {
     private func request(_ request: SavepointRequest) {
         guard var coordinator else { return }
         savepoints.append(request)
-        let actions = coordinator.request(isSavepoint: true, now: clock.now())
+        let actions = coordinator.request(isSavepoint: true, now: now)
         self.coordinator = coordinator
         perform(actions)
     }
@@ -222,7 +239,7 @@ final class JobCheckpoints: @unchecked Sendable {
     /// Behind the end of all input: the checkpoint that lets the subtasks go.
     private func requestFinal() {
         guard var coordinator, isFinal, finalID == nil else { return }
-        let actions = coordinator.request(isSavepoint: false, now: clock.now())
+        let actions = coordinator.request(isSavepoint: false, now: now)
         self.coordinator = coordinator
         perform(actions)
     }
@@ -232,7 +249,7 @@ final class JobCheckpoints: @unchecked Sendable {
     private func onTime() {
         timer = nil
         guard var coordinator else { return }
-        let actions = coordinator.onTime(clock.now())
+        let actions = coordinator.onTime(now)
         self.coordinator = coordinator
         perform(actions)
     }
@@ -240,7 +257,7 @@ final class JobCheckpoints: @unchecked Sendable {
     /// Asks for a call at the coordinator's next time.
     private func arm() {
         guard let time = coordinator?.nextTime else { return }
-        let wait = max(0, min(time.milliseconds.subtractingSaturating(clock.now().milliseconds), 1 << 40))
+        let wait = max(0, min(time.milliseconds.subtractingSaturating(now.milliseconds), 1 << 40))
         let deadline = clock.monotonicNanoseconds() &+ wait &* 1_000_000
         // An earlier call arms again.
         if let timer, timer <= deadline { return }
@@ -301,7 +318,7 @@ final class JobCheckpoints: @unchecked Sendable {
             }
         } catch {
             guard var coordinator else { return }
-            let actions = coordinator.onDeclined(id, reason: "\(error)", now: clock.now())
+            let actions = coordinator.onDeclined(id, reason: "\(error)", now: now)
             self.coordinator = coordinator
             return perform(actions)
         }
@@ -348,15 +365,19 @@ final class JobCheckpoints: @unchecked Sendable {
                 completed.append(Completed(id: id, storage: entry.storage, group: entry.group))
                 progress()
             }
+            let endsJob = entry.savepoint.map { $0.stops || $0.drains } ?? false
+            if endsJob { stopped = Completed(id: id, storage: entry.storage, group: entry.group) }
+            // A later one than was asked for is behind the end as well.
+            let isLast = endsJob || (entry.savepoint == nil && finalID.map { $0 <= id } ?? false)
             // A savepoint while the job goes on commits nothing, as in Flink: what was prepared for it belongs to the next checkpoint too.
-            let isQuiet = entry.savepoint.map { !$0.stops && !$0.drains } ?? false
-            actions = coordinator.onStored(id, now: clock.now()).filter { !isQuiet || $0 != .notifyComplete(id) }
+            let isQuiet = entry.savepoint != nil && !endsJob
+            actions = coordinator.onStored(id, now: now).filter { !isQuiet || $0 != .notifyComplete(id) }
             self.coordinator = coordinator
             perform(actions)
             entry.savepoint?.done(.success(entry.storage.location(entry.group)))
-            if id == finalID || entry.savepoint.map({ $0.stops || $0.drains }) == true { attempt?.subtasks.forEach { $0.post(.finish) } }
+            if isLast { attempt?.subtasks.forEach { $0.post(.finish) } }
         } catch {
-            actions = coordinator.onStoreFailed(id, reason: "\(error)", now: clock.now())
+            actions = coordinator.onStoreFailed(id, reason: "\(error)", now: now)
             self.coordinator = coordinator
             perform(actions)
         }
@@ -375,7 +396,7 @@ final class JobCheckpoints: @unchecked Sendable {
             // The input has ended all the same.
             if settings.interval == nil { attempt?.subtasks.forEach { $0.post(.finish) } } else { requestFinal() }
         }
-        if id == finalID, failure != .stopped {
+        if id == finalID, failure != .stopped, failure != .subsumed {
             finalID = nil
             // The last checkpoint must succeed: it is asked for until the tolerance is used up, with a pause that spares the disk.
             background.run(at: clock.monotonicNanoseconds() &+ Self.finalRetryNanoseconds) { [weak self] in self?.requestFinal() }

@@ -5,14 +5,14 @@ import Plan
 ///
 /// One rule is Millstream's own: a job whose user has not chosen a strategy stops when the same failure has come three times in a row with no checkpoint
 /// completed in between. It would fail for ever.
-struct RestartPolicy {
-    enum Decision: Equatable {
+package struct RestartPolicy {
+    package enum Decision: Equatable {
         case restart(afterMilliseconds: Int64)
         case fail
     }
 
     /// So many equal failures in a row stop a job with the standard strategy.
-    static let equalFailureCountMax = 3
+    package static let equalFailureCountMax = 3
 
     private let configuration: RestartConfiguration
     private let strategy: RestartConfiguration.Strategy
@@ -24,20 +24,20 @@ struct RestartPolicy {
     private var lastFailure: String?
     private var equalCount = 0
 
-    init(_ configuration: RestartConfiguration, hasCheckpoints: Bool) {
+    package init(_ configuration: RestartConfiguration, hasCheckpoints: Bool) {
         self.configuration = configuration
         strategy = configuration.strategy ?? (hasCheckpoints ? .exponentialDelay : .none)
     }
 
-    var restarts: Bool { strategy != .none }
+    package var restarts: Bool { strategy != .none }
 
     /// A checkpoint is complete: the job gets on.
-    mutating func onProgress() { equalCount = 0 }
+    package mutating func onProgress() { equalCount = 0 }
 
-    mutating func onStart(now: Int64) { lastStart = now }
+    package mutating func onStart(now: Int64) { lastStart = now }
 
     /// The job has failed at `now` (milliseconds); `random` gives 0 ..< 1, for the jitter.
-    mutating func onFailure(_ error: MillstreamError, now: Int64, random: () -> Double) -> Decision {
+    package mutating func onFailure(_ error: MillstreamError, now: Int64, random: () -> Double) -> Decision {
         // What is not known to be visible must be looked at by a person; another attempt would not know it either.
         if error.code == .commitUnknown { return .fail }
         if configuration.strategy == nil, isHopeless(error) { return .fail }

@@ -9,11 +9,11 @@ struct CanaryTests {
     func found(mutant: Mutant) throws {
         var tried = 0
         for seed in 0..<Self.seedCount {
-            var job = DrawnJob(seed: seed)
+            var job = DrawnJob(seed: seed, crashes: mutant.needsCrashes)
             guard let parts = mutant.plant(in: &job) else { continue }
             defer { parts.cut() }
             tried += 1
-            let problems = try job.run(parts: parts).problems
+            let problems = mutant.needsCrashes ? job.runWithCrashes { parts }.problems : try job.run(parts: parts).problems
             if let first = problems.first {
                 print("found: \(mutant) by seed \(seed), the \(tried)th that has a place for it: \(first.prefix(120))")
                 return
@@ -28,6 +28,8 @@ struct CanaryTests {
             let parts = MutantParts(nil, seed: seed)
             defer { parts.cut() }
             #expect(try DrawnJob(seed: seed).run(parts: parts).problems == [], "seed \(seed)")
+            var job = DrawnJob(seed: seed, crashes: true)
+            #expect(job.runWithCrashes { MutantParts(nil, seed: seed) }.problems == [], "seed \(seed), with crashes")
         }
     }
 }

@@ -38,6 +38,10 @@ final class DrawnFunction: HostFunction, @unchecked Sendable {
         var piece: UInt64 = .max
         /// The instance that sees this many rows fails.
         var failsAtRow: Int?
+        /// Calls that fail, and the job restarts.
+        var failures: PlannedFailure?
+        /// Whether instances come and go: what one remembers is not the whole.
+        var outlivesAttempts = false
         /// Whether keys come by the hash of the key, so that they belong to a subtask.
         var isHashed = false
         /// Whether the wall clock never goes back.
@@ -116,6 +120,7 @@ final class DrawnFunction: HostFunction, @unchecked Sendable {
         if let failsAtRow = around.failsAtRow, rowCount > failsAtRow {
             throw MillstreamError(.userFunction, "planned failure", recordIndex: Int64(failsAtRow))
         }
+        try around.failures?.check()
         return try answer(request)
     }
 
@@ -127,6 +132,7 @@ final class DrawnFunction: HostFunction, @unchecked Sendable {
             }
         }
         switch (kind, request.operation) {
+        case (_, .snapshot): return HostResponse()
         case (.thinOut, _): return try inPieces(request, thinOut)
         case (.select, _): return try inPieces(request, select)
         case (.timestamps, _): return HostResponse(outputs: [HostResponse.Rows(columns: [request.columns[3]], count: request.count)])
@@ -332,7 +338,7 @@ final class DrawnFunction: HostFunction, @unchecked Sendable {
                     around.set(id)
                 }
                 try state.registerTimer(row: row, domain: .processingTime, at: at)
-                main.add(key, id, 0, nil, from: row)
+                main.add(key, id, 0, around.outlivesAttempts ? at : nil, from: row)
             }
         }
         return [main.rows(), side.rows(sideOutput: SideOutputID("side"))]
@@ -365,7 +371,7 @@ final class DrawnFunction: HostFunction, @unchecked Sendable {
             default:
                 if let id = pending.removeValue(forKey: [key, time]) {
                     around.unset(id)
-                } else {
+                } else if !around.outlivesAttempts {
                     around.ledger.complain("an alarm at \(time) that was not set, or went off before")
                 }
                 if around.isClockSteady, state.currentProcessingTime.milliseconds <= time { around.ledger.complain("an alarm at \(time) came early") }

@@ -149,7 +149,7 @@ extension DrawnJob {
         return shown.joined(separator: " ") + (rows.count > 3 ? " …" : "")
     }
 
-    private func problemsOfOrder(_ reference: Reference) -> [String] {
+    func problemsOfOrder(_ reference: Reference) -> [String] {
         var expected: [Int64: [[Int64?]]] = [:]
         for row in reference.main { expected[row[0] ?? 0, default: []].append(row) }
         var found: [Int64: [[Int64?]]] = [:]

@@ -22,6 +22,7 @@ struct DrawnJob {
     }
 
     let seed: UInt64
+    let crashes: Bool
     let mode: Mode
     let step: Reference.Step
     var plan = StreamPlan()
@@ -31,6 +32,8 @@ struct DrawnJob {
     let main = Arrivals()
     let side = Arrivals()
     let faults: Set<Fault>
+    private(set) var sources: [RowsSource] = []
+    private(set) var sinks: [CommittingSink] = []
     var splits: [[InputRow]] = []
     var lag: Int64 = 0
     var interval: Int64 = 0
@@ -85,14 +88,15 @@ struct DrawnJob {
         return rows.map { row in [row[0].map { $0 ^ around.keyMask }] + row.dropFirst() }
     }
 
-    private static func isInProcessingTime(_ step: Reference.Step) -> Bool {
+    static func isInProcessingTime(_ step: Reference.Step) -> Bool {
         switch step {
         case .alarms, .processingWindows: true
         default: false
         }
     }
 
-    init(seed: UInt64) {
+    /// With `crashes`: a job with checkpoints, whose sinks show what is committed; its result is determined, whatever it goes through.
+    init(seed: UInt64, crashes: Bool = false) {
         self.seed = seed
         let random = SeededRandom(seed: seed &* 0x9E37_79B9 &+ 17)
         func below(_ bound: Int) -> Int { Int(random.next(below: UInt64(bound))) }
@@ -101,11 +105,15 @@ struct DrawnJob {
 
         let clock = SimulatedClock(start: 1_000_000_000_000)
         around = DrawnFunction.Surroundings(ledger: ledger, clock: clock)
-        mode = pick([.exact, .exact, .exact, .punctual, .punctual, .late, .late, .idle])
+        self.crashes = crashes
+        let drawn = pick([Mode.exact, .exact, .exact, .punctual, .punctual, .late, .late, .idle])
+        mode = !crashes ? drawn : drawn == .late ? .punctual : drawn == .idle ? .exact : drawn
         // Each seed leaves a random half of the kinds of faults out: what hides behind one fault shows up without it.
         var faults = Set(Fault.allCases.filter { _ in one(in: 2) })
         for rare in [Fault.failingFunction, .cancellation, .nullKey] where !one(in: 4) { faults.remove(rare) }
         if mode == .idle { faults.subtract([.slowSinks, .clockJumps]) }
+        // These end a job; a function that fails once is drawn below.
+        if crashes { faults.subtract([.failingFunction, .cancellation, .nullKey]) }
         self.faults = faults
 
         // Event time in units so long that no watermark is due by processing time, or in milliseconds with a watermark after every row that allows one.
@@ -156,7 +164,8 @@ struct DrawnJob {
 
         // Drawn apart, so that the rest of a seed is as it was without them.
         let more = SeededRandom(seed: seed &* 0xD1B5_4A32 &+ 29)
-        hasGenerator = more.next(below: 3) == 0
+        // A generator of the host begins anew with each attempt: its watermarks are not what one run gives, and only matter where late rows do.
+        hasGenerator = more.next(below: 3) == 0 && !(crashes && mode == .exact)
         let isPeriodic = more.next(below: 2) == 0
         let hasTimestampFunction = more.next(below: 4) == 0
         let mixesUnion = more.next(below: 2) == 0
@@ -172,15 +181,16 @@ struct DrawnJob {
         plan.configuration.isChainingEnabled = !one(in: 4)
         plan.configuration.maxParallelism = 8 + below(200)
         plan.configuration.watermarkIntervalMilliseconds = interval
-        if mode == .punctual, one(in: 6) { plan.configuration.mode = .automatic }
+        if mode == .punctual, one(in: 6), !crashes { plan.configuration.mode = .automatic }
         // Of a random source of its own, so that the rest of a seed's job stays what it was.
-        if mode == .exact, SeededRandom(seed: seed ^ 0xBA7C4).next(below: 6) == 0 { plan.configuration.mode = .batch }
+        if mode == .exact, !crashes, SeededRandom(seed: seed ^ 0xBA7C4).next(below: 6) == 0 { plan.configuration.mode = .batch }
         around.slowness = faults.contains(.slowFunctions) ? 30 : 0
         around.piece = faults.contains(.pieces) ? UInt64(1 + below(8)) : .max
         if faults.contains(.failingFunction) { around.failsAtRow = below(rowCount) }
         // In BATCH mode alarms go off when the input has ended, whatever the clock says.
         around.isClockSteady = !faults.contains(.clockJumps) && !isBatch
         if faults.contains(.cancellation) { cancelsAtTick = below(2_000) }
+        if crashes { drawCheckpoints(rowCount: rowCount * splitCount) }
 
         // Operators.
         var binding = 0
@@ -219,11 +229,16 @@ struct DrawnJob {
                 stallsUntil = clock.monotonicNanoseconds() + Self.stallMilliseconds * 1_000_000
                 made.stallsUntil = stallsUntil
             }
-            if mode == .exact, !isBatch, Self.isInProcessingTime(step), !faults.contains(.slowSinks), !faults.contains(.clockJumps) {
+            if crashes {
+                // So that a barrier can come before the split, and everything that is due fires before the end.
+                made.clock = clock
+                made.restsAtEnd = Self.isInProcessingTime(step)
+            } else if mode == .exact, !isBatch, Self.isInProcessingTime(step), !faults.contains(.slowSinks), !faults.contains(.clockJumps) {
                 restsBehind = rowCount / 2
                 made.restsBehind = restsBehind
             }
             bound.bind(id.value, source: made)
+            sources.append(made)
             nullKeySource = made
             return Edge(
                 source: add(
@@ -262,7 +277,8 @@ struct DrawnJob {
             bound.bind(id.value, function: DrawnFunction(.select, around, seed: seed))
             stream = Edge(source: add("select", [stream], .keySelector(id, keyTypes: [.bigInt]), InputRow.schema, parallelism: nil).id)
         }
-        if one(in: 3) {
+        // State belongs to key groups: a function's own channels cannot be found again.
+        if one(in: 3), !crashes {
             let id = number()
             bound.bind(id.value, function: DrawnFunction(.partition, around, seed: seed))
             stream.partitioning = .custom(id, keys: [keyPosition])
@@ -305,7 +321,13 @@ struct DrawnJob {
         let refusals = faults.contains(.slowSinks) ? UInt64(1 + below(3)) : 0
         for (edge, arrivals) in [(stream, main), (Edge(source: keyed.id, sideOutput: "side"), side)] {
             let id = number()
-            bound.bind(id.value, sink: RecordingSink(arrivals, ledger: ledger, refusals: refusals))
+            if crashes {
+                let sink = CommittingSink(arrivals, ledger: ledger, refusals: refusals, seed: seed)
+                sinks.append(sink)
+                bound.bind(id.value, sink: sink)
+            } else {
+                bound.bind(id.value, sink: RecordingSink(arrivals, ledger: ledger, refusals: refusals))
+            }
             var edge = edge
             // To one subtask, so that what arrives is in the order of the key.
             edge.partitioning = .global

@@ -52,6 +52,14 @@ final class RowsSource: Source, @unchecked Sendable {
     var stallsUntil: Int64 = 0
     /// Rests once behind so many rows.
     var restsBehind: Int?
+    /// Rests behind the last row of each split.
+    var restsAtEnd = false
+    /// Set: readers get their splits some time after they have asked.
+    var clock: SimulatedClock?
+    /// A planted fault: splits that come back are forgotten.
+    var forgetsReturned = false
+    /// A planted fault: a reader's position is that before its last batch.
+    var remembersOldPosition = false
     var schema = InputRow.schema
     /// The key column has the keys xor this.
     var keyMask: Int64 = 0
@@ -78,18 +86,41 @@ final class RowsSource: Source, @unchecked Sendable {
     private final class Enumerator: SplitEnumerator {
         let source: RowsSource
         var given = 0
+        var asked = 0
+        /// By number.
+        var returned: [Int: SourceSplit] = [:]
+        let random: SeededRandom
 
-        init(_ source: RowsSource) { self.source = source }
-
-        func nextSplit(for subtask: SubtaskIndex) throws(MillstreamError) -> SplitAssignment {
-            guard subtask.value < source.splits.count, given & (1 << subtask.value) == 0 else { return .noMore }
-            given |= 1 << subtask.value
-            return .split(SourceSplit(id: "\(subtask.value)", payload: []))
+        init(_ source: RowsSource) {
+            self.source = source
+            random = SeededRandom(seed: source.seed ^ 0xE5)
         }
 
-        func addBack(_ splits: [SourceSplit]) {}
-        func snapshot() throws(MillstreamError) -> [UInt8] { [] }
-        func restore(_ bytes: [UInt8]) throws(MillstreamError) {}
+        func nextSplit(for subtask: SubtaskIndex) throws(MillstreamError) -> SplitAssignment {
+            if let split = returned.removeValue(forKey: subtask.value) { return .split(split) }
+            guard subtask.value < source.splits.count, given & (1 << subtask.value) == 0 else { return .noMore }
+            if let clock = source.clock, asked & (1 << subtask.value) == 0 {
+                asked |= 1 << subtask.value
+                return .later(clock.now() + Int64(random.next(below: 40)))
+            }
+            given |= 1 << subtask.value
+            return .split(SourceSplit(id: "\(subtask.value)", payload: NumberedSource.encode([0])))
+        }
+
+        func addBack(_ splits: [SourceSplit]) {
+            if source.forgetsReturned { return }
+            for split in splits { returned[Int(split.id) ?? 0] = split }
+        }
+        func snapshot() throws(MillstreamError) -> [UInt8] {
+            NumberedSource.encode([given] + returned.keys.sorted().flatMap { [$0, NumberedSource.decode(returned[$0]?.payload ?? [])[0]] })
+        }
+        func restore(_ bytes: [UInt8]) throws(MillstreamError) {
+            let numbers = NumberedSource.decode(bytes)
+            given = numbers[0]
+            for place in stride(from: 1, to: numbers.count, by: 2) {
+                returned[numbers[place]] = SourceSplit(id: "\(numbers[place])", payload: NumberedSource.encode([numbers[place + 1]]))
+            }
+        }
         func close() { source.ledger.closed("enumerator") }
     }
 
@@ -101,6 +132,7 @@ final class RowsSource: Source, @unchecked Sendable {
         var split: Int?
         var isLast = false
         var hasRested = false
+        var before = 0
 
         init(_ source: RowsSource, _ context: SourceReaderContext) {
             self.source = source
@@ -108,7 +140,11 @@ final class RowsSource: Source, @unchecked Sendable {
             random = SeededRandom(seed: source.seed &+ UInt64(context.subtask.value))
         }
 
-        func addSplit(_ split: SourceSplit) throws(MillstreamError) { self.split = Int(split.id) }
+        func addSplit(_ split: SourceSplit) throws(MillstreamError) {
+            self.split = Int(split.id)
+            next = NumberedSource.decode(split.payload)[0]
+            before = next
+        }
         func noMoreSplits() { isLast = true }
 
         func poll(rowLimit: Int) throws(MillstreamError) -> SourcePoll {
@@ -117,6 +153,10 @@ final class RowsSource: Source, @unchecked Sendable {
             let stall = source.stallsUntil - context.clock.monotonicNanoseconds()
             if stall > 0 { return .wait(until: context.clock.now() + (stall / 1_000_000 + 1)) }
             if next == rows.count {
+                if source.restsAtEnd, !hasRested {
+                    hasRested = true
+                    return .wait(until: context.clock.now() + DrawnJob.restMilliseconds)
+                }
                 self.split = nil
                 next = 0
                 return .splitFinished("\(split)")
@@ -130,13 +170,16 @@ final class RowsSource: Source, @unchecked Sendable {
             if let rest = source.restsBehind, next < rest { count = min(count, rest - next) }
             let part = rows[next..<next + count]
             let keys = part.enumerated().map { next + $0.offset == source.nullKey ? nil : $0.element.key ^ source.keyMask }
+            before = next
             next += count
             let values = [keys, part.map(\.id), part.map(\.value), part.map(\.time)]
             let columns = zip(values, source.schema.types).map { bigInts($0, $1) }
             return .batch(Batch(schema: source.schema, columns: columns, count: count), split: "\(split)")
         }
 
-        func snapshot() throws(MillstreamError) -> [SourceSplit] { [] }
+        func snapshot() throws(MillstreamError) -> [SourceSplit] {
+            split.map { [SourceSplit(id: "\($0)", payload: NumberedSource.encode([source.remembersOldPosition ? before : next]))] } ?? []
+        }
         func close() { source.ledger.closed("reader") }
     }
 }
@@ -151,15 +194,43 @@ final class Arrivals: @unchecked Sendable {
     func append(_ batch: Batch, at time: Int64) {
         lock.lock()
         defer { lock.unlock() }
-        guard let dense = try? batch.compacted() else { return }
+        add(Self.rows(of: batch))
+        latest = max(latest, time)
+    }
+
+    private func add(_ rows: [[Int64?]]) {
+        contents += rows
+        for row in rows { for value in row { hash = (hash ^ UInt64(bitPattern: value ?? 77)) &* 0x100_0000_01B3 } }
+    }
+
+    static func rows(of batch: Batch) -> [[Int64?]] {
+        guard let dense = try? batch.compacted() else { return [] }
         let columns = (dense.columns.prefix(dense.schema.fields.count) + [dense.timestamps ?? bigInts(Array(repeating: nil, count: dense.count))]).map(numbers)
-        for row in 0..<dense.count {
+        return (0..<dense.count).map { row in
             var values = columns.map { $0[row] }
             if values[values.count - 1] == EventTime.none.milliseconds { values[values.count - 1] = nil }
-            contents.append(values)
-            for column in columns { hash = (hash ^ UInt64(bitPattern: column[row] ?? 77)) &* 0x100_0000_01B3 }
+            return values
         }
-        latest = max(latest, time)
+    }
+
+    private var committed: Set<Int> = []
+    private var lastNumber = 0
+
+    /// A number for a transaction.
+    func nextNumber() -> Int {
+        lock.lock()
+        defer { lock.unlock() }
+        lastNumber += 1
+        return lastNumber
+    }
+
+    /// Shows the rows of a transaction, once; false if they were there.
+    func commit(_ number: Int, _ rows: [[Int64?]]) -> Bool {
+        lock.lock()
+        defer { lock.unlock() }
+        guard committed.insert(number).inserted else { return false }
+        add(rows)
+        return true
     }
 
     var rows: [[Int64?]] {

@@ -52,6 +52,15 @@ final class Ledger: @unchecked Sendable {
         withExtendedLifetime(batch) {}
     }
 
+    /// The process is gone, with all that was in it.
+    func crash() {
+        locked { state in
+            let complaints = state.complaints
+            state = State()
+            state.complaints = complaints
+        }
+    }
+
     func wait(_ notify: @escaping @Sendable () -> Void) { locked { $0.waiting.append(notify) } }
 
     /// Makes room at one of the slow sinks.

@@ -23,6 +23,16 @@ enum Mutant: String, CaseIterable, CustomTestStringConvertible {
     case dropsTimer, firesTimerTwice, timerOffByOne, ignoresTimerDeletion, forgetsStateClear, forgetsListClear, mixesUpKeys
     // Functions of the host
     case misplacesKey, forgetsMerge, watermarkBeforeRows, losesRowOfGenerator
+    // Checkpoints
+    case commitsEarly, forgetsTimers, forgetsKeyedState, forgetsLateSplits, remembersOldPosition, barrierOvertakesRows, losesCommittables
+
+    /// Whether it shows where a job restarts, and nowhere else.
+    var needsCrashes: Bool {
+        switch self {
+        case .commitsEarly, .forgetsTimers, .forgetsKeyedState, .forgetsLateSplits, .remembersOldPosition, .barrierOvertakesRows, .losesCommittables: true
+        default: false
+        }
+    }
 
     var testDescription: String { rawValue }
 
@@ -34,6 +44,15 @@ enum Mutant: String, CaseIterable, CustomTestStringConvertible {
         case .losesWakeUp, .reordersBatches, .watermarkOvertakesRows, .swallowsEnd, .endsEarly, .losesLastBatch, .doublesBatch, .swallowsLastWatermark,
             .misroutesKeyGroup, .losesRowOfBatch, .repeatsRowOnResume, .forgetsResumption, .closesEarly:
             break
+        case .barrierOvertakesRows: break
+        case .commitsEarly, .losesCommittables: job.sinks.forEach { $0.mutant = self }
+        case .forgetsLateSplits: job.sources.forEach { $0.forgetsReturned = true }
+        case .remembersOldPosition: job.sources.forEach { $0.remembersOldPosition = true }
+        case .forgetsTimers, .forgetsKeyedState:
+            switch job.step {
+            case .tally, .buckets, .alarms: break
+            default: if self == .forgetsTimers { return nil }
+            }
         case .forgetsIdleness: if job.mode != .idle { return nil }
         case .valveTakesMaximum: if job.mode == .exact { return nil }
         case .losesSideOutputRow: if case .windows = job.step, !job.hasLateOutput { return nil }
@@ -99,6 +118,7 @@ final class MutantParts: PartSubstitution {
         case .misplacesKey: node.name == "select" ? AlteredOperator(made, mutant) : made
         case .watermarkBeforeRows, .losesRowOfGenerator:
             if case .assignTimestamps = node.operation { AlteredOperator(made, mutant) } else { made }
+        case .forgetsTimers, .forgetsKeyedState: node.name == "keyed" ? AlteredOperator(made, mutant) : made
         case .firesLate: node.name == "keyed" ? AlteredOperator(made, mutant) : made
         case .ignoresTimeOfDay: node.name == "keyed" ? AlteredOperator(made, mutant) : made
         default: made
@@ -115,7 +135,8 @@ final class MutantParts: PartSubstitution {
 
     func splice(into channel: Channel, exchange: Int, producer: Int, consumer: Int) -> ChannelSplice? {
         switch mutant {
-        case .losesWakeUp, .reordersBatches, .watermarkOvertakesRows, .swallowsEnd, .endsEarly, .losesLastBatch, .doublesBatch, .swallowsLastWatermark:
+        case .losesWakeUp, .reordersBatches, .watermarkOvertakesRows, .swallowsEnd, .endsEarly, .losesLastBatch, .doublesBatch, .swallowsLastWatermark,
+            .barrierOvertakesRows:
             // One channel of the job at most: a fault that is everywhere is too easy to find.
             guard relays.isEmpty, random.next(below: 3) == 0 else { return nil }
         case nil, .forgetsIdleness, .valveTakesMaximum: break
@@ -179,6 +200,13 @@ private final class Relay: Wakeable, @unchecked Sendable {
             flush()
             held = (message, byteCount)
             return
+        case (.barrierOvertakesRows, .batch):
+            flush()
+            held = (message, byteCount)
+            return
+        case (.barrierOvertakesRows, .barrier):
+            end.send(message, byteCount: byteCount)
+            return flush()
         case (.watermarkOvertakesRows, .watermark):
             end.send(message, byteCount: byteCount)
             return flush()
@@ -266,6 +294,28 @@ private final class AlteredOperator: Operator {
     }
 
     func close() throws(MillstreamError) { if !isClosed { try inner.close() } }
+
+    var nextEventTime: EventTime? { inner.nextEventTime }
+    func restore(from reader: any StateReader) throws(MillstreamError) { try inner.restore(from: reader) }
+    func onCheckpointComplete(_ checkpoint: CheckpointID) throws(MillstreamError) { try inner.onCheckpointComplete(checkpoint) }
+    func onCheckpointAborted(_ checkpoint: CheckpointID) throws(MillstreamError) { try inner.onCheckpointAborted(checkpoint) }
+    func snapshot(_ checkpoint: CheckpointBarrier, into writer: any StateWriter) throws(MillstreamError) {
+        switch mutant {
+        case .forgetsTimers: try inner.snapshot(checkpoint, into: ForgetfulWriter(writer, named: { $0.hasPrefix("timers/") }))
+        // The first key group's.
+        case .forgetsKeyedState:
+            var first: KeyGroup?
+            try inner.snapshot(
+                checkpoint,
+                into: ForgetfulWriter(
+                    writer,
+                    of: { group in
+                        first = first ?? group
+                        return group == first
+                    }))
+        default: try inner.snapshot(checkpoint, into: writer)
+        }
+    }
 
     private func answer(_ progress: Progress) throws(MillstreamError) -> Progress {
         mutant == .forgetsResumption ? .done : progress
@@ -405,4 +455,28 @@ private final class AlteredState: HostStateAccess {
     }
     var currentWatermark: EventTime { inner.currentWatermark }
     var currentProcessingTime: ProcessingTime { inner.currentProcessingTime }
+}
+
+/// Leaves parts out of a snapshot.
+private final class ForgetfulWriter: StateWriter {
+    private let inner: any StateWriter
+    private let forgets: (String, KeyGroup?) -> Bool
+
+    init(_ inner: any StateWriter, named forgets: @escaping (String) -> Bool) {
+        self.inner = inner
+        self.forgets = { name, _ in forgets(name) }
+    }
+
+    init(_ inner: any StateWriter, of forgets: @escaping (KeyGroup) -> Bool) {
+        self.inner = inner
+        self.forgets = { _, group in group.map(forgets) ?? false }
+    }
+
+    func write(_ name: String, keyGroup: KeyGroup?, batch: Batch) throws(MillstreamError) {
+        if !forgets(name, keyGroup) { try inner.write(name, keyGroup: keyGroup, batch: batch) }
+    }
+
+    func write(_ name: String, keyGroup: KeyGroup?, bytes: [UInt8]) throws(MillstreamError) {
+        if !forgets(name, keyGroup) { try inner.write(name, keyGroup: keyGroup, bytes: bytes) }
+    }
 }

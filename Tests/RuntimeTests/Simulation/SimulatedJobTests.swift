@@ -9,6 +9,8 @@ struct SimulatedJobTests {
     static let firstSeed = number(of: "MILLSTREAM_FIRST_SEED") ?? 0
     /// So many, unless `make simulate SEEDS=n FIRST_SEED=m` asks for others. A failing seed is replayed by `make simulate SEEDS=1 FIRST_SEED=seed`.
     static let seedCount = number(of: "MILLSTREAM_SEEDS") ?? 1_000
+    static let recoverySeedCount = number(of: "MILLSTREAM_SEEDS") ?? 400
+    static var recoveryGroups: Range<UInt64> { 0..<(recoverySeedCount + groupSize - 1) / groupSize }
     static var groups: Range<UInt64> { 0..<(seedCount + groupSize - 1) / groupSize }
 
     private static func number(of variable: String) -> UInt64? { getenv(variable).flatMap { UInt64(String(cString: $0)) } }
@@ -21,6 +23,37 @@ struct SimulatedJobTests {
             #expect(problems == [], "seed \(seed)")
             if seed % 20 == 0 { #expect(try DrawnJob(seed: seed).run().outcome == outcome, "seed \(seed) does not repeat") }
         }
+    }
+
+    @Test("Every seed with crashes, failures and restarts", arguments: recoveryGroups)
+    func recovery(group: UInt64) {
+        let first = Self.firstSeed + group * Self.groupSize
+        for seed in first..<min(first + Self.groupSize, Self.firstSeed + Self.recoverySeedCount) {
+            var job = DrawnJob(seed: seed, crashes: true)
+            let (outcome, problems) = job.runWithCrashes()
+            #expect(problems == [], "seed \(seed)")
+            guard seed % 20 == 0 else { continue }
+            var same = DrawnJob(seed: seed, crashes: true)
+            #expect(same.runWithCrashes().outcome == outcome, "seed \(seed) does not repeat")
+        }
+    }
+
+    @Test("Event time goes on behind a restart at another parallelism where one source of two had ended", arguments: [111, 115, 293, 318] as [UInt64])
+    func endedSource(seed: UInt64) {
+        var job = DrawnJob(seed: seed, crashes: true)
+        #expect(job.runWithCrashes().problems == [])
+    }
+
+    @Test("A commit that fails behind the savepoint that a job stops with is made up for, and no row comes again", arguments: [189] as [UInt64])
+    func failureBehindSavepoint(seed: UInt64) {
+        var job = DrawnJob(seed: seed, crashes: true)
+        #expect(job.runWithCrashes().problems == [])
+    }
+
+    @Test("A clock that is set neither ends a checkpoint nor keeps the last one from its end", arguments: [196, 398] as [UInt64])
+    func clockJumps(seed: UInt64) {
+        var job = DrawnJob(seed: seed, crashes: true)
+        #expect(job.runWithCrashes().problems == [])
     }
 
     @Test("The first seeds draw everything there is")
