@@ -105,6 +105,8 @@ public final class OperatorContext {
     public let operatorState: (any HostStateAccess)?
     /// What the operator goes on from, known before it is opened; nil where it begins anew. An operator that had no state has a reader without parts.
     public let restored: RestoredState?
+    /// Opens stores for state that need not fit into memory; nil where state is kept in memory.
+    public let stores: (any StateStores)?
     /// The subtask's: set when the job stops without finishing.
     public let stop: StopFlag
     /// From any thread, also after the operator's end: the operator's subtask looks at it soon. Never waits.
@@ -114,8 +116,8 @@ public final class OperatorContext {
     public init(
         operatorID: OperatorID, operatorName: String, subtask: SubtaskIndex, parallelism: Int, maxParallelism: Int, jobName: String,
         jobID: String = "", checkpointing: Bool = false, clock: any Clock, random: any RandomSource, metrics: OperatorMetrics,
-        operatorState: (any HostStateAccess)? = nil, restored: RestoredState? = nil, stop: StopFlag = StopFlag(),
-        notify: @escaping @Sendable () -> Void = {}, requestWakeUp: @escaping (ProcessingTime) -> Void
+        operatorState: (any HostStateAccess)? = nil, restored: RestoredState? = nil, stores: (any StateStores)? = nil,
+        stop: StopFlag = StopFlag(), notify: @escaping @Sendable () -> Void = {}, requestWakeUp: @escaping (ProcessingTime) -> Void
     ) {
         self.notify = notify
         self.stop = stop
@@ -132,6 +134,7 @@ public final class OperatorContext {
         self.metrics = metrics
         self.operatorState = operatorState
         self.restored = restored
+        self.stores = stores
         self.requestWakeUp = requestWakeUp
     }
 
@@ -149,6 +152,19 @@ public protocol StateWriter: AnyObject {
     /// The columns are shared: they may be written long after the call, while the operator goes on, so nobody may change them.
     func write(_ name: String, keyGroup: KeyGroup?, batch: Batch) throws(MillstreamError)
     func write(_ name: String, keyGroup: KeyGroup?, bytes: [UInt8]) throws(MillstreamError)
+    /// The files of a store: those that the checkpoint storage does not have yet are copied after the call, while the operator goes on; then they are released.
+    func write(_ name: String, files: any StoreFiles) throws(MillstreamError)
+    /// More parts, which are made and written after the call, on another thread, while the operator goes on.
+    func writeLater(_ parts: @escaping @Sendable (any StateWriter) throws(MillstreamError) -> Void) throws(MillstreamError)
+}
+
+extension StateWriter {
+    public func write(_ name: String, files: any StoreFiles) throws(MillstreamError) {
+        files.release()
+        throw MillstreamError(.unsupported, "the files of the store '\(name)' cannot be written here", domain: .internal)
+    }
+
+    public func writeLater(_ parts: @escaping @Sendable (any StateWriter) throws(MillstreamError) -> Void) throws(MillstreamError) { try parts(self) }
 }
 
 /// The parts that the `StateWriter`s of an operator's subtasks wrote, for one subtask of today: keyed ones narrowed to its key groups, others all of them.
@@ -164,6 +180,12 @@ public protocol StateReader: AnyObject {
     func unkeyedBatches(_ name: String) throws(MillstreamError) -> [(subtask: SubtaskIndex, batch: Batch)]
     /// The bytes without a key group, each with the subtask that wrote it.
     func unkeyedBytes(_ name: String) throws(MillstreamError) -> [(subtask: SubtaskIndex, bytes: [UInt8])]
+    /// The stores of that name whose key groups meet the subtask's, each with the subtask that wrote it.
+    func stores(_ name: String) throws(MillstreamError) -> [any StoredStore]
+}
+
+extension StateReader {
+    public func stores(_ name: String) throws(MillstreamError) -> [any StoredStore] { [] }
 }
 
 /// What an operator goes on from.
