@@ -115,3 +115,10 @@ public final class PackedBytes {
         count = newCount
     }
 }
+
+extension [UInt8] {
+    /// The bytes; the standard `withUnsafeBytes` forgets the type of what `body` throws.
+    package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws(MillstreamError) -> Result) throws(MillstreamError) -> Result {
+        try withUnsafeBufferPointer { (source) throws(MillstreamError) in try body(UnsafeRawBufferPointer(source)) }
+    }
+}

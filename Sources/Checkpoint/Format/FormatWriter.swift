@@ -27,10 +27,3 @@ package struct FormatWriter {
     /// Keeps the memory.
     package mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
 }
-
-extension [UInt8] {
-    /// The bytes; the standard `withUnsafeBytes` forgets the type of what `body` throws.
-    package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws(MillstreamError) -> Result) throws(MillstreamError) -> Result {
-        try withUnsafeBufferPointer { (source) throws(MillstreamError) in try body(UnsafeRawBufferPointer(source)) }
-    }
-}
