@@ -13,9 +13,13 @@ public enum Message: Sendable {
     case endOfInput
 
     /// How much room the message takes in a channel that is bounded in bytes.
+    ///
+    /// A barrier takes none: there are only as many as checkpoints at once, and where these follow each other without a pause, barriers would else leave
+    /// no room for rows.
     public var byteCount: Int {
         switch self {
         case .batch(let batch): batch.byteCount + Message.overheadByteCount
+        case .barrier: 0
         default: Message.overheadByteCount
         }
     }

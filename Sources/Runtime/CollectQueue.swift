@@ -27,6 +27,7 @@ public final class CollectQueue: CollectTarget, @unchecked Sendable {
     private var isLingering = false
     private var lastTaken: Int64 = 0
     private var waiting: [@Sendable () -> Void] = []
+    private var isTouched = false
     /// For each subtask the last checkpoint whose rows it has given.
     private var committed: [Int: CheckpointID] = [:]
 
@@ -82,6 +83,7 @@ public final class CollectQueue: CollectTarget, @unchecked Sendable {
         }
         if timeoutNanoseconds != 0 { linger() }
         let item = take()
+        isTouched = true
         lastTaken = Monitor.now()
         var notified: [@Sendable () -> Void] = []
         if byteCount <= Self.byteCountLimit / 2 { swap(&notified, &waiting) }
@@ -117,6 +119,18 @@ public final class CollectQueue: CollectTarget, @unchecked Sendable {
         }
         batches.removeFirst(count)
         return joined ?? first
+    }
+
+    /// Before the sink gives all its rows anew: those that nobody has taken go. False: some have been taken, and the rest stays.
+    func forget() -> Bool {
+        monitor.lock()
+        defer { monitor.unlock() }
+        if isTouched { return false }
+        batches = []
+        byteCount = 0
+        rowCount = 0
+        waiting = []
+        return true
     }
 
     /// No more rows come; those at hand stay.

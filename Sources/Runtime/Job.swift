@@ -46,7 +46,10 @@ public final class Job: SubtaskOwner, @unchecked Sendable {
     /// Decides what follows a failure; nil where nothing does.
     private var supervisor: JobSupervisor?
     private var isCancelRequested = false
+    private var regions = JobRegionStates()
     private var failureHistory: [Failure] = []
+    /// Whether the history has the job's failure already.
+    private var isNoted = false
 
     /// A failure of one attempt.
     public struct Failure: Sendable {
@@ -71,7 +74,7 @@ public final class Job: SubtaskOwner, @unchecked Sendable {
     public var status: JobStatus {
         monitor.lock()
         defer { monitor.unlock() }
-        return currentStatus
+        return currentStatus == .running && regions.isAnyDown ? .restarting : currentStatus
     }
 
     /// What the job failed with: the first failure, whatever followed from it.
@@ -130,8 +133,10 @@ public final class Job: SubtaskOwner, @unchecked Sendable {
         if hasEnded { body() }
     }
 
-    func start(_ made: JobBuilder.Result, warnings: any TextOutput) {
+    /// `restartsRegions`: what depends on nothing that has failed goes on, and the supervisor is asked about the rest.
+    func start(_ made: JobBuilder.Result, restartsRegions: Bool = false, warnings: any TextOutput) {
         monitor.lock()
+        regions = JobRegionStates(made.regions, isOn: restartsRegions)
         subtasks = made.subtasks
         liveCount = made.subtasks.count
         statistics = made.statistics
@@ -148,6 +153,7 @@ public final class Job: SubtaskOwner, @unchecked Sendable {
 
     func subtaskFailed(_ subtask: Subtask, _ error: MillstreamError) {
         monitor.lock()
+        if failRegion(of: subtask, error) { return }
         if firstFailure == nil, currentStatus == .running { firstFailure = error }
         monitor.unlock()
         stop(.failing)
@@ -157,6 +163,7 @@ public final class Job: SubtaskOwner, @unchecked Sendable {
     /// job's, with this one attached; a cancelled job stays cancelled.
     func subtaskFailedToClose(_ subtask: Subtask, _ error: MillstreamError) {
         monitor.lock()
+        if failRegion(of: subtask, error) { return }
         if firstFailure == nil, currentStatus == .running { firstFailure = error } else { firstFailure?.suppress(error) }
         monitor.unlock()
         stop(.failing)
@@ -165,7 +172,15 @@ public final class Job: SubtaskOwner, @unchecked Sendable {
     func subtaskEnded(_ subtask: Subtask) {
         monitor.lock()
         liveCount -= 1
-        guard liveCount == 0 else {
+        if let (region, failure) = regions.end(subtask.number), currentStatus == .running {
+            note(failure)
+            let supervisor = self.supervisor
+            monitor.broadcast()
+            monitor.unlock()
+            supervisor?.regionEnded(region, failure)
+            return
+        }
+        guard liveCount == 0, currentStatus != .running || !regions.isAnyDown else {
             monitor.unlock()
             return
         }
@@ -183,9 +198,77 @@ public final class Job: SubtaskOwner, @unchecked Sendable {
 
     /// With the monitor.
     private func noteFailure() {
-        guard let firstFailure else { return }
-        failureHistory.append(Failure(time: clock.now(), error: firstFailure))
+        if let firstFailure { note(firstFailure) }
+    }
+
+    /// With the monitor.
+    private func note(_ error: MillstreamError) {
+        // A region's failure that became the job's is there already.
+        if isNoted { return isNoted = false }
+        failureHistory.append(Failure(time: clock.now(), error: error))
         if failureHistory.count > Self.failureCountMax { failureHistory.removeFirst() }
+    }
+
+    // MARK: Regions
+
+    /// The first failure of a region is noted when its subtasks have ended; true where that is all that follows now. With the monitor, which it then gives back.
+    private func failRegion(of subtask: Subtask, _ error: MillstreamError) -> Bool {
+        guard currentStatus == .running, let region = regions.fail(subtask.number, error) else { return false }
+        let running = subtasks.filter { regions.region(of: $0.number) == region }
+        monitor.unlock()
+        for subtask in running { subtask.cancel() }
+        return true
+    }
+
+    /// A region is not started anew: the job fails with it.
+    func failAll(_ error: MillstreamError) {
+        monitor.lock()
+        guard currentStatus == .running else { return monitor.unlock() }
+        firstFailure = error
+        isNoted = true
+        monitor.unlock()
+        stop(.failing)
+    }
+
+    /// The subtasks of a region go on from a checkpoint, unless the job comes to its end.
+    func startRegion(_ region: Int, _ made: JobBuilder.Result) {
+        monitor.lock()
+        guard currentStatus == .running else {
+            monitor.unlock()
+            for (_, enumerator) in made.enumerators { enumerator.abandon() }
+            return
+        }
+        subtasks = subtasks.filter { regions.region(of: $0.number) != region } + made.subtasks
+        subtasks.sort { $0.number < $1.number }
+        statistics = statistics.filter { regions.region(of: $0.subtaskNumber) != region } + made.statistics
+        statistics.sort { $0.subtaskNumber < $1.subtaskNumber }
+        for entry in made.progress where entry.number < progress.count { progress[entry.number] = entry }
+        liveCount += made.subtasks.count
+        regions.begin(region)
+        monitor.broadcast()
+        monitor.unlock()
+        for subtask in made.subtasks { subtask.wake() }
+    }
+
+    var isRunning: Bool {
+        monitor.lock()
+        defer { monitor.unlock() }
+        return currentStatus == .running
+    }
+
+    /// Before a part of the job begins anew, where nothing holds its rows back until a checkpoint: what its reader has not taken goes. False: it has taken some.
+    func forgetCollected(_ region: Int?) -> Bool {
+        monitor.lock()
+        let queues = collectQueues.keys.sorted().compactMap { node in region == nil || regions.regionOfSink[node] == region ? collectQueues[node] : nil }
+        monitor.unlock()
+        return queues.allSatisfy { $0.forget() }
+    }
+
+    /// Says beside the failure why the job did not begin anew.
+    func explain(_ error: MillstreamError) {
+        monitor.lock()
+        defer { monitor.unlock() }
+        firstFailure?.suppress(error)
     }
 
     /// Before the start: who is asked what follows the end of an attempt.
@@ -277,9 +360,15 @@ public final class Job: SubtaskOwner, @unchecked Sendable {
         }
         currentStatus = status
         let running = subtasks
+        // Nobody is left to say that the attempt has ended.
+        let isOver = liveCount == 0 && regions.isAnyDown
+        if isOver, status == .failing { noteFailure() }
+        let failure = firstFailure
+        let supervisor = self.supervisor
         monitor.broadcast()
         monitor.unlock()
         for subtask in running { subtask.cancel() }
+        if isOver { supervisor?.attemptEnded(status, failure) }
     }
 
     /// The job cannot go on, whatever its subtasks say.

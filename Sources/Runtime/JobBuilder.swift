@@ -30,8 +30,11 @@ struct JobBuilder {
     var restored: RestoredCheckpoint?
     /// Those of an earlier attempt, whose rows their reader may have had already.
     var collectQueues: [Int: CollectQueue] = [:]
+    /// nil: all of them. Else only the subtasks of this one are made, with the numbers that they have in the whole job.
+    var region: Int?
 
     struct Result {
+        /// By number, or those of one region.
         var subtasks: [Subtask]
         var statistics: [OperatorStatistics]
         var collectQueues: [Int: CollectQueue]
@@ -39,7 +42,11 @@ struct JobBuilder {
         /// What a checkpoint needs to know of it.
         var chains: [[Int]] = []
         var places: [JobCheckpoints.Place] = []
-        var enumerators: [SharedEnumerator] = []
+        /// With the task that each belongs to.
+        var enumerators: [(task: Int, enumerator: SharedEnumerator)] = []
+        let regions: JobRegions
+        /// A batch job: no checkpoints.
+        let isBatch: Bool
         let warnings: any TextOutput
     }
 
@@ -49,12 +56,22 @@ struct JobBuilder {
     }
 
     func build() throws(MillstreamError) -> Result {
-        var result = Result(subtasks: [], statistics: [], collectQueues: collectQueues, warnings: environment.standardError)
+        var result = Result(
+            subtasks: [], statistics: [], collectQueues: collectQueues, regions: JobRegions(graph), isBatch: graph.isBatch, warnings: environment.standardError)
+        let wanted = graph.tasks.indices.filter { region == nil || result.regions.ofTask[$0] == region }
+        for task in graph.tasks {
+            let first = result.places.count
+            for step in task.steps {
+                result.places.append(
+                    JobCheckpoints.Place(id: step.id, name: step.node.name, parallelism: task.parallelism, maxParallelism: task.maxParallelism))
+            }
+            for _ in 0..<task.parallelism { result.chains.append(Array(first..<result.places.count)) }
+        }
         let channels = makeChannels()
         let splices = makeSplices(channels)
         var sources: [Int: (source: any Source, enumerator: SharedEnumerator)] = [:]
         do {
-            try build(channels, splices, &sources, &result)
+            try build(wanted, channels, splices, &sources, &result)
         } catch {
             for node in sources.keys.sorted() { sources[node]?.enumerator.abandon() }
             throw error
@@ -64,9 +81,9 @@ struct JobBuilder {
     }
 
     /// The files of a checkpoint stay open until the last subtask has what it needs.
-    private func makeOnRestored() -> @Sendable () -> Void {
+    private func makeOnRestored(_ wanted: [Int]) -> @Sendable () -> Void {
         guard let restored else { return {} }
-        let count = Countdown(graph.tasks.reduce(0) { $0 + $1.parallelism })
+        let count = Countdown(wanted.reduce(0) { $0 + graph.tasks[$1].parallelism })
         return { if count.next() == 0 { restored.release() } }
     }
 
@@ -77,12 +94,13 @@ struct JobBuilder {
     }
 
     private func build(
-        _ channels: [[[Channel?]]], _ splices: [Int: ChannelSplice], _ sources: inout [Int: (source: any Source, enumerator: SharedEnumerator)],
+        _ wanted: [Int], _ channels: [[[Channel?]]], _ splices: [Int: ChannelSplice], _ sources: inout [Int: (source: any Source, enumerator: SharedEnumerator)],
         _ result: inout Result
     ) throws(MillstreamError) {
         var sinks: [Int: any Sink] = [:]
-        let onRestored = makeOnRestored()
-        for task in graph.tasks {
+        let onRestored = makeOnRestored(wanted)
+        for number in wanted {
+            let task = graph.tasks[number]
             for step in task.steps {
                 if case .source(let description) = step.node.operation {
                     let source = try make(step) { () throws(MillstreamError) in
@@ -91,7 +109,7 @@ struct JobBuilder {
                     let enumerator = try make(step) { () throws(MillstreamError) in try source.makeEnumerator(parallelism: task.parallelism) }
                     let shared = SharedEnumerator(enumerator, userCount: task.parallelism)
                     sources[step.node.id.value] = (source, shared)
-                    result.enumerators.append(shared)
+                    result.enumerators.append((number, shared))
                     try make(step) { () throws(MillstreamError) in try restored?.restore(shared, of: step.id, parallelism: task.parallelism) }
                 }
                 if case .sink(let description) = step.node.operation {
@@ -107,15 +125,11 @@ struct JobBuilder {
                 }
             }
         }
-        for task in graph.tasks {
-            let firstPlace = result.places.count
-            for step in task.steps {
-                result.places.append(
-                    JobCheckpoints.Place(
-                        id: step.id, name: step.node.name, parallelism: task.parallelism, maxParallelism: task.maxParallelism))
-            }
+        let first = firstSubtasks
+        for place in wanted {
+            let task = graph.tasks[place]
             for index in 0..<task.parallelism {
-                result.chains.append(Array(firstPlace..<result.places.count))
+                let number = first[place] + index
                 var states: [SubtaskState] = []
                 if let restored {
                     for step in task.steps {
@@ -137,13 +151,13 @@ struct JobBuilder {
                             OperatorContext(
                                 operatorID: step.id, operatorName: step.node.name, subtask: SubtaskIndex(index), parallelism: task.parallelism,
                                 maxParallelism: task.maxParallelism, jobName: plan.jobName, jobID: jobID, checkpointing: hasFinalCheckpoint, clock: clock,
-                                random: SeededRandom(seed: seed &+ UInt64(result.subtasks.count) &* 1_000_003 &+ UInt64(links.count)), metrics: metrics,
+                                random: SeededRandom(seed: seed &+ UInt64(number) &* 1_000_003 &+ UInt64(links.count)), metrics: metrics,
                                 operatorState: operatorState(of: step.node),
                                 restored: states.isEmpty ? nil : states[links.count].restored, stop: stop, notify: wake, requestWakeUp: requestWakeUp)
                         })
                     result.statistics.append(
                         OperatorStatistics(
-                            operatorID: step.id.text, name: step.node.name, subtask: index, subtaskNumber: result.subtasks.count,
+                            operatorID: step.id.text, name: step.node.name, subtask: index, subtaskNumber: number,
                             isHead: links.count == 1, isSource: sources[step.node.id.value] != nil && links.count == 1,
                             isSink: sinks[step.node.id.value] != nil, metrics: metrics))
                 }
@@ -162,7 +176,7 @@ struct JobBuilder {
                 if let head = task.steps.first, let made = sources[head.node.id.value] {
                     let context = SourceReaderContext(
                         subtask: SubtaskIndex(index), parallelism: task.parallelism, clock: environment.clock,
-                        random: SeededRandom(seed: seed &+ UInt64(result.subtasks.count) &* 7_919), metrics: links[0].metrics,
+                        random: SeededRandom(seed: seed &+ UInt64(number) &* 7_919), metrics: links[0].metrics,
                         operatorName: head.node.name, operatorState: operatorState(of: head.node), notifyAvailable: { target.subtask?.notifyAvailable() })
                     input = SourceInput(
                         source: made.source, enumerator: made.enumerator, context: context, rowCountLimit: plan.configuration.batchRowCountLimit,
@@ -170,11 +184,11 @@ struct JobBuilder {
                 }
                 let ownCheckpoints = checkpoints.map { checkpoints in
                     SubtaskCheckpoints(
-                        number: result.subtasks.count, attempt: checkpoints.nextAttemptNumber, checkpoints: checkpoints,
+                        number: number, attempt: checkpoints.nextAttemptNumber, checkpoints: checkpoints,
                         hasFinal: hasFinalCheckpoint, operatorCount: task.steps.count, readers: states, onRestored: onRestored)
                 }
                 let subtask = Subtask(
-                    number: result.subtasks.count, name: task.name, index: SubtaskIndex(index), takesHostTurns: task.takesHostTurns, clock: clock,
+                    number: number, name: task.name, index: SubtaskIndex(index), takesHostTurns: task.takesHostTurns, clock: clock,
                     scheduler: scheduler, owner: job, links: links, writers: writers, gate: gate, source: input, stop: stop,
                     stallMilliseconds: plan.configuration.stallWarningMilliseconds, checkpoints: ownCheckpoints)
                 target.subtask = subtask
@@ -238,7 +252,9 @@ struct JobBuilder {
     /// `[exchange][producer][consumer]`, nil where the two are not connected.
     private func makeChannels() -> [[[Channel?]]] {
         var number = 0
+        let regions = JobRegions(graph)
         return graph.exchanges.map { exchange in
+            let isWanted = region == nil || regions.ofTask[exchange.producer] == region
             let producers = graph.tasks[exchange.producer].parallelism
             let consumers = graph.tasks[exchange.consumer].parallelism
             let limit = max(1, plan.configuration.exchangeByteCount / (producers * consumers))
@@ -246,6 +262,7 @@ struct JobBuilder {
                 (0..<consumers).map { consumer in
                     guard isConnected(producer, of: producers, consumer, of: consumers, exchange.partitioning) else { return nil }
                     number += 1
+                    if !isWanted { return nil }
                     return Channel(number: number - 1, byteCountLimit: limit, handover: handover)
                 }
             }
@@ -305,19 +322,25 @@ struct JobBuilder {
             bufferTimeoutMilliseconds: task.bufferTimeoutMilliseconds, conformsTo: exchange.conformsTo, metrics: context.metrics)
     }
 
-    private func connect(_ channels: [[[Channel?]]], _ splices: [Int: ChannelSplice], _ result: inout Result) {
-        var first: [Int] = []
+    /// The number of each task's first subtask.
+    private var firstSubtasks: [Int] {
         var next = 0
-        for task in graph.tasks {
-            first.append(next)
-            next += task.parallelism
+        return graph.tasks.map { task in
+            defer { next += task.parallelism }
+            return next
         }
+    }
+
+    private func connect(_ channels: [[[Channel?]]], _ splices: [Int: ChannelSplice], _ result: inout Result) {
+        let first = firstSubtasks
+        let made = Dictionary(uniqueKeysWithValues: result.subtasks.enumerated().map { ($0.element.number, $0.offset) })
         for (number, exchange) in graph.exchanges.enumerated() {
             for (producer, row) in channels[number].enumerated() {
                 for case (let consumer, let channel?) in row.enumerated() {
-                    let source = result.subtasks[first[exchange.producer] + producer]
-                    let target = result.subtasks[first[exchange.consumer] + consumer]
-                    result.progress[first[exchange.consumer] + consumer].inputs.append((source.number, channel))
+                    guard let start = made[first[exchange.producer] + producer], let end = made[first[exchange.consumer] + consumer] else { continue }
+                    let source = result.subtasks[start]
+                    let target = result.subtasks[end]
+                    result.progress[end].inputs.append((source.number, channel))
                     guard let splice = splices[channel.number] else {
                         channel.connect(producer: source, consumer: target)
                         continue

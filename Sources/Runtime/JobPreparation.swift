@@ -12,7 +12,7 @@ struct JobPreparation {
     private let supervisor: JobSupervisor
     private let checkpoints: JobCheckpoints
     private let restored: JobCheckpoints.Completed?
-    private let makeResult: @Sendable (JobCheckpoints.Completed?) throws(MillstreamError) -> JobBuilder.Result
+    private let makeResult: JobSupervisor.Build
 
     /// Throws `plan` and `configuration` for what the user can mend.
     init(
@@ -43,7 +43,7 @@ struct JobPreparation {
         let queues = QueueBox()
         // Used by one thread at a time: the submitting one, then the background.
         nonisolated(unsafe) let parts = parts
-        makeResult = { (completed) throws(MillstreamError) in
+        makeResult = { (completed, region) throws(MillstreamError) in
             var lowering = Lowering(plan, bindings: bindings)
             var graph = try lowering.lower()
             var environment = ConnectorEnvironment(
@@ -56,6 +56,7 @@ struct JobPreparation {
                 graph: graph, plan: plan, job: job, scheduler: scheduler, handover: handover, environment: environment, clock: clock, seed: seed,
                 parts: parts)
             builder.jobID = jobID
+            builder.region = region
             if !graph.isBatch {
                 builder.checkpoints = checkpoints
                 builder.hasFinalCheckpoint = configuration.isOn
@@ -79,7 +80,7 @@ struct JobPreparation {
     }
 
     /// The subtasks of the first attempt.
-    func build() throws(MillstreamError) -> JobBuilder.Result { try makeResult(restored) }
+    func build() throws(MillstreamError) -> JobBuilder.Result { try makeResult(restored, nil) }
 
     func start(_ made: JobBuilder.Result) {
         job.supervise(supervisor)

@@ -33,7 +33,7 @@ from millstream.datastream.connectors.sqlite import SqliteSink
 from millstream.datastream.recovery import newest_checkpoint
 from millstream.datastream.state import ListStateDescriptor, MapStateDescriptor, ValueStateDescriptor
 from millstream.datastream.window import TumblingEventTimeWindows
-from millstream.exceptions import CancelledError, ConfigurationError, InputOutputError, InvalidStateError, PlanError
+from millstream.exceptions import CancelledError, ConfigurationError, InputOutputError, InvalidStateError, PlanError, UnsupportedError
 
 ROWS = 600
 KEYS = 7
@@ -237,6 +237,71 @@ def test_without_checkpoints_a_restart_begins_anew(tmp_path: Path) -> None:
     build(env, "sums", "sqlite", tmp_path, 200)
     env.execute()
     assert len(committed("sqlite", tmp_path)) == 200
+
+
+@pytest.mark.parametrize("mode", [RuntimeExecutionMode.BATCH, RuntimeExecutionMode.AUTOMATIC])
+def test_a_batch_job_has_no_checkpoints_and_does_not_restart_because_of_them(mode: RuntimeExecutionMode, tmp_path: Path) -> None:
+    env = environment(tmp_path)
+    env.set_restart_strategy(RestartStrategies.fall_back_restart())
+    env.configure({"execution.checkpointing.timeout": "20 ms"})
+    env.set_runtime_mode(mode)
+    found: list[int] = []
+    calls: list[int] = []
+
+    def fail_at_200(value: int) -> int:
+        calls.append(value)
+        time.sleep(0.0005)
+        if value == 200:
+            raise OSError("planned")
+        return value
+
+    env.from_collection(list(range(300)), Types.LONG()).map(fail_at_200, Types.LONG()).add_sink(found.append)
+    client = env.execute_async()
+    with pytest.raises(InvalidStateError if client.status().is_terminal_state() else UnsupportedError, match="BATCH|ended"):
+        client.trigger_savepoint(str(tmp_path)).result()
+    with pytest.raises(OSError, match="planned"):
+        client.get_job_execution_result().result()
+    assert len(client.failures()) == 1 and calls == list(range(201)), "neither a restart, nor a checkpoint that nobody answers"
+    assert found == sorted(set(found))
+
+
+def test_rows_that_were_collected_do_not_come_again() -> None:
+    """Without checkpoints there is no telling what the reader has: the job fails, as with Flink."""
+    Disturbance.reset({ROWS - 1})
+    env = StreamExecutionEnvironment.get_execution_environment()
+    env.set_restart_strategy(RestartStrategies.fixed_delay_restart(3, 5))
+    found: list[int] = []
+    with (
+        pytest.raises(OSError, match="planned") as raised,
+        env.from_collection(list(range(ROWS)), Types.LONG()).map(Disturbed(), Types.LONG()).execute_and_collect() as rows,
+    ):
+        found.extend(rows)
+    assert found == list(range(len(found))) and found
+    assert any("not started again" in note for note in getattr(raised.value, "__notes__", []))
+
+
+def test_a_pipeline_that_fails_leaves_the_other_alone(tmp_path: Path) -> None:
+    Disturbance.reset({ROWS // 2})
+    env = environment(tmp_path)
+    env.set_restart_strategy(RestartStrategies.fixed_delay_restart(3, 5))
+    build(env, "sums", "sqlite", tmp_path)
+    opened: list[int] = []
+
+    class Calm(MapFunction):
+        def open(self, runtime_context: Any) -> None:
+            opened.append(1)
+
+        def map(self, value: int) -> int:
+            time.sleep(0.0005)
+            return value
+
+    calm: list[int] = []
+    env.from_collection(list(range(ROWS)), Types.LONG()).map(Calm(), Types.LONG()).set_parallelism(1).add_sink(calm.append).set_parallelism(1)
+    client = env.execute_async()
+    assert client.wait(60)
+    assert (client.status(), len(client.failures())) == (JobStatus.FINISHED, 1)
+    assert (len(opened), calm) == (1, list(range(ROWS)))
+    assert len(committed("sqlite", tmp_path)) == ROWS
 
 
 def test_a_job_that_waits_for_its_restart_says_so_and_can_be_cancelled(tmp_path: Path) -> None:

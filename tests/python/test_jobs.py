@@ -35,6 +35,7 @@ from millstream.datastream.data_stream import DataStream
 from millstream.datastream.state import ValueStateDescriptor
 from millstream.exceptions import CancelledError, InvalidStateError
 from millstream.table.expressions import col
+from millstream.testing import TestStream
 
 
 def endless(env: StreamExecutionEnvironment, rate: float = 1_000.0) -> DataStream:
@@ -441,6 +442,30 @@ def test_functions_go_when_their_job_has_ended(env: StreamExecutionEnvironment, 
     del function, numbers, Source, Process, Keyed, Window, Sink, Map
     settle(lambda: alive() is None)
     assert alive() is None
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_test_stream_and_its_functions_go_with_their_job(fails: bool) -> None:
+    """Its reader knows the job's builder, and the engine the reader: Python's collector sees only one of the two."""
+
+    class Divide:
+        def __call__(self, value: int) -> float:
+            return 1 / value
+
+    def job() -> list[weakref.ref[Any]]:
+        env = StreamExecutionEnvironment.get_execution_environment()
+        stream, function = TestStream(Types.LONG()).add(1).add(0 if fails else 2), Divide()
+        rows = env.from_source(stream).map(function)
+        if fails:
+            with pytest.raises(ZeroDivisionError):
+                list(rows.execute_and_collect())
+        else:
+            assert list(rows.execute_and_collect()) == [1, 0.5]
+        return [weakref.ref(entry) for entry in (env, stream, function)]
+
+    alive = job()
+    settle(lambda: all(entry() is None for entry in alive))
+    assert [entry() for entry in alive] == [None] * 3
 
 
 def test_repeated_jobs_leak_nothing(env: StreamExecutionEnvironment) -> None:

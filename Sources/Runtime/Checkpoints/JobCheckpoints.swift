@@ -51,10 +51,11 @@ final class JobCheckpoints: @unchecked Sendable {
 
     /// The subtasks of one attempt, by number; for each its operators' places in the order of its chain.
     struct Attempt: @unchecked Sendable {
-        let subtasks: [Subtask]
+        var subtasks: [Subtask]
         let chains: [[Int]]
         let places: [Place]
-        let enumerators: [SharedEnumerator]
+        /// With their tasks.
+        var enumerators: [(task: Int, enumerator: SharedEnumerator)]
     }
 
     /// Where a savepoint goes and who waits for it.
@@ -99,6 +100,8 @@ final class JobCheckpoints: @unchecked Sendable {
     private var completed: [Completed] = []
     private var attempt: Attempt?
     private var attemptNumber = 0
+    /// In which attempt each subtask was made.
+    private var attempts: [Int] = []
     private var coordinator: CheckpointCoordinator?
     private var pending: [Pending] = []
     private var savepoints: [SavepointRequest] = []
@@ -156,14 +159,60 @@ final class JobCheckpoints: @unchecked Sendable {
     func begin(_ attempt: Attempt) {
         self.attempt = attempt
         attemptNumber += 1
+        attempts = Array(repeating: attemptNumber, count: attempt.subtasks.count)
         drained = []
+        makeCoordinator(attempt)
+        // All that is left to do is to commit what the savepoint holds.
+        if stopped != nil { attempt.subtasks.forEach { $0.finishWhenOpen() } }
+        arm()
+    }
+
+    private func makeCoordinator(_ attempt: Attempt) {
         isFinal = false
         finalID = nil
         coordinator = CheckpointCoordinator(
             settings, subtaskCount: attempt.subtasks.count, now: now, firstID: nextID, retained: completed.map(\.id))
-        // All that is left to do is to commit what the savepoint holds.
-        if stopped != nil { attempt.subtasks.forEach { $0.finishWhenOpen() } }
+    }
+
+    /// Some of the subtasks have failed: nothing that is pending can be completed, and nothing is begun until `replace`.
+    ///
+    /// False: the others cannot go on by themselves, because all of them have come to their end, or were told to.
+    func suspend() -> Bool {
+        guard stopped == nil, drainRequest == nil, finalID.map({ id in pending.contains { $0.barrier.id == id } }) ?? true else { return false }
+        guard var coordinator else { return true }
+        let actions = coordinator.onStop(now: now)
+        self.coordinator = coordinator
+        perform(actions)
+        self.coordinator = nil
+        failSavepoints()
+        return true
+    }
+
+    /// The subtasks of a region have been made anew. `resumes`: all are there again.
+    func replace(_ made: JobBuilder.Result, resumes: Bool) {
+        guard var attempt else { return }
+        attemptNumber += 1
+        for subtask in made.subtasks {
+            attempt.subtasks[subtask.number] = subtask
+            attempts[subtask.number] = attemptNumber
+            drained.remove(subtask.number)
+        }
+        for (task, enumerator) in made.enumerators {
+            guard let index = attempt.enumerators.firstIndex(where: { $0.task == task }) else { continue }
+            attempt.enumerators[index].enumerator = enumerator
+        }
+        self.attempt = attempt
+        guard resumes else { return }
+        makeCoordinator(attempt)
         arm()
+    }
+
+    private func failSavepoints() {
+        for request in savepoints + [drainRequest].compactMap({ $0 }) {
+            request.done(.failure(MillstreamError(.invalidState, "the job ended before the savepoint was taken")))
+        }
+        savepoints = []
+        drainRequest = nil
     }
 
     /// The subtasks are gone, or going.
@@ -174,9 +223,7 @@ final class JobCheckpoints: @unchecked Sendable {
             self.coordinator = coordinator
             perform(actions)
         }
-        for request in savepoints + [drainRequest].compactMap({ $0 }) { request.done(.failure(MillstreamError(.invalidState, "the job ended before the savepoint was taken"))) }
-        savepoints = []
-        drainRequest = nil
+        failSavepoints()
         coordinator = nil
         attempt = nil
     }
@@ -192,7 +239,7 @@ final class JobCheckpoints: @unchecked Sendable {
     /// The attempt's number keeps answers of an earlier attempt apart.
     func acknowledge(_ snapshot: SubtaskSnapshot, attempt number: Int) {
         background.run { [self] in
-            guard number == attemptNumber else { return }
+            guard attempts[snapshot.subtask] == number else { return }
             store(snapshot)
         }
     }
@@ -200,7 +247,7 @@ final class JobCheckpoints: @unchecked Sendable {
     /// A subtask has come to the end of its input and waits for the last checkpoint.
     func drain(_ subtask: Int, attempt number: Int) {
         background.run { [self] in
-            guard number == attemptNumber, let attempt else { return }
+            guard attempts[subtask] == number, let attempt else { return }
             drained.insert(subtask)
             guard drained.count == attempt.subtasks.count, !isFinal else { return }
             isFinal = true
@@ -297,7 +344,7 @@ final class JobCheckpoints: @unchecked Sendable {
                 states: attempt.places.map {
                     Manifest.OperatorState(id: $0.id, name: $0.name, parallelism: $0.parallelism, maxParallelism: $0.maxParallelism)
                 }))
-        for enumerator in attempt.enumerators { enumerator.begin(barrier.id) }
+        for (_, enumerator) in attempt.enumerators { enumerator.begin(barrier.id) }
         for subtask in attempt.subtasks where subtask.isSource { subtask.post(.barrier(barrier, stops: request.map { $0.stops || $0.drains } ?? false)) }
     }
 
@@ -387,7 +434,7 @@ final class JobCheckpoints: @unchecked Sendable {
         guard let index = pending.firstIndex(where: { $0.barrier.id == id }) else { return }
         let entry = pending.remove(at: index)
         note(entry, .failed(failure.text))
-        for enumerator in attempt?.enumerators ?? [] { enumerator.abort(id) }
+        for (_, enumerator) in attempt?.enumerators ?? [] { enumerator.abort(id) }
         attempt?.subtasks.forEach { $0.post(.aborted(id)) }
         // What cannot be deleted now stays: it is no checkpoint without its manifest.
         do { try entry.storage.deleteGroup(entry.group) } catch {}

@@ -8,6 +8,9 @@ import Synchronization
 ///
 /// Everything happens on the job's background, but for what is said otherwise.
 final class JobSupervisor: @unchecked Sendable {
+    /// Makes the subtasks of an attempt that goes on from a checkpoint: all, or those of one region.
+    typealias Build = @Sendable (JobCheckpoints.Completed?, _ region: Int?) throws(MillstreamError) -> JobBuilder.Result
+
     private weak var job: Job?
     private let checkpoints: JobCheckpoints
     private let configuration: CheckpointConfiguration
@@ -16,11 +19,13 @@ final class JobSupervisor: @unchecked Sendable {
     private let random: any RandomSource
     private let storage: any Storage
     private let jobID: String
-    /// Makes the subtasks of an attempt that goes on from a checkpoint.
-    private let build: @Sendable (JobCheckpoints.Completed?) throws(MillstreamError) -> JobBuilder.Result
+    private let build: Build
     private var policy: RestartPolicy
+    private let restartConfiguration: RestartConfiguration
+    /// A batch job takes no checkpoints and no savepoints. Known once its plan has been lowered, set before the first attempt begins.
+    private var isBatch = false
     /// Whether anything of the job has touched the background: else its end needs no thread.
-    private let isBusy: Bool
+    private var isBusy: Bool
     /// Of a job without checkpoints and restarts: whether its background has anything to do.
     private let phase = Atomic<Int>(Phase.quiet)
     private enum Phase {
@@ -29,11 +34,15 @@ final class JobSupervisor: @unchecked Sendable {
         static let ended = 2
     }
     private var isWaiting = false
+    /// Regions that have failed and wait for their next attempt, while the others run.
+    private var waitingRegions: Set<Int> = []
+    /// What follows the end of the attempt is decided already.
+    private var isGivenUp = false
 
     init(
         job: Job, jobID: String, checkpoints: JobCheckpoints, configuration: CheckpointConfiguration, restart: RestartConfiguration,
         background: any Background, clock: any Clock, random: any RandomSource, storage: any Storage,
-        build: @escaping @Sendable (JobCheckpoints.Completed?) throws(MillstreamError) -> JobBuilder.Result
+        build: @escaping Build
     ) {
         self.job = job
         self.jobID = jobID
@@ -44,20 +53,29 @@ final class JobSupervisor: @unchecked Sendable {
         self.random = random
         self.storage = storage
         self.build = build
+        restartConfiguration = restart
         policy = RestartPolicy(restart, hasCheckpoints: configuration.isOn)
         isBusy = configuration.isOn || policy.restarts
     }
 
     /// The first attempt; on the submitting thread, before anything else can happen.
     func start(_ made: JobBuilder.Result) {
+        isBatch = made.isBatch
+        if isBatch {
+            policy = RestartPolicy(restartConfiguration, hasCheckpoints: false)
+            isBusy = policy.restarts
+        }
         policy.onStart(now: clock.now().milliseconds)
         begin(made)
     }
 
     private func begin(_ made: JobBuilder.Result) {
-        checkpoints.begin(
-            JobCheckpoints.Attempt(subtasks: made.subtasks, chains: made.chains, places: made.places, enumerators: made.enumerators))
-        job?.start(made, warnings: made.warnings)
+        if !isBatch {
+            checkpoints.begin(
+                JobCheckpoints.Attempt(subtasks: made.subtasks, chains: made.chains, places: made.places, enumerators: made.enumerators))
+        }
+        isGivenUp = false
+        job?.start(made, restartsRegions: policy.restarts, warnings: made.warnings)
     }
 
     /// A checkpoint is complete.
@@ -76,8 +94,13 @@ final class JobSupervisor: @unchecked Sendable {
 
     private func follow(_ status: JobStatus, _ failure: MillstreamError?) {
         checkpoints.endAttempt()
-        if status == .failing, let failure {
-            let decision = policy.onFailure(failure, now: clock.now().milliseconds) { Double(random.next(below: 1 << 30)) / Double(1 << 30) }
+        waitingRegions = []
+        if status == .failing, let failure, !isGivenUp {
+            var decision = decide(failure)
+            if decision != .fail, !mayRepeat(nil) {
+                job?.explain(Self.repetition)
+                decision = .fail
+            }
             if case .restart(let delay) = decision, job?.becomeRestarting() == true {
                 isWaiting = true
                 let time = clock.monotonicNanoseconds() &+ min(delay, 1 << 40) &* 1_000_000
@@ -88,11 +111,67 @@ final class JobSupervisor: @unchecked Sendable {
         conclude(job?.isToEnd != false ? .cancelling : status, keeps: failure?.code == .commitUnknown)
     }
 
+    private func decide(_ failure: MillstreamError) -> RestartPolicy.Decision {
+        policy.onFailure(failure, now: clock.now().milliseconds) { Double(random.next(below: 1 << 30)) / Double(1 << 30) }
+    }
+
+    /// Whether a part of the job may begin anew: not where there is no checkpoint and a reader has rows already, which it would get again.
+    private func mayRepeat(_ region: Int?) -> Bool {
+        if configuration.isOn, !isBatch { return true }
+        return job?.forgetCollected(region) != false
+    }
+
+    private static let repetition = MillstreamError(
+        .invalidState, "the job was not started again: whoever collects its rows has some of them, and would get them twice",
+        hint: "With checkpoints (env.enable_checkpointing) a restart gives each row once.")
+
+    // MARK: Regions
+
+    /// From any thread, when all subtasks of a region that has failed have ended, and others run.
+    func regionEnded(_ region: Int, _ failure: MillstreamError) {
+        background.run { [self] in followRegion(region, failure) }
+    }
+
+    private func followRegion(_ region: Int, _ failure: MillstreamError) {
+        // Where the whole job comes to an end meanwhile, that decides.
+        guard let job, job.isRunning else { return }
+        guard checkpoints.suspend() else {
+            // What all subtasks agreed on, such as the end of their input, cannot be taken back for some of them.
+            return job.failAll(failure)
+        }
+        var failure = failure
+        var decision = decide(failure)
+        if decision != .fail, !mayRepeat(region) {
+            failure.suppress(Self.repetition)
+            decision = .fail
+        }
+        guard case .restart(let delay) = decision else {
+            isGivenUp = true
+            return job.failAll(failure)
+        }
+        waitingRegions.insert(region)
+        let time = clock.monotonicNanoseconds() &+ min(delay, 1 << 40) &* 1_000_000
+        background.run(at: time) { [self] in restartRegion(region) }
+    }
+
+    private func restartRegion(_ region: Int) {
+        guard waitingRegions.contains(region), let job, job.isRunning else { return }
+        do throws(MillstreamError) {
+            let made = try build(checkpoints.latest, region)
+            waitingRegions.remove(region)
+            policy.onStart(now: clock.now().milliseconds)
+            if !isBatch { checkpoints.replace(made, resumes: waitingRegions.isEmpty) }
+            job.startRegion(region, made)
+        } catch {
+            followRegion(region, error)
+        }
+    }
+
     private func restart() {
         guard isWaiting else { return }
         isWaiting = false
         do throws(MillstreamError) {
-            let made = try build(checkpoints.latest)
+            let made = try build(checkpoints.latest, nil)
             policy.onStart(now: clock.now().milliseconds)
             begin(made)
         } catch {
@@ -127,6 +206,13 @@ final class JobSupervisor: @unchecked Sendable {
         into directory: String?, storage given: (any CheckpointStorage)? = nil, stops: Bool, drains: Bool,
         done: @escaping @Sendable (Result<String, MillstreamError>) -> Void
     ) {
+        guard !isBatch else {
+            return done(
+                .failure(
+                    MillstreamError(
+                        .unsupported, "the job runs in BATCH mode, which has no checkpoints and no savepoints",
+                        hint: "env.set_runtime_mode(RuntimeExecutionMode.STREAMING) gives a bounded job both.")))
+        }
         let (isFirst, before) = phase.compareExchange(expected: Phase.quiet, desired: Phase.requested, ordering: .acquiringAndReleasing)
         guard isFirst || before == Phase.requested else {
             return done(.failure(MillstreamError(.invalidState, "the job has ended, so there is no state to save")))

@@ -431,6 +431,7 @@ class StreamExecutionEnvironment(EnvironmentConfiguration):
                 directory = recover(settings, name)
             builder = self._build(settings=settings)
             job = builder.job = builder.native.execute(name, builder.places())
+            builder.release()
         except BaseException:
             if directory is not None:
                 directory.release()

@@ -141,6 +141,13 @@ class JobBuilder:
         if not self.for_plan:
             self._end_streams()
 
+    def release(self) -> None:
+        """Lets the engine's environment go, once the job has started.
+
+        It holds the job's functions; where one of them holds this builder, the two would keep each other, unseen by Python's collector.
+        """
+        del self.native
+
     def places(self) -> dict[str, str]:
         """Where the program made the operators, by their names: for messages. Several may have one name."""
         found: dict[str, list[str]] = {}
