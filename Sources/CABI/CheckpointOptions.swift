@@ -9,7 +9,7 @@ extension CheckpointConfiguration {
     static let optionKeys = [
         "interval", "mode", "timeout", "min-pause", "max-concurrent-checkpoints", "tolerable-failed-checkpoints", "unaligned.enabled",
         "aligned-checkpoint-timeout", "externalized-checkpoint-retention", "num-retained", "dir", "savepoint-dir",
-    ].map { prefix + $0 } + ["execution.state-recovery.path", "execution.state-recovery.ignore-unclaimed-state", "millstream.checkpoints.compression"]
+    ].map { prefix + $0 } + ["execution.state-recovery.path", "execution.state-recovery.ignore-unclaimed-state", "millstream.checkpoints.compression", "millstream.checkpoints.keep-finished"]
 
     /// Throws `configuration` for a value of the wrong form; then nothing changes.
     mutating func set(_ option: Option) throws(MillstreamError) {
@@ -30,6 +30,7 @@ extension CheckpointConfiguration {
         case Self.prefix + "savepoint-dir": savepointDirectory = try path(option)
         case "execution.state-recovery.path": restorePath = try path(option)
         case "execution.state-recovery.ignore-unclaimed-state": allowsNonRestoredState = try option.boolean()
+        case "millstream.checkpoints.keep-finished": keepsFinished = try option.boolean()
         default: compression = [.none, .lz4, .zstd][try option.choice(["none", "lz4", "zstd"])]
         }
     }

@@ -23,6 +23,8 @@ public struct CheckpointConfiguration: Hashable, Sendable {
     public var alignedTimeoutMilliseconds: Int64 = 0
     public var retention = Retention.none
     public var retained = 1
+    /// Whether the last checkpoints stay also where the job has finished: for who deletes them once that is noted.
+    public var keepsFinished = false
     public var compression = Compression.none
     /// An absolute path; nil: checkpoints are kept in memory, and do not outlive the process.
     public var directory: String?

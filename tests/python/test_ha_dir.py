@@ -60,6 +60,19 @@ def test_kills_at_random_moments_lose_and_double_nothing(tmp_path: Path) -> None
     assert soak.soak(6, 7, tmp_path / "soak") == []
 
 
+def test_a_process_that_dies_behind_the_end_of_its_job_does_not_run_it_again(script: Path, tmp_path: Path) -> None:
+    dying = tmp_path / "dying.py"
+    dying.write_text(
+        "import os\nfrom millstream.datastream.recovery import JobDirectory\n"
+        "JobDirectory.release = lambda self: os._exit(7) if self._job is not None and self._job.status() == 'FINISHED' else None\n" + JOB
+    )
+    status, lines, _ = run("--ha-dir", "ha", dying, 0, 100, cwd=tmp_path)
+    assert (status, len(lines)) == (7, 100)
+    assert run("--ha-dir", "ha", script, 0, 100, cwd=tmp_path) == (0, [], ""), "it had finished"
+    assert list((tmp_path / "ha").iterdir()) == []
+    assert len(run("--ha-dir", "ha", script, 0, 100, cwd=tmp_path)[1]) == 100
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_script_goes_on_after_its_process_died(how: signal.Signals, script: Path, tmp_path: Path) -> None:
     process = subprocess.Popen(command("--ha-dir", "ha", script, 0.005, 300), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)

@@ -194,7 +194,8 @@ final class JobSupervisor: @unchecked Sendable {
         let isKept: Bool
         switch (status, configuration.retention) {
         case (.failing, .deleteOnCancellation), (.failing, .retainOnCancellation), (.cancelling, .retainOnCancellation): isKept = true
-        default: isKept = false
+        case (.failing, _), (.cancelling, _): isKept = false
+        default: isKept = configuration.keepsFinished
         }
         if !isKept, !keeps { checkpoints.discardCompleted() }
         job?.end()

@@ -18,6 +18,8 @@ SAVEPOINTS_KEY = _PREFIX + "savepoint-dir"
 RESTORE_KEY = "execution.state-recovery.path"
 UNCLAIMED_KEY = "execution.state-recovery.ignore-unclaimed-state"
 COMPRESSION_KEY = "millstream.checkpoints.compression"
+#: The last checkpoints stay when the job has finished.
+KEEP_FINISHED_KEY = "millstream.checkpoints.keep-finished"
 _FLINKS_COMPRESSION_KEY = _PREFIX + "snapshot-compression"
 _TIMES = (INTERVAL_KEY, _PREFIX + "timeout", _PREFIX + "min-pause")
 _PATHS = (DIRECTORY_KEY, SAVEPOINTS_KEY, RESTORE_KEY)
@@ -29,6 +31,7 @@ _PLAIN = (
     _PREFIX + "num-retained",
     UNCLAIMED_KEY,
     COMPRESSION_KEY,
+    KEEP_FINISHED_KEY,
 )
 _OFTEN = "restart-strategy.exponential-delay.attempts-before-reset-backoff"
 #: Names that Flink 1 has for settings, and those of today.

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from millstream.datastream.checkpoint_options import INTERVAL_KEY, RESTORE_KEY, RETENTION_KEY, UNCLAIMED_KEY, checkpoint_options, is_batch
+from millstream.datastream.checkpoint_options import INTERVAL_KEY, KEEP_FINISHED_KEY, RESTORE_KEY, RETENTION_KEY, UNCLAIMED_KEY, checkpoint_options, is_batch
 from millstream.datastream.checkpoint_storage import DIRECTORY_KEY, STORAGE_KEY
 from millstream.exceptions import ConfigurationError, MillstreamError
 from millstream.notices import say_once
@@ -59,6 +59,8 @@ def recover(settings: dict[str, str], job_name: str) -> JobDirectory | None:
     settings[STORAGE_KEY] = "filesystem"
     settings[DIRECTORY_KEY] = str(directory.path)
     settings.setdefault(RETENTION_KEY, "RETAIN_ON_CANCELLATION")
+    # The last checkpoint says that the job has come to its end: a process that dies before the directory is gone begins nothing anew.
+    settings[KEEP_FINISHED_KEY] = "true"
     newest = newest_checkpoint(directory.path)
     if newest is not None:
         settings[RESTORE_KEY] = str(newest)
@@ -118,11 +120,25 @@ class JobDirectory:
         if status not in ("FINISHED", "FAILED", "CANCELED"):
             return
         if status == "FINISHED":
-            shutil.rmtree(self.path, ignore_errors=True)
+            _remove(self.path)
         os.close(self._lock)
         self._lock = self._job = None
         if self in _followed:
             _followed.remove(self)
+
+
+def _remove(path: Path) -> None:
+    """Removes a directory at one stroke: whoever is killed in between leaves it whole, or a name that nobody looks for."""
+    gone = path.with_name(f".{path.name[:200]}.finished")
+    with contextlib.suppress(OSError):
+        shutil.rmtree(gone, ignore_errors=True)
+        path.rename(gone)
+        parent = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(parent)
+        finally:
+            os.close(parent)
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 _followed: list[JobDirectory] = []
