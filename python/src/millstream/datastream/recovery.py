@@ -17,7 +17,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from millstream.datastream.checkpoint_options import INTERVAL_KEY, KEEP_FINISHED_KEY, RESTORE_KEY, RETENTION_KEY, UNCLAIMED_KEY, checkpoint_options, is_batch
+from millstream.datastream.checkpoint_options import (
+    INTERVAL_KEY,
+    KEEP_FINISHED_KEY,
+    RESTORE_KEY,
+    RETENTION_KEY,
+    UNCLAIMED_KEY,
+    checkpoint_options,
+    is_batch,
+)
 from millstream.datastream.checkpoint_storage import DIRECTORY_KEY, STORAGE_KEY
 from millstream.exceptions import ConfigurationError, MillstreamError
 from millstream.notices import say_once
