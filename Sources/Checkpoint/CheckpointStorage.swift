@@ -8,6 +8,10 @@ public protocol CheckpointStorage: AnyObject, Sendable {
     /// Begins an object, which nobody sees before its `commit`.
     func begin(_ name: String) throws(MillstreamError) -> any CheckpointObject
     func read(_ name: String) throws(MillstreamError) -> [UInt8]
+    /// Some of its bytes: an object store has a request for that. Throws `io` for an object that has fewer.
+    func read(_ name: String, _ range: Range<Int64>) throws(MillstreamError) -> Buffer
+    /// How long it is.
+    func byteCount(_ name: String) throws(MillstreamError) -> Int64
     func exists(_ name: String) -> Bool
     /// The names right below `prefix` (objects and groups of objects), sorted by bytes; empty where there is nothing.
     func list(_ prefix: String) throws(MillstreamError) -> [String]
@@ -51,6 +55,8 @@ public final class CheckpointDirectory: CheckpointStorage {
     }
 
     public func read(_ name: String) throws(MillstreamError) -> [UInt8] { try storage.read(location(name)) }
+    public func read(_ name: String, _ range: Range<Int64>) throws(MillstreamError) -> Buffer { try storage.read(location(name), range) }
+    public func byteCount(_ name: String) throws(MillstreamError) -> Int64 { try storage.byteCount(location(name)) }
     public func exists(_ name: String) -> Bool { storage.exists(location(name)) }
 
     public func list(_ prefix: String) throws(MillstreamError) -> [String] {

@@ -15,6 +15,12 @@ public final class MemoryCheckpoints: CheckpointStorage {
         return bytes
     }
 
+    public func read(_ name: String, _ range: Range<Int64>) throws(MillstreamError) -> Buffer {
+        try read(name).withBytes { (bytes) throws(MillstreamError) in try copyRange(range, of: bytes, location(name)) }
+    }
+
+    public func byteCount(_ name: String) throws(MillstreamError) -> Int64 { Int64(try read(name).count) }
+
     public func exists(_ name: String) -> Bool { objects.withLock { $0[name] != nil } }
 
     public func list(_ prefix: String) throws(MillstreamError) -> [String] {

@@ -29,6 +29,12 @@ public final class OperatorStateReader: StateReader {
         return result
     }
 
+    public func rowCount(_ name: String) -> Int { files.reduce(0) { $0 + $1.rowCount(name) } }
+
+    public func forEachBatch(_ name: String, _ body: (KeyGroup?, Batch) throws(MillstreamError) -> Void) throws(MillstreamError) {
+        for file in files { try file.forEachBatch(name, body) }
+    }
+
     public func bytes(_ name: String) throws(MillstreamError) -> [(keyGroup: KeyGroup?, bytes: [UInt8])] {
         var result: [(keyGroup: KeyGroup?, bytes: [UInt8])] = []
         for file in files { result += try file.bytes(name) }

@@ -1,10 +1,15 @@
 import Columnar
 import Dataflow
 
-/// Reads a file of `StateFileWriter`. Opening it checks all but the blocks; each block is checked as it is read.
+/// Reads a file of `StateFileWriter`. Opening it checks all but the blocks; each block is read and checked as it is asked for, so that no more of the file
+/// is in memory than a run of blocks.
 public final class StateFileReader: StateReader {
+    /// Neighbouring blocks are read at once up to so many bytes.
+    private static let runByteCount: Int64 = 8 << 20
+
+    private let storage: any CheckpointStorage
+    private let name: String
     private let path: String
-    private let bytes: [UInt8]
     private let blocks: [StateFile.Block]
     /// Who wrote the file.
     private let subtask: SubtaskIndex
@@ -18,26 +23,23 @@ public final class StateFileReader: StateReader {
         _ storage: any CheckpointStorage, name: String, summary: StateFile.Summary? = nil, subtask: SubtaskIndex = SubtaskIndex(0),
         formerParallelism: Int = 1, keyGroups: Range<Int>? = nil, objects: (any ObjectCoding)? = nil
     ) throws(MillstreamError) {
+        self.storage = storage
+        self.name = name
         self.subtask = subtask
         self.formerParallelism = formerParallelism
         path = storage.location(name)
-        let bytes = try storage.read(name)
-        self.bytes = bytes
         self.keyGroups = keyGroups
         coding = BatchCoding(objects: objects)
-        let path = path
-        if let summary, summary.byteCount != Int64(bytes.count) {
-            throw MillstreamError.damaged(path, at: bytes.count, "it has \(bytes.count) bytes, the checkpoint says \(summary.byteCount)")
-        }
-        blocks = try bytes.withBytes { (all) throws(MillstreamError) in try StateFileReader.index(all, path, summary) }
+        blocks = try Self.index(storage, name, summary)
     }
 
-    /// The same file for other key groups; the bytes are shared.
+    /// The same file for other key groups.
     public func narrowed(to keyGroups: Range<Int>) -> StateFileReader { StateFileReader(self, keyGroups) }
 
     private init(_ whole: StateFileReader, _ keyGroups: Range<Int>) {
+        storage = whole.storage
+        name = whole.name
         path = whole.path
-        bytes = whole.bytes
         blocks = whole.blocks
         coding = whole.coding
         subtask = whole.subtask
@@ -46,26 +48,40 @@ public final class StateFileReader: StateReader {
     }
 
     private static func index(
-        _ all: UnsafeRawBufferPointer, _ path: String, _ summary: StateFile.Summary?
+        _ storage: any CheckpointStorage, _ name: String, _ summary: StateFile.Summary?
     ) throws(MillstreamError) -> [StateFile.Block] {
-        let headCount = StateFile.head.count
-        guard all.count >= headCount + StateFile.trailerByteCount, all.prefix(6).elementsEqual(StateFile.head.prefix(6)) else {
-            throw MillstreamError.damaged(path, at: 0, "it is no state file of a checkpoint")
+        let path = storage.location(name)
+        let byteCount = try storage.byteCount(name)
+        if let summary, summary.byteCount != byteCount {
+            throw MillstreamError.damaged(path, at: Int(byteCount), "it has \(byteCount) bytes, the checkpoint says \(summary.byteCount)")
         }
-        guard all[6] == StateFile.version, all[7] == 0 else {
+        let headCount = StateFile.head.count
+        guard byteCount >= Int64(headCount + StateFile.trailerByteCount) else { throw MillstreamError.damaged(path, at: 0, "it is no state file of a checkpoint") }
+        let headBuffer = try storage.read(name, 0..<Int64(headCount))
+        let head = Array(UnsafeRawBufferPointer(start: headBuffer.base, count: headCount))
+        withExtendedLifetime(headBuffer) {}
+        guard head.prefix(6).elementsEqual(StateFile.head.prefix(6)) else { throw MillstreamError.damaged(path, at: 0, "it is no state file of a checkpoint") }
+        guard head[6] == StateFile.version, head[7] == 0 else {
             throw MillstreamError(
-                .decode, "'\(path)' has the format version \(all[6]), this Millstream reads version \(StateFile.version)",
+                .decode, "'\(path)' has the format version \(head[6]), this Millstream reads version \(StateFile.version)",
                 hint: "It was written by a newer Millstream: use that one.", domain: .external)
         }
-        let trailerStart = all.count - StateFile.trailerByteCount
-        guard all.suffix(8).elementsEqual(StateFile.tail) else { throw MillstreamError.damaged(path, at: all.count - 8, "its end is missing") }
-        var trailer = FormatReader(UnsafeRawBufferPointer(rebasing: all[trailerStart...]), subject: path, origin: trailerStart)
+        let trailerStart = byteCount - Int64(StateFile.trailerByteCount)
+        let trailerBuffer = try storage.read(name, trailerStart..<byteCount)
+        defer { withExtendedLifetime(trailerBuffer) {} }
+        let trailerBytes = UnsafeRawBufferPointer(start: trailerBuffer.base, count: StateFile.trailerByteCount)
+        guard trailerBytes.suffix(8).elementsEqual(StateFile.tail) else {
+            throw MillstreamError.damaged(path, at: Int(byteCount) - 8, "its end is missing")
+        }
+        var trailer = FormatReader(trailerBytes, subject: path, origin: Int(trailerStart))
         let indexOffset = try trailer.number(Int64.self)
         let checksum = try trailer.number(UInt64.self)
-        guard indexOffset >= Int64(headCount), indexOffset <= Int64(trailerStart) else { throw trailer.damaged("its index is at \(indexOffset)") }
-        let trailerHash = StableHash.xxh64(UnsafeRawBufferPointer(rebasing: all[trailerStart..<trailerStart + 16]), seed: UInt64(all.count))
+        guard indexOffset >= Int64(headCount), indexOffset <= trailerStart else { throw trailer.damaged("its index is at \(indexOffset)") }
+        let trailerHash = StableHash.xxh64(UnsafeRawBufferPointer(rebasing: trailerBytes[..<16]), seed: UInt64(byteCount))
         if let summary, summary.checksum != trailerHash { throw trailer.damaged("it is another file than the checkpoint's") }
-        let indexBytes = UnsafeRawBufferPointer(rebasing: all[Int(indexOffset)..<trailerStart])
+        let indexBuffer = try storage.read(name, indexOffset..<trailerStart)
+        defer { withExtendedLifetime(indexBuffer) {} }
+        let indexBytes = UnsafeRawBufferPointer(start: indexBuffer.base, count: Int(trailerStart - indexOffset))
         guard StableHash.xxh64(indexBytes, seed: UInt64(bitPattern: indexOffset)) == checksum else {
             throw MillstreamError.damaged(path, at: Int(indexOffset), "the checksum of its index is not \(checksum)")
         }
@@ -93,26 +109,25 @@ public final class StateFileReader: StateReader {
 
     public func batches(_ name: String) throws(MillstreamError) -> [(keyGroup: KeyGroup?, batch: Batch)] {
         var result: [(keyGroup: KeyGroup?, batch: Batch)] = []
-        for block in wanted(name, .batch) {
-            let raw = try unpacked(block)
-            let batch = try coding.decode(
-                UnsafeRawBufferPointer(start: raw.base, count: block.byteCount), subject: "\(path)', part '\(name)", origin: 0)
+        try forEachBatch(name) { result.append(($0, $1)) }
+        return result
+    }
+
+    public func rowCount(_ name: String) -> Int { wanted(name, .batch).reduce(0) { $0 + $1.rowCount } }
+
+    public func forEachBatch(_ name: String, _ body: (KeyGroup?, Batch) throws(MillstreamError) -> Void) throws(MillstreamError) {
+        try forEachBlock(wanted(name, .batch)) { (block, raw) throws(MillstreamError) in
+            let batch = try coding.decode(raw, subject: "\(path)', part '\(name)", origin: 0)
             guard batch.count == block.rowCount else {
                 throw MillstreamError.damaged(path, at: Int(block.offset), "a block has \(batch.count) rows instead of \(block.rowCount)")
             }
-            withExtendedLifetime(raw) {}
-            result.append((block.keyGroup, batch))
+            try body(block.keyGroup, batch)
         }
-        return result
     }
 
     public func bytes(_ name: String) throws(MillstreamError) -> [(keyGroup: KeyGroup?, bytes: [UInt8])] {
         var result: [(keyGroup: KeyGroup?, bytes: [UInt8])] = []
-        for block in wanted(name, .bytes) {
-            let raw = try unpacked(block)
-            result.append((block.keyGroup, Array(UnsafeRawBufferPointer(start: raw.base, count: block.byteCount))))
-            withExtendedLifetime(raw) {}
-        }
+        try forEachBlock(wanted(name, .bytes)) { result.append(($0.keyGroup, Array($1))) }
         return result
     }
 
@@ -125,9 +140,7 @@ public final class StateFileReader: StateReader {
     }
 
     /// Checks every block without keeping it.
-    public func verify() throws(MillstreamError) {
-        for block in blocks { _ = try unpacked(block) }
-    }
+    public func verify() throws(MillstreamError) { try forEachBlock(blocks) { _, _ in } }
 
     private func wanted(_ name: String, _ kind: StateFile.Kind) -> [StateFile.Block] {
         blocks.filter { block in
@@ -137,18 +150,40 @@ public final class StateFileReader: StateReader {
         }
     }
 
-    private func unpacked(_ block: StateFile.Block) throws(MillstreamError) -> Buffer {
-        let path = path
-        return try bytes.withBytes { (all) throws(MillstreamError) in
-            let start = Int(block.offset)
-            let stored = UnsafeRawBufferPointer(rebasing: all[start..<start + block.storedByteCount])
-            guard StableHash.xxh64(stored, seed: 0) == block.checksum else {
-                throw MillstreamError.damaged(path, at: start, "the checksum of the block '\(block.name)' is not \(block.checksum)")
+    /// Reads some blocks, those that are neighbours in the file together, and gives the checked and unpacked bytes of each.
+    private func forEachBlock(
+        _ wanted: [StateFile.Block], _ body: (StateFile.Block, UnsafeRawBufferPointer) throws(MillstreamError) -> Void
+    ) throws(MillstreamError) {
+        var first = 0
+        while first < wanted.count {
+            let start = wanted[first].offset
+            var end = start + Int64(wanted[first].storedByteCount)
+            var last = first + 1
+            while last < wanted.count, wanted[last].offset == end, end - start + Int64(wanted[last].storedByteCount) <= Self.runByteCount {
+                end += Int64(wanted[last].storedByteCount)
+                last += 1
             }
-            guard let raw = try block.compression.unpack(stored, byteCount: block.byteCount) else {
-                throw MillstreamError.damaged(path, at: start, "the block '\(block.name)' does not unpack to \(block.byteCount) bytes")
+            let buffer = try storage.read(name, start..<end)
+            for block in wanted[first..<last] {
+                let stored = UnsafeRawBufferPointer(start: buffer.base + Int(block.offset - start), count: block.storedByteCount)
+                guard StableHash.xxh64(stored, seed: 0) == block.checksum else {
+                    throw MillstreamError.damaged(path, at: Int(block.offset), "the checksum of the block '\(block.name)' is not \(block.checksum)")
+                }
+                if block.compression == .none {
+                    guard block.byteCount == block.storedByteCount else { throw unpacking(block) }
+                    try body(block, stored)
+                    continue
+                }
+                guard let raw = try block.compression.unpack(stored, byteCount: block.byteCount) else { throw unpacking(block) }
+                try body(block, UnsafeRawBufferPointer(start: raw.base, count: block.byteCount))
+                withExtendedLifetime(raw) {}
             }
-            return raw
+            withExtendedLifetime(buffer) {}
+            first = last
         }
+    }
+
+    private func unpacking(_ block: StateFile.Block) -> MillstreamError {
+        .damaged(path, at: Int(block.offset), "the block '\(block.name)' does not unpack to \(block.byteCount) bytes")
     }
 }

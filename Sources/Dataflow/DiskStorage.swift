@@ -66,6 +66,25 @@ public final class DiskStorage: Storage {
         return result
     }
 
+    public func read(_ path: String, _ range: Range<Int64>) throws(MillstreamError) -> Buffer {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw MillstreamError.system("open", path, errno) }
+        defer { close(descriptor) }
+        // Before memory is asked for: a damaged length must not take all of it.
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw MillstreamError.system("look at", path, errno) }
+        guard range.lowerBound >= 0, range.upperBound <= Int64(status.st_size) else { throw .tooShort(path, Int64(status.st_size), range) }
+        let buffer = try Buffer(checking: range.count)
+        var done = 0
+        while done < range.count {
+            let count = pread(descriptor, buffer.base + done, range.count - done, off_t(range.lowerBound) + off_t(done))
+            if count > 0 { done += count }
+            if count == 0 { throw .tooShort(path, range.lowerBound + Int64(done), range) }
+            if count < 0, errno != EINTR { throw MillstreamError.system("read", path, errno) }
+        }
+        return buffer
+    }
+
     public func exists(_ path: String) -> Bool {
         var status = stat()
         return lstat(path, &status) == 0
@@ -122,12 +141,17 @@ private final class DiskFile: StorageFile {
     private var hasFailed = false
     /// The directory may not have the file's name on the disk yet.
     private var isNew: Bool
+    /// The disk has been told to begin with the bytes before.
+    private var begunByteCount: Int64 = 0
+    /// So many bytes are handed to the disk at once, long before they are synced: it writes while there is more to come.
+    private static let beginByteCount: Int64 = 8 << 20
 
     init(_ path: String, _ descriptor: Int32, byteCount: Int64, isNew: Bool) {
         self.isNew = isNew
         self.path = path
         self.descriptor = descriptor
         self.byteCount = byteCount
+        begunByteCount = byteCount
     }
 
     deinit { close() }
@@ -141,12 +165,21 @@ private final class DiskFile: StorageFile {
             if written > 0 {
                 done += written
                 byteCount += Int64(written)
+                beginWriting()
             } else if written < 0, errno != EINTR {
                 let number = errno
                 hasFailed = true
                 throw MillstreamError.system("write to", path, number)
             }
         }
+    }
+
+    /// A hint, which promises nothing: what is wrong with the disk, `sync` says. Linux begins to write what is not needed in memory any more, and keeps it
+    /// there as long as it is not written.
+    private func beginWriting() {
+        guard byteCount - begunByteCount >= Self.beginByteCount else { return }
+        _ = posix_fadvise(descriptor, off_t(begunByteCount), off_t(byteCount - begunByteCount), POSIX_FADV_DONTNEED)
+        begunByteCount = byteCount
     }
 
     func sync() throws(MillstreamError) {

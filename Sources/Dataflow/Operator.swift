@@ -156,6 +156,8 @@ public protocol StateWriter: AnyObject {
     func write(_ name: String, files: any StoreFiles) throws(MillstreamError)
     /// More parts, which are made and written after the call, on another thread, while the operator goes on.
     func writeLater(_ parts: @escaping @Sendable (any StateWriter) throws(MillstreamError) -> Void) throws(MillstreamError)
+    /// The same of state that the operator goes on changing, and copies before it does.
+    func write(_ parts: any DeferredParts) throws(MillstreamError)
 }
 
 extension StateWriter {
@@ -165,6 +167,20 @@ extension StateWriter {
     }
 
     public func writeLater(_ parts: @escaping @Sendable (any StateWriter) throws(MillstreamError) -> Void) throws(MillstreamError) { try parts(self) }
+
+    public func write(_ parts: any DeferredParts) throws(MillstreamError) {
+        while parts.advance(byteCount: .max) {}
+        try parts.write(to: self)
+    }
+}
+
+/// Parts of a snapshot that are made behind the barrier, on the thread that writes them, while the operator goes on: it copies what it is about to change before
+/// it does, and the writer copies the rest in steps. Who does not want them any more lets go of them.
+public protocol DeferredParts: AnyObject, Sendable {
+    /// Copies about so many bytes more of the state at the barrier. False when all is copied.
+    func advance(byteCount: Int) -> Bool
+    /// Writes the parts. Comes once, when all is copied.
+    func write(to writer: any StateWriter) throws(MillstreamError)
 }
 
 /// The parts that the `StateWriter`s of an operator's subtasks wrote, for one subtask of today: keyed ones narrowed to its key groups, others all of them.
@@ -175,6 +191,10 @@ public protocol StateReader: AnyObject {
     /// The names of the parts, in the order in which they were first written.
     var names: [String] { get }
     func batches(_ name: String) throws(MillstreamError) -> [(keyGroup: KeyGroup?, batch: Batch)]
+    /// The same one after the other: only one of them need be in memory.
+    func forEachBatch(_ name: String, _ body: (KeyGroup?, Batch) throws(MillstreamError) -> Void) throws(MillstreamError)
+    /// How many rows they have together, to make room; 0 where that is not known.
+    func rowCount(_ name: String) -> Int
     func bytes(_ name: String) throws(MillstreamError) -> [(keyGroup: KeyGroup?, bytes: [UInt8])]
     /// The batches without a key group, each with the subtask that wrote it.
     func unkeyedBatches(_ name: String) throws(MillstreamError) -> [(subtask: SubtaskIndex, batch: Batch)]
@@ -186,6 +206,14 @@ public protocol StateReader: AnyObject {
 
 extension StateReader {
     public func stores(_ name: String) throws(MillstreamError) -> [any StoredStore] { [] }
+}
+
+extension StateReader {
+    public func rowCount(_ name: String) -> Int { 0 }
+
+    public func forEachBatch(_ name: String, _ body: (KeyGroup?, Batch) throws(MillstreamError) -> Void) throws(MillstreamError) {
+        for (group, batch) in try batches(name) { try body(group, batch) }
+    }
 }
 
 /// What an operator goes on from.

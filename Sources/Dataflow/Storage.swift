@@ -10,6 +10,8 @@ public protocol Storage: AnyObject, Sendable {
     /// Opens a file and cuts it to `byteCount`, to go on from there.
     func reopen(_ path: String, truncatedTo byteCount: Int64) throws(MillstreamError) -> any StorageFile
     func read(_ path: String) throws(MillstreamError) -> [UInt8]
+    /// Some bytes of a file, which has at least so many. Throws `io` where it has not.
+    func read(_ path: String, _ range: Range<Int64>) throws(MillstreamError) -> Buffer
     func exists(_ path: String) -> Bool
     /// How long a file is.
     func byteCount(_ path: String) throws(MillstreamError) -> Int64
@@ -23,6 +25,11 @@ public protocol Storage: AnyObject, Sendable {
 
 extension Storage {
     public func byteCount(_ path: String) throws(MillstreamError) -> Int64 { Int64(try read(path).count) }
+
+    public func read(_ path: String, _ range: Range<Int64>) throws(MillstreamError) -> Buffer {
+        let bytes = try read(path)
+        return try bytes.withUnsafeBufferPointer { (bytes) throws(MillstreamError) in try copyRange(range, of: UnsafeRawBufferPointer(bytes), path) }
+    }
 }
 
 /// A file that is being written.
@@ -32,4 +39,19 @@ public protocol StorageFile: AnyObject {
     /// Returns when the bytes, and the name of a file that `create` made, are on the disk. After a failure the file is never synced again: the kernel may have dropped its pages.
     func sync() throws(MillstreamError)
     func close()
+}
+
+/// A copy of some of an object's bytes. Throws `io` where it has fewer.
+package func copyRange(_ range: Range<Int64>, of bytes: UnsafeRawBufferPointer, _ path: String) throws(MillstreamError) -> Buffer {
+    guard range.lowerBound >= 0, range.upperBound <= Int64(bytes.count) else { throw .tooShort(path, Int64(bytes.count), range) }
+    let buffer = try Buffer(checking: range.count)
+    if let base = bytes.baseAddress, !range.isEmpty { buffer.base.copyMemory(from: base + Int(range.lowerBound), byteCount: range.count) }
+    return buffer
+}
+
+extension MillstreamError {
+    /// A file does not have the bytes that are asked for.
+    package static func tooShort(_ path: String, _ byteCount: Int64, _ range: Range<Int64>) -> MillstreamError {
+        MillstreamError(.io, "'\(path)' has \(byteCount) bytes, and \(range.lowerBound) to \(range.upperBound) are asked for", domain: .external)
+    }
 }

@@ -20,6 +20,7 @@ struct KeyedRecords {
 
     /// Writes the rows of some slots, which have one; of all in the table where none are given.
     func write(_ store: RowStore, slots: [Int32]? = nil, maxParallelism: Int, to writer: any StateWriter) throws(MillstreamError) {
+        if slots == nil, !isOrdered, try table.writeLater(name, fields: fields, rows: store, maxParallelism: maxParallelism, to: writer) { return }
         let slots = slots ?? table.liveSlots()
         guard !slots.isEmpty else { return }
         var columns = try slots.withUnsafeBufferPointer { (list) throws(MillstreamError) in
@@ -38,15 +39,38 @@ struct KeyedRecords {
         _ table: KeyTable? = nil
     ) throws(MillstreamError) -> KeyTable? {
         let allFields = isOrdered ? [orderField] + fields : fields
+        guard isOrdered else { return try restoreBlocks(name, fields, from: reader, hostObjects, into: store, table) }
         guard var rows = try RestoredPart(reader, name, keyTypes: table?.types, fields: allFields) else { return nil }
-        if isOrdered { rows = try rows.taking(rows.order(by: 0)) }
+        rows = try rows.taking(rows.order(by: 0))
         let objects = hostObjects ?? rows.keys.lazy.compactMap(\.hostObjects).first
         let known: KeyTable
         if let table { known = table } else { known = try KeyTable(types: rows.keys.map { $0.type.nullable }, hostObjects: objects) }
         let slots = try rows.slots(in: known)
         try slots.withUnsafeBufferPointer { (list) throws(MillstreamError) in
-            if let base = list.baseAddress { try store.set(isOrdered ? Array(rows.columns[1...]) : rows.columns, slots: base, count: list.count) }
+            if let base = list.baseAddress { try store.set(Array(rows.columns[1...]), slots: base, count: list.count) }
         }
         return known
+    }
+
+    /// Block by block: no more than one is in memory beside what it becomes.
+    private static func restoreBlocks(
+        _ name: String, _ fields: [Field], from reader: any StateReader, _ hostObjects: HostObjects?, into store: RowStore, _ table: KeyTable?
+    ) throws(MillstreamError) -> KeyTable? {
+        var table = table
+        try RestoredPart.forEachBlock(reader, name, keyTypes: table?.types, fields: fields) { (rows) throws(MillstreamError) in
+            let known: KeyTable
+            if let table {
+                known = table
+            } else {
+                known = try KeyTable(types: rows.keys.map { $0.type.nullable }, hostObjects: hostObjects ?? rows.keys.lazy.compactMap(\.hostObjects).first)
+            }
+            if table == nil { known.reserve(reader.rowCount(name)) }
+            table = known
+            let slots = try rows.slots(in: known)
+            try slots.withUnsafeBufferPointer { (list) throws(MillstreamError) in
+                if let base = list.baseAddress { try store.set(rows.columns, slots: base, count: list.count) }
+            }
+        }
+        return table
     }
 }

@@ -19,6 +19,7 @@ final class RollingOperator: Operator {
     private let last: LastRows?
     private let hostObjects: HostObjects?
     private let stateFields: [Field]
+    private let keyPositions: [Int]
     private var context: OperatorContext?
 
     init(
@@ -35,6 +36,7 @@ final class RollingOperator: Operator {
         self.hostObjects = hostObjects
         stateFields = input.fields.map { Field("record.\($0.name)", $0.type.nullable) }
         schema = output
+        keyPositions = keys
         keyed = KeyedRows(keys: keys, hostObjects: hostObjects)
         records = RowStore(types: input.fields.map(\.type), hostObjects: hostObjects)
         last = givesLastOnly ? LastRows(records, schema: output) : nil
@@ -48,6 +50,10 @@ final class RollingOperator: Operator {
         let places = Buffer(byteCount: 4 * batch.count)
         let rows = places.pointer(as: Int32.self)
         _ = try keyed.look(up: batch, into: rows)
+        if let columns = try runningSums(batch, rows) {
+            withExtendedLifetime(places) {}
+            return try emit(columns, batch, output)
+        }
         local.assign(rows, count: batch.count)
         withExtendedLifetime(places) {}
         let numbers = Array(UnsafeBufferPointer(start: UnsafePointer(local.rows.pointer(as: Int32.self)), count: batch.count))
@@ -77,9 +83,44 @@ final class RollingOperator: Operator {
             try last.note(local, results: nil)
             return .done
         }
-        for position in columns.indices { columns[position] = columns[position].retyped(batch.columns[position].type) }
-        try output.emit(Batch(schema: schema, columns: columns, count: batch.count, rowKinds: batch.rowKinds, timestamps: batch.timestamps))
+        return try emit(columns, batch, output)
+    }
+
+    private func emit(_ columns: [Column], _ batch: Batch, _ output: any Output) throws(MillstreamError) -> Progress {
+        let typed = columns.indices.map { columns[$0].retyped(batch.columns[$0].type) }
+        try output.emit(Batch(schema: schema, columns: typed, count: batch.count, rowKinds: batch.rowKinds, timestamps: batch.timestamps))
         return .done
+    }
+
+    /// The common case in one pass: sums of numbers without nulls are added up in the keys' records, where they lie. Nil for what is not so.
+    private func runningSums(_ batch: Batch, _ slots: UnsafePointer<Int32>) throws(MillstreamError) -> [Column]? {
+        let values = batch.columns[column]
+        guard aggregate == .sum, last == nil, records.isFlat, !values.mayHaveNulls, case .fixed = values.type.layout else { return nil }
+        // What is behind the schema's columns, a key that a function computed, is no part of the record.
+        let own = Array(batch.columns.prefix(stateFields.count))
+        let sums = try records.addUp(column, of: own, slots: slots, count: batch.count)
+        var columns: [Column] = []
+        for position in own.indices {
+            if position == column {
+                columns.append(sums)
+            } else if isKey(position, own[position].type) {
+                columns.append(own[position])
+            } else {
+                columns.append(try records.gather(column: position, slots: slots, count: batch.count))
+            }
+        }
+        return columns
+    }
+
+    /// Whether a column's value is the same in all rows of a key: equal numbers of floating point may differ in their sign.
+    private func isKey(_ position: Int, _ type: DataType) -> Bool {
+        guard keyPositions.contains(position), position != column else { return false }
+        switch type.kind {
+        case .float, .double: return false
+        default:
+            if case .fixed = type.layout { return true }
+            return false
+        }
     }
 
     func onWatermark(_ watermark: EventTime, output: any Output) throws(MillstreamError) -> Progress {

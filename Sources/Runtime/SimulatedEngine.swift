@@ -162,6 +162,9 @@ public final class SimulatedEngine: Scheduler, ChannelHandover, Background, @unc
     func forget(_ subtask: Subtask) { sleepers.removeAll { $0.subtask === subtask } }
     func quantum() -> Int { 1 + Int(random.next(below: 8)) }
 
+    /// A chunk at a time, so that operators change what is half copied.
+    let stepByteCount = 1
+
     func run(_ work: @escaping @Sendable () -> Void) { self.work.append(work) }
     func run(at nanoseconds: Int64, _ work: @escaping @Sendable () -> Void) { timedWork.append((nanoseconds, work)) }
     func finish() { timedWork = [] }

@@ -4,6 +4,9 @@ import Columnar
 final class BytesKeys: KeyStorage {
     private let type: DataType
     private var stored = SlotArray<OwnedBytes>(fill: .empty)
+    private var hashes = SlotArray<UInt64>(fill: 0)
+    private var snapshots = Snapshots()
+    private var hashSnapshots = Snapshots()
     private var nullSlot: Int32 = -1
     private var column: Column?
     private var start = 0
@@ -46,9 +49,15 @@ final class BytesKeys: KeyStorage {
         return stored[slot].isEqual(views + row, UnsafePointer(blocks.base))
     }
 
-    func store(row: Int, slot: Int) {
+    func hash(_ slot: Int) -> UInt64 { hashes[slot] }
+
+    func store(row: Int, slot: Int, hash: UInt64) {
         guard let views, let column else { return }
         stored.reserve(slot + 1)
+        hashes.reserve(slot + 1)
+        snapshots.touch(slot)
+        hashSnapshots.touch(slot)
+        hashes[slot] = hash
         if column.isNull(start + row) {
             nullSlot = Int32(truncatingIfNeeded: slot)
             stored[slot] = .empty
@@ -63,10 +72,21 @@ final class BytesKeys: KeyStorage {
     }
 
     func erase(_ slots: UnsafePointer<Int32>, count: Int) {
+        snapshots.touch(slots, count: count)
         for place in 0..<count {
             if slots[place] == nullSlot { nullSlot = -1 }
             stored[Int(slots[place])].free()
             stored[Int(slots[place])] = .empty
+        }
+    }
+
+    func freeze(_ count: Int) -> (any FrozenKeys)? {
+        let type = type
+        return FrozenTexts(
+            snapshots.take(stored.memory, count: count, stride: 16, texts: [0]), hashes: hashSnapshots.take(hashes.memory, count: count, stride: 8),
+            nullSlot: nullSlot
+        ) { (words, count, nullRow) throws(MillstreamError) in
+            [try copyBytes(words, count, type: type, validity: nullRow < 0 || nullRow >= count ? nil : .allSet(count, but: nullRow))]
         }
     }
 

@@ -11,6 +11,7 @@ final class ColumnKeys: KeyStorage {
     private var pendingRows: [Int32] = []
     private var pendingSlots: [Int32] = []
     private var rowOf = SlotArray<Int32>(fill: -1)
+    private var hashes = SlotArray<UInt64>(fill: 0)
 
     init(_ types: [DataType], _ hostObjects: HostObjects?) {
         self.types = types
@@ -41,7 +42,11 @@ final class ColumnKeys: KeyStorage {
         return true
     }
 
-    func store(row: Int, slot: Int) {
+    func hash(_ slot: Int) -> UInt64 { hashes[slot] }
+
+    func store(row: Int, slot: Int, hash: UInt64) {
+        hashes.reserve(slot + 1)
+        hashes[slot] = hash
         rowOf.reserve(slot + 1)
         rowOf[slot] = Int32(truncatingIfNeeded: start + row)
         pendingRows.append(Int32(truncatingIfNeeded: start + row))
@@ -70,15 +75,17 @@ final class ColumnKeys: KeyStorage {
 
     func erase(_ slots: UnsafePointer<Int32>, count: Int) { rows.remove(slots, count: count) }
 
+    func freeze(_ count: Int) -> (any FrozenKeys)? { nil }
+
     func gather(_ slots: UnsafePointer<Int32>, count: Int) throws(MillstreamError) -> [Column] { try rows.gather(slots, count: count) }
 }
 
 /// The storage for keys of some types.
-func makeKeyStorage(_ types: [DataType], _ hostObjects: HostObjects?) throws(MillstreamError) -> any KeyStorage {
+func makeKeyStorage(_ types: [DataType], _ hostObjects: HostObjects?, hashMask: UInt64) throws(MillstreamError) -> any KeyStorage {
     guard types.count == 1 else { return KeyEncoding(types).map { EncodedKeys($0) } ?? ColumnKeys(types, hostObjects) }
     switch types[0].layout {
-    case .bits: return WordKeys(types[0])
-    case .fixed(let byteWidth) where byteWidth <= 8: return WordKeys(types[0])
+    case .bits: return WordKeys(types[0], hashMask: hashMask)
+    case .fixed(let byteWidth) where byteWidth <= 8: return WordKeys(types[0], hashMask: hashMask)
     case .views: return BytesKeys(types[0])
     case .handles:
         guard let hostObjects else {

@@ -6,6 +6,7 @@ final class HandleKeys: KeyStorage {
     private let objects: HostObjects
     /// The bits of a handle; 0 is null, whether the column says it or the host.
     private var words = SlotArray<UInt64>(fill: 0)
+    private var hashes = SlotArray<UInt64>(fill: 0)
     private var converted = SlotArray<UInt64>(fill: 0)
     private var bound: UnsafePointer<UInt64>
     /// Keys stored since `bind`, which still belong to the batch.
@@ -49,8 +50,12 @@ final class HandleKeys: KeyStorage {
         return answer != 0
     }
 
-    func store(row: Int, slot: Int) {
+    func hash(_ slot: Int) -> UInt64 { hashes[slot] }
+
+    func store(row: Int, slot: Int, hash: UInt64) {
         words.reserve(slot + 1)
+        hashes.reserve(slot + 1)
+        hashes[slot] = hash
         words[slot] = bound[row]
         unretained.append(HostObjects.Handle(bitPattern: UInt(bound[row])))
     }
@@ -71,6 +76,9 @@ final class HandleKeys: KeyStorage {
         }
         objects.release(handles.pointer(as: HostObjects.Handle?.self), count)
     }
+
+    /// A host's values are written down at the barrier.
+    func freeze(_ count: Int) -> (any FrozenKeys)? { nil }
 
     func gather(_ slots: UnsafePointer<Int32>, count: Int) -> [Column] {
         let handles = Buffer(byteCount: 8 * count)

@@ -1,19 +1,21 @@
 import Columnar
 
-/// From hashes to slots: open addressing with linear probing over 8-byte entries, at most half full.
+/// From hashes to slots: open addressing with linear probing over 8-byte entries, at most 70 % full.
 ///
 /// An entry is the upper half of the key's hash and slot + 1; 0 is empty. The lower half of the hash places it, so that both halves tell keys apart.
-/// Slots number the keys densely; an erased key's slot is given to a later key, the last erased first.
+/// Slots number the keys densely; an erased key's slot is given to a later key, the last erased first. The hashes of the slots' keys are those of the
+/// `KeyStorage` beside it, which may compute them from its keys.
 struct KeyIndex: ~Copyable {
     /// The smallest power of two that is worth a table.
     private static let entryCountMin = 64
     /// Slots are Int32, and an entry holds slot + 1.
     static let slotCountMax = Int(Int32.max) - 1
 
+    private var memory: SlotMemory
     private(set) var entries: UnsafeMutablePointer<UInt64>
     private(set) var mask: Int
-    private(set) var hashes = SlotArray<UInt64>(fill: 0)
-    private(set) var isLive = SlotArray<Bool>(fill: false)
+    /// A bit per slot.
+    private var live = SlotArray<UInt64>(fill: 0)
     private var freeSlots: [Int32] = []
     /// One more than the highest slot given out so far.
     private(set) var slotEnd = 0
@@ -21,11 +23,21 @@ struct KeyIndex: ~Copyable {
 
     init() {
         mask = Self.entryCountMin - 1
-        entries = SlotMemory.allocate(of: UInt64.self, count: Self.entryCountMin)
-        entries.initialize(repeating: 0, count: Self.entryCountMin)
+        memory = .zeroed(byteCount: 8 * Self.entryCountMin)
+        entries = memory.base.bindMemory(to: UInt64.self, capacity: Self.entryCountMin)
     }
 
-    deinit { SlotMemory.free(entries) }
+    @inline(__always)
+    func isLive(_ slot: Int) -> Bool { live[slot &>> 6] &>> UInt64(truncatingIfNeeded: slot & 63) & 1 != 0 }
+
+    /// A copy of the bits of the slots in use; nil if all are.
+    func copyLive() -> SlotMemory? {
+        guard count < slotEnd else { return nil }
+        let byteCount = (slotEnd + 63) / 64 * 8
+        let copy = SlotMemory(byteCount: byteCount)
+        copy.base.copyMemory(from: live.base, byteCount: byteCount)
+        return copy
+    }
 
     /// Whether an entry may be of a key with this hash.
     @inline(__always)
@@ -56,7 +68,7 @@ struct KeyIndex: ~Copyable {
     }
 
     /// Gives a new key a slot; `position` is the empty place at which the search for it ended.
-    mutating func insert(_ hash: UInt64, at position: Int) throws(MillstreamError) -> Int {
+    mutating func insert(_ hash: UInt64, at position: Int, _ keys: some KeyStorage) throws(MillstreamError) -> Int {
         let slot: Int
         if let free = freeSlots.popLast() {
             slot = Int(free)
@@ -66,24 +78,31 @@ struct KeyIndex: ~Copyable {
             }
             slot = slotEnd
             slotEnd += 1
-            hashes.reserve(slotEnd)
-            isLive.reserve(slotEnd)
+            live.reserve((slotEnd + 63) / 64)
         }
-        hashes[slot] = hash
-        isLive[slot] = true
+        live[slot &>> 6] |= 1 &<< UInt64(truncatingIfNeeded: slot & 63)
         entries[position] = (hash & 0xffff_ffff_0000_0000) | UInt64(truncatingIfNeeded: slot + 1)
         count += 1
-        if 2 * count > mask { rebuild(entryCount: 2 * (mask + 1)) }
+        // The new slot has its entry, and no key yet: it moves with the hash that it was given.
+        if 10 * count > 7 * mask { rebuild(entryCount: 2 * (mask + 1), newSlot: slot, hash, keys) }
         return slot
     }
 
-    /// Frees a slot that is live.
-    mutating func erase(_ slot: Int) {
-        var hole = position(of: slot)
+    /// Makes room for so many keys at once.
+    mutating func reserve(_ keyCount: Int, _ keys: some KeyStorage) {
+        var entryCount = mask + 1
+        while 10 * min(keyCount, Self.slotCountMax) > 7 * (entryCount - 1) { entryCount *= 2 }
+        if entryCount > mask + 1 { rebuild(entryCount: entryCount, newSlot: -1, 0, keys) }
+    }
+
+    /// Frees a slot that is live; its key is still there.
+    mutating func erase(_ slot: Int, _ keys: some KeyStorage) {
+        var hole = Int(truncatingIfNeeded: keys.hash(slot)) & mask
+        while Self.slot(entries[hole]) != slot { hole = (hole + 1) & mask }
         // Later entries of the run move up, so that no tombstone is needed.
         var next = (hole + 1) & mask
         while entries[next] != 0 {
-            let home = Int(truncatingIfNeeded: hashes[Self.slot(entries[next])]) & mask
+            let home = Int(truncatingIfNeeded: keys.hash(Self.slot(entries[next]))) & mask
             if (next &- home) & mask >= (next &- hole) & mask {
                 entries[hole] = entries[next]
                 hole = next
@@ -91,7 +110,7 @@ struct KeyIndex: ~Copyable {
             next = (next + 1) & mask
         }
         entries[hole] = 0
-        isLive[slot] = false
+        live[slot &>> 6] &= ~(1 &<< UInt64(truncatingIfNeeded: slot & 63))
         freeSlots.append(Int32(truncatingIfNeeded: slot))
         count -= 1
     }
@@ -99,25 +118,21 @@ struct KeyIndex: ~Copyable {
     /// Forgets all keys and keeps the memory.
     mutating func clear() {
         entries.update(repeating: 0, count: mask + 1)
-        isLive.reset(slotEnd)
+        live.reset((slotEnd + 63) / 64)
         freeSlots.removeAll(keepingCapacity: true)
         slotEnd = 0
         count = 0
     }
 
-    private func position(of slot: Int) -> Int {
-        var position = Int(truncatingIfNeeded: hashes[slot]) & mask
-        while Self.slot(entries[position]) != slot { position = (position + 1) & mask }
-        return position
-    }
-
-    private mutating func rebuild(entryCount: Int) {
-        SlotMemory.free(entries)
-        entries = SlotMemory.allocate(of: UInt64.self, count: entryCount)
-        entries.initialize(repeating: 0, count: entryCount)
+    private mutating func rebuild(entryCount: Int, newSlot: Int, _ newHash: UInt64, _ keys: some KeyStorage) {
+        // The old table goes before the new one comes.
+        memory = SlotMemory(byteCount: 0)
+        memory = .zeroed(byteCount: 8 * entryCount)
+        entries = memory.base.bindMemory(to: UInt64.self, capacity: entryCount)
         mask = entryCount - 1
-        for slot in 0..<slotEnd where isLive[slot] {
-            let hash = hashes[slot]
+        let (entries, mask) = (entries, mask)
+        for slot in 0..<slotEnd where isLive(slot) {
+            let hash = slot == newSlot ? newHash : keys.hash(slot)
             var position = Int(truncatingIfNeeded: hash) & mask
             while entries[position] != 0 { position = (position + 1) & mask }
             entries[position] = (hash & 0xffff_ffff_0000_0000) | UInt64(truncatingIfNeeded: slot + 1)

@@ -18,9 +18,14 @@ public final class KeyTable {
     public private(set) var newSlots: [Int32] = []
 
     /// A table for keys of some columns. `hostObjects` where one is OBJECT.
-    public init(types: [DataType], hostObjects: HostObjects? = nil) throws(MillstreamError) {
+    public convenience init(types: [DataType], hostObjects: HostObjects? = nil) throws(MillstreamError) {
+        try self.init(types: types, hostObjects: hostObjects, hashMask: .max)
+    }
+
+    /// With hashes of which only these bits count, for tests of collisions: those that are looked up have no others.
+    package init(types: [DataType], hostObjects: HostObjects?, hashMask: UInt64) throws(MillstreamError) {
         self.types = types
-        storage = try makeKeyStorage(types, hostObjects)
+        storage = try makeKeyStorage(types, hostObjects, hashMask: hashMask)
         candidates = .allocate(capacity: Self.chunkRowCount)
     }
 
@@ -34,17 +39,17 @@ public final class KeyTable {
     /// One more than the highest slot that is or was in use; what an operator keeps per slot needs so many places.
     public var slotEnd: Int { index.slotEnd }
 
-    public func isLive(_ slot: Int) -> Bool { slot >= 0 && slot < index.slotEnd && index.isLive[slot] }
+    public func isLive(_ slot: Int) -> Bool { slot >= 0 && slot < index.slotEnd && index.isLive(slot) }
     /// The stable hash of a slot's key.
-    public func hash(_ slot: Int) -> UInt64 { index.hashes[slot] }
+    public func hash(_ slot: Int) -> UInt64 { storage.hash(slot) }
     /// The key group of a slot's key.
-    public func keyGroup(_ slot: Int, maxParallelism: Int) -> Int { KeyGroup.index(hash: index.hashes[slot], maxParallelism: maxParallelism) }
+    public func keyGroup(_ slot: Int, maxParallelism: Int) -> Int { KeyGroup.index(hash: storage.hash(slot), maxParallelism: maxParallelism) }
 
     /// All slots in use, ascending.
     public func liveSlots() -> [Int32] {
         var result: [Int32] = []
         result.reserveCapacity(index.count)
-        for slot in 0..<index.slotEnd where index.isLive[slot] { result.append(Int32(truncatingIfNeeded: slot)) }
+        for slot in 0..<index.slotEnd where index.isLive(slot) { result.append(Int32(truncatingIfNeeded: slot)) }
         return result
     }
 
@@ -92,6 +97,10 @@ public final class KeyTable {
         }
     }
 
+    /// Makes room for so many keys, those that there are included.
+    public func reserve(_ keyCount: Int) { reserve(keyCount, storage) }
+    private func reserve(_ keyCount: Int, _ keys: some KeyStorage) { index.reserve(keyCount, keys) }
+
     /// The keys of some slots that are in use, as columns of `types`.
     public func keys(slots: UnsafePointer<Int32>, count: Int) throws(MillstreamError) -> [Column] {
         try storage.gather(slots, count: count)
@@ -99,8 +108,16 @@ public final class KeyTable {
 
     /// Forgets the keys of some slots, which are in use and do not repeat. Their numbers go to keys that come later.
     public func erase(slots: UnsafePointer<Int32>, count: Int) {
+        for place in 0..<count { eraseEntry(Int(slots[place]), storage) }
         storage.erase(slots, count: count)
-        for place in 0..<count { index.erase(Int(slots[place])) }
+    }
+
+    private func eraseEntry(_ slot: Int, _ keys: some KeyStorage) { index.erase(slot, keys) }
+
+    /// The keys as they are now, to be copied while the table changes; nil for tables of keys that cannot.
+    func freeze(maxParallelism: Int) -> FrozenTable? {
+        guard let keys = storage.freeze(index.slotEnd) else { return nil }
+        return FrozenTable(keys, slotEnd: index.slotEnd, count: index.count, live: index.copyLive(), maxParallelism: maxParallelism)
     }
 
     /// Forgets all keys, and keeps the memory for the next ones.

@@ -83,7 +83,9 @@ extension StateReader {
         _ name: String, columnCount: Int, fields: [String]? = nil, table: inout KeyTable?, hostObjects: HostObjects?,
         _ body: (RestoredRows, KeyTable) throws(MillstreamError) -> Void
     ) throws(MillstreamError) {
-        for (_, batch) in try batches(name) where batch.count > 0 {
+        var found = table
+        try forEachBatch(name) { (_, batch) throws(MillstreamError) in
+            if batch.count == 0 { return }
             let keyCount = batch.schema.fields.count - columnCount
             if let fields, batch.schema.fields.suffix(columnCount).map(\.name) != fields || keyCount < 1 {
                 let found = batch.schema.fields.filter { !$0.name.hasPrefix("key") }.map(\.name)
@@ -99,8 +101,8 @@ extension StateReader {
             let keys = Array(batch.columns[..<keyCount])
             let types = keys.map { $0.type.nullable }
             let known: KeyTable
-            if let table { known = table } else { known = try KeyTable(types: types, hostObjects: hostObjects) }
-            table = known
+            if let found { known = found } else { known = try KeyTable(types: types, hostObjects: hostObjects) }
+            found = known
             guard known.types.map(\.nullable) == types else {
                 throw MillstreamError(
                     .decode, "the keys of the state '\(name)' are of the types \(types) in the checkpoint, and \(known.types) in the job",
@@ -115,5 +117,6 @@ extension StateReader {
             withExtendedLifetime(hashes) {}
             try body(RestoredRows(slots: slots, newCount: newCount, columns: Array(batch.columns[keyCount...])), known)
         }
+        table = found
     }
 }

@@ -22,15 +22,37 @@ extension KeyedState {
 
     // MARK: Writing
 
-    /// Writes everything: the states and timers of keys as `keyed/…` and `timers/…`, operator state as `operator/…`. The columns are copies.
+    /// Writes everything: the states and timers of keys as `keyed/…` and `timers/…`, operator state as `operator/…`. What a host may change in place, its
+    /// values and keys, is copied now, the rest behind the barrier.
     public func snapshot(_ table: KeyTable?, maxParallelism: Int, into writer: any StateWriter) throws(MillstreamError) {
         try operatorState.snapshot(hostObjects: hostObjects, into: writer)
         for part in carried { try writer.write(part.name, keyGroup: part.keyGroup, batch: part.batch) }
-        guard let table else { return }
-        let live = table.liveSlots()
-        for index in stores.indices where isPerKey[index] { try write(index, live, table, maxParallelism, writer) }
-        try eventTimers.snapshot("timers/event", table, maxParallelism: maxParallelism, into: writer)
-        try processingTimers.snapshot("timers/processing", table, maxParallelism: maxParallelism, into: writer)
+        guard let table, table.count > 0 else { return }
+        let perKey = stores.indices.filter { isPerKey[$0] }
+        let deferred = perKey.filter { canBeDeferred($0) }
+        let hasTimers = eventTimers.count + processingTimers.count > 0
+        let frozen = deferred.isEmpty && !hasTimers ? nil : table.freeze(maxParallelism: maxParallelism)
+        let now = frozen == nil ? perKey : perKey.filter { !deferred.contains($0) }
+        if !now.isEmpty {
+            let live = table.liveSlots()
+            for index in now { try write(index, live, table, maxParallelism, writer) }
+        }
+        if let frozen {
+            let states = deferred.map { index in
+                FrozenStates.State(Self.partPrefix + names[index], state: names[index], stores[index], types[index], Self.fields(stores[index].kind))
+            }
+            let timers = [("timers/event", eventTimers.timers()), ("timers/processing", processingTimers.timers())]
+            try writer.write(FrozenStates(frozen, states, timers: timers))
+        } else {
+            try eventTimers.snapshot("timers/event", table, maxParallelism: maxParallelism, into: writer)
+            try processingTimers.snapshot("timers/processing", table, maxParallelism: maxParallelism, into: writer)
+        }
+    }
+
+    /// Whether the values are the state's own.
+    private func canBeDeferred(_ index: Int) -> Bool {
+        let own = StateColumns.stored(types[index].value).kind != .object
+        return own && (stores[index].kind != .map || StateColumns.stored(types[index].key ?? .object).kind != .object)
     }
 
     private func write(

@@ -8,19 +8,20 @@ import Glibc
 /// Flat values lie in records, one per slot, so that a row costs one cache miss however many columns it has; text and bytes are copied, and handles are
 /// taken over from the incoming columns where these own them. Nested values stay in the columns with which they came (`ChunkedRows`). One thread at a time.
 public final class RowStore {
-    private let types: [DataType]
-    private let layout: RecordLayout
+    let types: [DataType]
+    let layout: RecordLayout
     /// The records; those without a row are all zeros.
     private var words = SlotArray<UInt64>(fill: 0)
     /// Records there is memory for.
     private var capacity = 0
     /// One more than the highest slot that had a row since the last `removeAll`.
     private var slotEnd = 0
-    private let nested: ChunkedRows?
-    private var hostObjects: HostObjects?
-    private var loans: HandleLoans?
+    let nested: ChunkedRows?
+    private(set) var hostObjects: HostObjects?
+    private(set) var loans: HandleLoans?
+    var snapshots = Snapshots()
     /// How many slots have a row.
-    public private(set) var count = 0
+    public internal(set) var count = 0
 
     /// `hostObjects` where a type is OBJECT.
     public init(types: [DataType], hostObjects: HostObjects?) {
@@ -42,6 +43,7 @@ public final class RowStore {
         guard rowCount > 0 else { return }
         try check(columns, rowCount)
         reserve(slots, rowCount)
+        snapshots.touch(slots, count: rowCount)
         setFlags(slots, rowCount)
         for field in layout.fields {
             let column = columns[field.column]
@@ -63,13 +65,11 @@ public final class RowStore {
     /// The rows of some slots; null where a slot has none. Handles are lent: they live as long as the column, whatever becomes of the store.
     public func gather(_ slots: UnsafePointer<Int32>, count rowCount: Int) throws(MillstreamError) -> [Column] {
         reserve(slots, rowCount)
-        let common = commonFlags(slots, rowCount)
+        let reader = RecordReader(base: UnsafeRawPointer(words.base), layout: layout, types: types)
+        let common = reader.commonFlags(slots, rowCount)
         var result = [Column?](repeating: nil, count: types.count)
         for field in layout.fields {
-            let hasNulls = common[field.flagByteOffset / 8] & field.flag == 0
-            let validity = hasNulls ? gatherFlags(field, slots, rowCount) : nil
-            let type = hasNulls ? types[field.column].nullable : types[field.column]
-            result[field.column] = try gatherField(field, type, validity, slots, rowCount)
+            result[field.column] = try reader.gather(field, common, slots, rowCount, loans: loans, hostObjects: hostObjects)
         }
         if let nested {
             for (position, column) in zip(layout.others, try nested.gather(slots, count: rowCount)) { result[position] = column }
@@ -77,8 +77,16 @@ public final class RowStore {
         return result.compactMap { $0 }
     }
 
+    /// The rows of slots below `end` as they are now, to be copied while the store changes; nil for rows of nested or host values.
+    func freeze(below end: Int) -> FrozenRows? {
+        guard nested == nil, !layout.fields.contains(where: { $0.storage == .handles }) else { return nil }
+        let texts = layout.fields.filter { $0.storage == .bytes }.map(\.byteOffset)
+        return FrozenRows(snapshots.take(words.memory, count: min(slotEnd, end), stride: layout.stride, texts: texts), layout, types)
+    }
+
     /// Forgets the rows of some slots.
     public func remove(_ slots: UnsafePointer<Int32>, count rowCount: Int) {
+        snapshots.touch(slots, count: rowCount)
         for index in 0..<rowCount where contains(Int(slots[index])) {
             let record = records + Int(slots[index]) &* layout.stride
             letGo(record)
@@ -91,6 +99,7 @@ public final class RowStore {
 
     /// Forgets everything, and keeps the memory.
     public func removeAll() {
+        snapshots.touchAll()
         letGoOfAll()
         settleLoans()
         memset(records, 0, slotEnd * layout.stride)
@@ -101,14 +110,14 @@ public final class RowStore {
 
     // MARK: - Records
 
-    private var records: UnsafeMutableRawPointer { UnsafeMutableRawPointer(words.base) }
+    var records: UnsafeMutableRawPointer { UnsafeMutableRawPointer(words.base) }
 
     @inline(__always)
-    private func flags(_ slot: Int) -> UnsafeMutablePointer<UInt64> {
+    func flags(_ slot: Int) -> UnsafeMutablePointer<UInt64> {
         (records + slot &* layout.stride).assumingMemoryBound(to: UInt64.self)
     }
 
-    private func check(_ columns: [Column], _ rowCount: Int) throws(MillstreamError) {
+    func check(_ columns: [Column], _ rowCount: Int) throws(MillstreamError) {
         guard columns.count == types.count else { throw .internal("a row of \(columns.count) columns for a store of \(types.count)") }
         for (column, type) in zip(columns, types) {
             guard column.type.layout == type.layout else {
@@ -118,7 +127,7 @@ public final class RowStore {
         }
     }
 
-    private func reserve(_ slots: UnsafePointer<Int32>, _ rowCount: Int) {
+    func reserve(_ slots: UnsafePointer<Int32>, _ rowCount: Int) {
         var highest: Int32 = -1
         for row in 0..<rowCount { highest = max(highest, slots[row]) }
         guard Int(highest) >= capacity else { return }
@@ -147,59 +156,7 @@ public final class RowStore {
         for row in 0..<rowCount where column.isNull(row) { flags(Int(slots[row]))[field.flagByteOffset / 8] &= ~field.flag }
     }
 
-    /// The flags that all of the records have.
-    private func commonFlags(_ slots: UnsafePointer<Int32>, _ rowCount: Int) -> [UInt64] {
-        var result: [UInt64] = []
-        for place in 0..<layout.flagWordCount {
-            let base = UnsafeRawPointer(records + 8 * place)
-            let stride = layout.stride
-            var common = UInt64.max
-            for row in 0..<rowCount { common &= (base + Int(slots[row]) &* stride).load(as: UInt64.self) }
-            result.append(common)
-        }
-        return result
-    }
-
-    private func gatherFlags(_ field: RecordLayout.Field, _ slots: UnsafePointer<Int32>, _ rowCount: Int) -> Buffer {
-        let result = Buffer.zeroed(byteCount: Bits.byteCount(rowCount))
-        let target = result.pointer(as: UInt8.self)
-        let base = UnsafeRawPointer(records + field.flagByteOffset)
-        let stride = layout.stride
-        for row in 0..<rowCount {
-            let isSet = (base + Int(slots[row]) &* stride).load(as: UInt64.self) & field.flag != 0
-            target[row &>> 3] |= (isSet ? 1 : 0) &<< UInt8(truncatingIfNeeded: row & 7)
-        }
-        return result
-    }
-
     // MARK: - Values
-
-    private func gatherField(
-        _ field: RecordLayout.Field, _ type: DataType, _ validity: Buffer?, _ slots: UnsafePointer<Int32>, _ rowCount: Int
-    ) throws(MillstreamError) -> Column {
-        let base = UnsafeRawPointer(records + field.byteOffset)
-        switch field.storage {
-        case .bits:
-            let values = Buffer.zeroed(byteCount: Bits.byteCount(rowCount))
-            let target = values.pointer(as: UInt8.self)
-            for row in 0..<rowCount {
-                let bit = (base + Int(slots[row]) &* layout.stride).load(as: UInt8.self)
-                target[row &>> 3] |= bit &<< UInt8(truncatingIfNeeded: row & 7)
-            }
-            return Column(type: type, count: rowCount, validity: validity, values: values)
-        case .fixed(let byteWidth):
-            let values = readFixed(byteWidth, slots, rowCount, from: base, stride: layout.stride)
-            return Column(type: type, count: rowCount, validity: validity, values: values)
-        case .bytes:
-            let words = Buffer(byteCount: 16 * rowCount)
-            readField(slots, rowCount, from: base, stride: layout.stride, into: words.pointer(as: SIMD2<UInt64>.self))
-            return try copyBytes(words, rowCount, type: type, validity: validity)
-        case .handles:
-            let values = Buffer(byteCount: 8 * rowCount, keeping: loans)
-            readField(slots, rowCount, from: base, stride: layout.stride, into: values.pointer(as: UInt64.self))
-            return Column(type: type, count: rowCount, validity: validity, values: values, hostObjects: hostObjects)
-        }
-    }
 
     private func setBytes(_ column: Column, _ slots: UnsafePointer<Int32>, _ rowCount: Int, _ base: UnsafeMutableRawPointer) {
         let views = UnsafePointer(column.pointer(as: StringView.self))
@@ -300,6 +257,71 @@ public final class RowStore {
 
     private func letGoOfAll() {
         guard layout.ownsValues, count > 0 else { return }
+        snapshots.touchAll()
         for slot in 0..<slotEnd where contains(slot) { letGo(records + slot &* layout.stride) }
+    }
+}
+
+/// Records in memory, as columns.
+struct RecordReader {
+    let base: UnsafeRawPointer
+    let layout: RecordLayout
+    let types: [DataType]
+
+    /// The flags that all of the records have.
+    func commonFlags(_ slots: UnsafePointer<Int32>, _ rowCount: Int) -> [UInt64] {
+        var result: [UInt64] = []
+        for place in 0..<layout.flagWordCount {
+            let base = base + 8 * place
+            let stride = layout.stride
+            var common = UInt64.max
+            for row in 0..<rowCount { common &= (base + Int(slots[row]) &* stride).load(as: UInt64.self) }
+            result.append(common)
+        }
+        return result
+    }
+
+    private func gatherFlags(_ field: RecordLayout.Field, _ slots: UnsafePointer<Int32>, _ rowCount: Int) -> Buffer {
+        let result = Buffer.zeroed(byteCount: Bits.byteCount(rowCount))
+        let target = result.pointer(as: UInt8.self)
+        let base = base + field.flagByteOffset
+        let stride = layout.stride
+        for row in 0..<rowCount {
+            let isSet = (base + Int(slots[row]) &* stride).load(as: UInt64.self) & field.flag != 0
+            target[row &>> 3] |= (isSet ? 1 : 0) &<< UInt8(truncatingIfNeeded: row & 7)
+        }
+        return result
+    }
+
+    /// One field of some records; `common` are the flags that all of them have.
+    func gather(
+        _ field: RecordLayout.Field, _ common: [UInt64], _ slots: UnsafePointer<Int32>, _ rowCount: Int, loans: HandleLoans? = nil,
+        hostObjects: HostObjects? = nil
+    ) throws(MillstreamError) -> Column {
+        let hasNulls = common[field.flagByteOffset / 8] & field.flag == 0
+        let validity = hasNulls ? gatherFlags(field, slots, rowCount) : nil
+        let type = hasNulls ? types[field.column].nullable : types[field.column]
+        let base = base + field.byteOffset
+        switch field.storage {
+        case .bits:
+            let values = Buffer.zeroed(byteCount: Bits.byteCount(rowCount))
+            let target = values.pointer(as: UInt8.self)
+            for row in 0..<rowCount {
+                let bit = (base + Int(slots[row]) &* layout.stride).load(as: UInt8.self)
+                target[row &>> 3] |= bit &<< UInt8(truncatingIfNeeded: row & 7)
+            }
+            return Column(type: type, count: rowCount, validity: validity, values: values)
+        case .fixed(let byteWidth):
+            let values = readFixed(byteWidth, slots, rowCount, from: base, stride: layout.stride)
+            return Column(type: type, count: rowCount, validity: validity, values: values)
+        case .bytes:
+            let words = Buffer(byteCount: 16 * rowCount)
+            readField(slots, rowCount, from: base, stride: layout.stride, into: words.pointer(as: SIMD2<UInt64>.self))
+            return try copyBytes(words, rowCount, type: type, validity: validity)
+        case .handles:
+            let values = Buffer(byteCount: 8 * rowCount, keeping: loans)
+            readField(slots, rowCount, from: base, stride: layout.stride, into: values.pointer(as: UInt64.self))
+            return Column(type: type, count: rowCount, validity: validity, values: values, hostObjects: hostObjects)
+        }
     }
 }

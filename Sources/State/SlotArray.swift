@@ -1,23 +1,30 @@
 /// A growing run of plain values, one per slot, without Swift's bounds checks and uniqueness checks: hot loops take its `base`.
 ///
-/// Values are undefined until they are written, but for the fill value that `reserve` gives new places.
+/// Values are undefined until they are written, but for the fill value that `reserve` gives new places. A large array grows in place for a long time: it has
+/// more addresses than memory, and takes memory where it is written.
 public struct SlotArray<Element: BitwiseCopyable>: ~Copyable {
     /// Valid until the next `reserve`.
     public private(set) var base: UnsafeMutablePointer<Element>
     public private(set) var capacity: Int
     private let fill: Element
+    private let fillsWithZeros: Bool
+    /// Where the values are; a snapshot keeps it as it is when the array moves on.
+    private(set) var memory: SlotMemory
+
+    /// How many times the needed addresses a large array takes, so that it is seldom moved.
+    private static var roomFactor: Int { 8 }
 
     /// `fill` is what places hold before they are written.
     public init(fill: Element, capacity: Int = 16) {
         self.fill = fill
+        fillsWithZeros = withUnsafeBytes(of: fill) { $0.allSatisfy { $0 == 0 } }
         self.capacity = max(1, capacity)
-        base = SlotMemory.allocate(of: Element.self, count: self.capacity)
-        base.initialize(repeating: fill, count: self.capacity)
+        memory = SlotMemory(byteCount: self.capacity * MemoryLayout<Element>.stride)
+        base = memory.base.bindMemory(to: Element.self, capacity: self.capacity)
+        if !(fillsWithZeros && SlotMemory.isZeroed(memory.byteCount)) { base.initialize(repeating: fill, count: self.capacity) }
     }
 
-    deinit { SlotMemory.free(base) }
-
-    /// Makes room for `count` values; doubles, so that appending costs the same per value.
+    /// Makes room for `count` values; grows by a part of what there is, so that appending costs the same per value.
     @inline(__always)
     public mutating func reserve(_ count: Int) {
         if count > capacity { grow(count) }
@@ -25,13 +32,24 @@ public struct SlotArray<Element: BitwiseCopyable>: ~Copyable {
 
     @inline(never)
     private mutating func grow(_ count: Int) {
-        let size = max(count, 2 * capacity)
-        let grown = SlotMemory.allocate(of: Element.self, count: size)
-        grown.update(from: base, count: capacity)
-        (grown + capacity).initialize(repeating: fill, count: size - capacity)
-        SlotMemory.free(base)
-        base = grown
-        capacity = size
+        let stride = MemoryLayout<Element>.stride
+        if count > memory.byteCount / stride {
+            let needed = max(count, 2 * capacity) * stride
+            let grown = SlotMemory(byteCount: SlotMemory.isZeroed(needed) ? Self.roomFactor * needed : needed)
+            let isOurs = isKnownUniquelyReferenced(&memory)
+            memory.move(capacity * stride, to: grown, releases: isOurs)
+            memory = grown
+            base = grown.base.bindMemory(to: Element.self, capacity: grown.byteCount / stride)
+        }
+        let room = memory.byteCount / stride
+        if fillsWithZeros, SlotMemory.isZeroed(memory.byteCount) {
+            capacity = room
+        } else {
+            // Not all of it: what is filled takes memory.
+            let filled = SlotMemory.isZeroed(memory.byteCount) ? min(room, max(count, capacity + capacity / 4)) : room
+            (base + capacity).initialize(repeating: fill, count: filled - capacity)
+            capacity = filled
+        }
     }
 
     /// Fills the first `count` places again.

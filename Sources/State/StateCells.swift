@@ -7,18 +7,18 @@ final class StateCells {
     enum Kind { case value, list, map }
 
     let kind: Kind
-    var values: [StateValue?] = []
-    var lists: [[StateValue]] = []
-    var maps: [StateMap] = []
+    var values = CellChunks<StateValue?>()
+    var lists = CellChunks<[StateValue]>()
+    var maps = CellChunks<StateMap>()
 
     init(_ kind: Kind) { self.kind = kind }
 
     /// Makes places below `end`.
     func reserve(_ end: Int) {
         switch kind {
-        case .value: if values.count < end { values.append(contentsOf: repeatElement(nil, count: end - values.count)) }
-        case .list: if lists.count < end { lists.append(contentsOf: repeatElement([], count: end - lists.count)) }
-        case .map: if maps.count < end { maps.append(contentsOf: repeatElement(StateMap(), count: end - maps.count)) }
+        case .value: values.reserve(end, empty: nil)
+        case .list: lists.reserve(end, empty: [])
+        case .map: maps.reserve(end, empty: StateMap())
         }
     }
 
@@ -32,5 +32,5 @@ final class StateCells {
     }
 
     /// All that is kept, to be given back.
-    var contents: [StateValue] { values.compactMap { $0 } + lists.flatMap { $0 } + maps.flatMap(\.contents) }
+    var contents: [StateValue] { values.all.compactMap { $0 } + lists.all.flatMap { $0 } + maps.all.flatMap(\.contents) }
 }

@@ -9,12 +9,12 @@ public final class TimerService {
     /// The most timers that go to a host function in one crossing.
     public static let chunkCountMax = 4_096
 
-    private struct Timer {
+    struct Timer {
         let slot: Int32
         let time: Int64
         let number: Int64
 
-        func isBefore(_ other: Timer) -> Bool { time != other.time ? time < other.time : number < other.number }
+        fileprivate func isBefore(_ other: Timer) -> Bool { time != other.time ? time < other.time : number < other.number }
     }
 
     private struct Name: Hashable {
@@ -82,9 +82,14 @@ public final class TimerService {
 
     /// All timers with the numbers of their registrations, in no order that means anything.
     func registered() -> (slots: [Int32], times: [Int64], numbers: [Int64]) {
-        // Without deleted ones nothing has to be looked up.
-        let timers = heap.count == numbers.count ? heap : heap.filter(isRegistered)
+        let timers = timers()
         return (timers.map(\.slot), timers.map(\.time), timers.map(\.number))
+    }
+
+    /// The same, shared with this service until it changes.
+    func timers() -> [Timer] {
+        // Without deleted ones nothing has to be looked up.
+        heap.count == numbers.count ? heap : heap.filter(isRegistered)
     }
 
     public func removeAll() {

@@ -11,9 +11,14 @@ final class WordKeys: KeyStorage {
     private var column: Column?
     private var start = 0
     private var bound: UnsafePointer<UInt64>
+    private var snapshots = Snapshots()
 
-    init(_ type: DataType) {
+    /// The bits of a hash that count: all but in tests of collisions.
+    private let hashMask: UInt64
+
+    init(_ type: DataType, hashMask: UInt64) {
         self.type = type
+        self.hashMask = hashMask
         bound = UnsafePointer(converted.base)
     }
 
@@ -62,8 +67,16 @@ final class WordKeys: KeyStorage {
         return words[slot] == bound[row]
     }
 
-    func store(row: Int, slot: Int) {
+    /// What a word was made of, its hash is made of.
+    @inline(__always)
+    static func hash(_ word: UInt64) -> UInt64 { StableHash.word(word, seed: 0) }
+
+    @inline(__always)
+    func hash(_ slot: Int) -> UInt64 { (slot == Int(nullSlot) ? StableHash.null : Self.hash(words[slot])) & hashMask }
+
+    func store(row: Int, slot: Int, hash: UInt64) {
         words.reserve(slot + 1)
+        snapshots.touch(slot)
         if let column, column.isNull(start + row) {
             nullSlot = Int32(truncatingIfNeeded: slot)
             words[slot] = 0
@@ -79,33 +92,42 @@ final class WordKeys: KeyStorage {
         for place in 0..<count where slots[place] == nullSlot { nullSlot = -1 }
     }
 
+    func freeze(_ count: Int) -> (any FrozenKeys)? {
+        FrozenWords(snapshots.take(words.memory, count: count, stride: 8), type, nullSlot: nullSlot)
+    }
+
     func gather(_ slots: UnsafePointer<Int32>, count: Int) -> [Column] {
-        let values = Buffer(byteCount: 8 * count)
-        switch (type.kind, type.layout) {
-        case (.float, _): narrow(slots, count, values.pointer(as: Float.self)) { Float(Double(bitPattern: $0)) }
-        case (_, .bits):
-            let target = Buffer.zeroed(byteCount: Bits.byteCount(count))
-            for place in 0..<count where words[Int(slots[place])] != 0 { Bits.set(target.base, place) }
-            return [column(count, target, slots)]
-        case (_, .fixed(byteWidth: 1)): narrow(slots, count, values.pointer(as: Int8.self)) { Int8(truncatingIfNeeded: $0) }
-        case (_, .fixed(byteWidth: 2)): narrow(slots, count, values.pointer(as: Int16.self)) { Int16(truncatingIfNeeded: $0) }
-        case (_, .fixed(byteWidth: 4)): narrow(slots, count, values.pointer(as: Int32.self)) { Int32(truncatingIfNeeded: $0) }
-        default: narrow(slots, count, values.pointer(as: UInt64.self)) { $0 }
-        }
-        return [column(count, values, slots)]
+        [gatherWords(words.base, slots, count, type: type, nullSlot: nullSlot)]
     }
+}
 
-    @inline(__always)
-    private func narrow<Value: BitwiseCopyable>(
-        _ slots: UnsafePointer<Int32>, _ count: Int, _ target: UnsafeMutablePointer<Value>, _ convert: (UInt64) -> Value
-    ) {
-        let words = words.base
-        for place in 0..<count { target[place] = convert(words[Int(slots[place])]) }
+/// The keys of some slots, as a column.
+func gatherWords(
+    _ words: UnsafePointer<UInt64>, _ slots: UnsafePointer<Int32>, _ count: Int, type: DataType, nullSlot: Int32
+) -> Column {
+    let validity = nullValidity(slots, count, nullSlot: nullSlot)
+    let values: Buffer
+    switch (type.kind, type.layout) {
+    case (.float, _): values = narrow(words, slots, count) { Float(Double(bitPattern: $0)) }
+    case (_, .bits):
+        values = .zeroed(byteCount: Bits.byteCount(count))
+        for place in 0..<count where words[Int(slots[place])] != 0 { Bits.set(values.base, place) }
+    case (_, .fixed(byteWidth: 1)): values = narrow(words, slots, count) { Int8(truncatingIfNeeded: $0) }
+    case (_, .fixed(byteWidth: 2)): values = narrow(words, slots, count) { Int16(truncatingIfNeeded: $0) }
+    case (_, .fixed(byteWidth: 4)): values = narrow(words, slots, count) { Int32(truncatingIfNeeded: $0) }
+    default: values = narrow(words, slots, count) { $0 }
     }
+    return Column(type: type, count: count, validity: validity, values: values)
+}
 
-    private func column(_ count: Int, _ values: Buffer, _ slots: UnsafePointer<Int32>) -> Column {
-        Column(type: type, count: count, validity: nullValidity(slots, count, nullSlot: nullSlot), values: values)
-    }
+@inline(__always)
+private func narrow<Value: BitwiseCopyable>(
+    _ words: UnsafePointer<UInt64>, _ slots: UnsafePointer<Int32>, _ count: Int, _ convert: (UInt64) -> Value
+) -> Buffer {
+    let values = Buffer(byteCount: MemoryLayout<Value>.stride * count)
+    let target = values.pointer(as: Value.self)
+    for place in 0..<count { target[place] = convert(words[Int(slots[place])]) }
+    return values
 }
 
 /// The bitmap of gathered keys, of which at most one slot's is null; nil if none is.
@@ -113,12 +135,21 @@ func nullValidity(_ slots: UnsafePointer<Int32>, _ count: Int, nullSlot: Int32) 
     guard nullSlot >= 0 else { return nil }
     var result: Buffer?
     for place in 0..<count where slots[place] == nullSlot {
-        let bitmap = result ?? Buffer(byteCount: Bits.byteCount(count))
-        if result == nil { Bits.fill(bitmap.base, offset: 0, count: count, true) }
+        let bitmap = result ?? .allSet(count, but: place)
         Bits.clear(bitmap.base, place)
         result = bitmap
     }
     return result
+}
+
+extension Buffer {
+    /// A bitmap of set bits, but for one.
+    static func allSet(_ count: Int, but place: Int) -> Buffer {
+        let bitmap = Buffer(byteCount: Bits.byteCount(count))
+        Bits.fill(bitmap.base, offset: 0, count: count, true)
+        Bits.clear(bitmap.base, place)
+        return bitmap
+    }
 }
 
 /// Compares candidates with a batch's words; without branches, so that the loads of one row need not wait for those before.

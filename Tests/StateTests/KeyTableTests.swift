@@ -85,7 +85,7 @@ private let keyTypes: [[DataType]] = [
     /// Random look-ups and erasures agree with a dictionary, whatever the hashes are worth.
     @Test(arguments: keyTypes, [UInt64.max, 0xf, 0xffff_ffff_0000_003f]) func agreesWithAModel(types: [DataType], hashMask: UInt64) throws {
         var keys = RandomKeys(random: SeededRandom(seed: 7), types: types, domain: hashMask == 0xf ? 40 : 900)
-        let table = try KeyTable(types: types, hostObjects: countedObjects)
+        let table = try KeyTable(types: types, hostObjects: countedObjects, hashMask: hashMask)
         var slotOf: [String: Int32] = [:]
         var keyOf: [Int32: String] = [:]
         for step in 0..<44 {

@@ -4,16 +4,12 @@ import Dataflow
 
 /// What one operator hands over at a barrier. As in a job it is only held at first, and written when the operator has long gone on.
 public final class HeldSnapshot: StateWriter {
-    private enum Content { case batch(Batch), bytes([UInt8]) }
+    private enum Content { case batch(Batch), bytes([UInt8]), deferred(any DeferredParts), later((any StateWriter) throws(MillstreamError) -> Void) }
 
     private let objects: (any ObjectCoding)?
     private var parts: [(name: String, keyGroup: KeyGroup?, content: Content)] = []
 
     public init(objects: (any ObjectCoding)? = nil) { self.objects = objects }
-
-    /// The number of parts, and of their rows.
-    public var partCount: Int { parts.count }
-    public var rowCount: Int { parts.reduce(0) { if case .batch(let batch) = $1.content { $0 + batch.count } else { $0 } } }
 
     public func write(_ name: String, keyGroup: KeyGroup?, batch: Batch) throws(MillstreamError) {
         // The host may change its values in place.
@@ -21,11 +17,23 @@ public final class HeldSnapshot: StateWriter {
     }
     public func write(_ name: String, keyGroup: KeyGroup?, bytes: [UInt8]) throws(MillstreamError) { parts.append((name, keyGroup, .bytes(bytes))) }
 
-    func write(to writer: any StateWriter) throws(MillstreamError) {
+    public func writeLater(_ later: @escaping @Sendable (any StateWriter) throws(MillstreamError) -> Void) { parts.append(("", nil, .later(later))) }
+
+    public func write(_ deferred: any DeferredParts) { parts.append(("", nil, .deferred(deferred))) }
+
+    /// One step of what a job's writer does while the operator goes on. False when all is copied.
+    public func advance(byteCount: Int) -> Bool {
+        for part in parts { if case .deferred(let deferred) = part.content, deferred.advance(byteCount: byteCount) { return true } }
+        return false
+    }
+
+    public func write(to writer: any StateWriter) throws(MillstreamError) {
         for part in parts {
             switch part.content {
             case .batch(let batch): try writer.write(part.name, keyGroup: part.keyGroup, batch: batch)
             case .bytes(let bytes): try writer.write(part.name, keyGroup: part.keyGroup, bytes: bytes)
+            case .deferred(let deferred): try writer.write(deferred)
+            case .later(let later): try later(writer)
             }
         }
     }
@@ -44,6 +52,9 @@ public final class SnapshotHarness {
         barrier = CheckpointBarrier(
             id: CheckpointID(checkpoint), triggered: ProcessingTime(milliseconds: 1_000), alignment: .exactlyOnce, isSavepoint: false)
     }
+
+    /// The rows of the files that were written.
+    public var rowCount: Int64 { files.reduce(0) { $0 + $1.rowCount } }
 
     /// A snapshot of one operator, not written yet.
     public func hold(_ operation: any Operator) throws(MillstreamError) -> HeldSnapshot {

@@ -17,6 +17,7 @@ public struct BatchCoding {
     public func encode(_ batch: Batch) throws(MillstreamError) -> [UInt8] {
         let batch = try batch.compacted()
         var out = FormatWriter()
+        out.reserve(64 + batch.columns.reduce(0) { $0 + 64 + Self.roughByteCount($1) })
         out.put(UInt32(truncatingIfNeeded: batch.count))
         var hidden: Hidden = []
         if batch.rowKinds != nil { hidden.insert(.rowKinds) }
@@ -37,6 +38,18 @@ public struct BatchCoding {
             if let column { try writer.write(column, into: &out) }
         }
         return out.bytes
+    }
+
+    /// About as many bytes as a column takes.
+    private static func roughByteCount(_ column: Column) -> Int {
+        let bitmap = column.count / 8 + 1
+        return switch column.type.layout {
+        case .null: 0
+        case .bits: 2 * bitmap
+        case .fixed(let byteWidth): bitmap + column.count * byteWidth
+        case .views: bitmap + 16 * column.count + column.dataBuffers.reduce(0) { $0 + $1.byteCount }
+        case .list, .row, .handles: bitmap + 4 * column.count + column.children.reduce(0) { $0 + roughByteCount($1) }
+        }
     }
 
     /// `subject` and `origin` as in `FormatReader`.

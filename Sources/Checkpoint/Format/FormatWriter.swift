@@ -24,6 +24,9 @@ package struct FormatWriter {
 
     package mutating func put(_ text: String) throws(MillstreamError) { try put(counted: Array(text.utf8)) }
 
+    /// Makes room for so many bytes more, so that they are not moved as they come.
+    package mutating func reserve(_ byteCount: Int) { bytes.reserveCapacity(bytes.count + byteCount) }
+
     /// Keeps the memory.
     package mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
 }

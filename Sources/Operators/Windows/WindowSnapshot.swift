@@ -13,7 +13,7 @@ struct ContentRows {
 
 /// The rows of a keyed part of a checkpoint while they are gathered: keys, what the operator keeps of each, then the contents.
 ///
-/// Everything is gathered in the order of the slots, where memory is read from front to back, and put into the order of the key groups at the end.
+/// Everything is gathered in the order of the slots, where memory is read from front to back, and put into the order of the key groups behind the barrier.
 struct KeyedPart {
     private let name: String
     private let fields: [Field]
@@ -44,7 +44,14 @@ struct KeyedPart {
 
     /// Writes a block for each key group that has rows; within a group they stay in the order in which they were added.
     func write(maxParallelism: Int, to writer: any StateWriter) throws(MillstreamError) {
-        guard !batches.isEmpty else { return }
+        guard let first = batches.first else { return }
+        // A host may change its values in place.
+        guard !first.columns.contains(where: { $0.type.holdsObjects }) else { return try writeNow(maxParallelism: maxParallelism, to: writer) }
+        let part = self
+        try writer.writeLater { (writer) throws(MillstreamError) in try part.writeNow(maxParallelism: maxParallelism, to: writer) }
+    }
+
+    private func writeNow(maxParallelism: Int, to writer: any StateWriter) throws(MillstreamError) {
         var all = try Batch.concat(batches)
         let groupCount = max(1, maxParallelism)
         let (order, ends) = countingSort(hashes, groupCount: groupCount)
@@ -58,6 +65,11 @@ struct KeyedPart {
             start = ends[group]
         }
     }
+}
+
+extension DataType {
+    /// Whether there are values of a host in it.
+    fileprivate var holdsObjects: Bool { layout == .handles || childTypes.contains { $0.holdsObjects } }
 }
 
 /// The rows by the groups of their hashes, and where each group ends.
@@ -90,7 +102,26 @@ struct RestoredPart {
     /// Nil where there are none. Throws `decode` for a part of other columns than keys of `keyTypes` (nil: any) and `fields`.
     init?(_ reader: any StateReader, _ name: String, keyTypes: [DataType]?, fields: [Field]) throws(MillstreamError) {
         var batches: [Batch] = []
-        for (_, batch) in try reader.batches(name) where batch.count > 0 {
+        try Self.forEachBatch(reader, name, keyTypes: keyTypes, fields: fields) { batches.append($0) }
+        guard !batches.isEmpty else { return nil }
+        try self.init(try Batch.concat(batches), keyCount: batches[0].columns.count - fields.count)
+    }
+
+    /// Each of its blocks, one after the other.
+    static func forEachBlock(
+        _ reader: any StateReader, _ name: String, keyTypes: [DataType]?, fields: [Field], _ body: (RestoredPart) throws(MillstreamError) -> Void
+    ) throws(MillstreamError) {
+        try forEachBatch(reader, name, keyTypes: keyTypes, fields: fields) { (batch) throws(MillstreamError) in
+            try body(try RestoredPart(batch, keyCount: batch.columns.count - fields.count))
+        }
+    }
+
+    private static func forEachBatch(
+        _ reader: any StateReader, _ name: String, keyTypes: [DataType]?, fields: [Field], _ body: (Batch) throws(MillstreamError) -> Void
+    ) throws(MillstreamError) {
+        var keyTypes = keyTypes
+        try reader.forEachBatch(name) { (_, batch) throws(MillstreamError) in
+            if batch.count == 0 { return }
             let types = batch.columns.map(\.type.nullable)
             let keyCount = types.count - fields.count
             let expected = keyTypes ?? Array(types.prefix(max(0, keyCount)))
@@ -100,12 +131,13 @@ struct RestoredPart {
                         + "\(Schema(expected.enumerated().map { Field("key\($0.offset)", $0.element) } + fields))",
                     hint: "An operator goes on from a checkpoint only with the keys, the input and the functions that it had.", domain: .external)
             }
-            batches.append(batch)
+            keyTypes = expected
+            try body(batch)
         }
-        guard !batches.isEmpty else { return nil }
-        let all = try Batch.concat(batches)
+    }
+
+    private init(_ all: Batch, keyCount: Int) throws(MillstreamError) {
         count = all.count
-        let keyCount = all.columns.count - fields.count
         keys = Array(all.columns[..<keyCount])
         columns = Array(all.columns[keyCount...])
         guard let hashes = try all.keyed(by: keys).keyHashes else { throw .internal("a keyed batch has no hashes") }

@@ -9,6 +9,8 @@ protocol Background: AnyObject, Sendable {
     func run(_ work: @escaping @Sendable () -> Void)
     /// Does the work at this monotonic time.
     func run(at nanoseconds: Int64, _ work: @escaping @Sendable () -> Void)
+    /// How much of the operators' state one piece of work copies.
+    var stepByteCount: Int { get }
     /// Does what was given so far, but nothing that waits for its time, and ends. Called once; from the work itself as well.
     func finish()
 }
@@ -24,6 +26,7 @@ final class BackgroundThread: Background, @unchecked Sendable {
         static func == (left: Timed, right: Timed) -> Bool { left.number == right.number }
     }
 
+    let stepByteCount = 4 << 20
     private let monitor = Monitor()
     private var queue: [@Sendable () -> Void] = []
     private var timed = BinaryHeap<Timed>()
@@ -77,7 +80,12 @@ final class BackgroundThread: Background, @unchecked Sendable {
         precondition(status == 0, "no thread for checkpoints: \(status)")
     }
 
+    /// The data path comes first where there is not a core for both.
+    private static let niceness: Int32 = 5
+
     private func loop() {
+        // Of this thread alone, as Linux has it.
+        _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, Self.niceness)
         monitor.lock()
         while true {
             if !queue.isEmpty {

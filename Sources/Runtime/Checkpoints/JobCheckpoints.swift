@@ -238,10 +238,13 @@ final class JobCheckpoints: @unchecked Sendable {
 
     /// The attempt's number keeps answers of an earlier attempt apart.
     func acknowledge(_ snapshot: SubtaskSnapshot, attempt number: Int) {
-        background.run { [self] in
-            guard attempts[snapshot.subtask] == number else { return }
-            store(snapshot)
-        }
+        background.run { [self] in copy(snapshot, attempt: number) }
+    }
+
+    /// First the state is copied, so that the operators need not keep what they change: in steps, between which other work comes.
+    private func copy(_ snapshot: SubtaskSnapshot, attempt number: Int) {
+        guard attempts[snapshot.subtask] == number, pending.contains(where: { $0.barrier.id == snapshot.barrier.id }) else { return }
+        if snapshot.advance(byteCount: background.stepByteCount) { background.run { [self] in copy(snapshot, attempt: number) } } else { store(snapshot) }
     }
 
     /// A subtask has come to the end of its input and waits for the last checkpoint.

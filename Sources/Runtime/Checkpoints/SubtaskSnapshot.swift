@@ -8,6 +8,8 @@ final class StateParts: StateWriter, @unchecked Sendable {
     private enum Part {
         case batch(String, KeyGroup?, Batch)
         case bytes(String, KeyGroup?, [UInt8])
+        case deferred(any DeferredParts)
+        case later(@Sendable (any StateWriter) throws(MillstreamError) -> Void)
     }
 
     private var parts: [Part] = []
@@ -24,12 +26,24 @@ final class StateParts: StateWriter, @unchecked Sendable {
 
     func write(_ name: String, keyGroup: KeyGroup?, bytes: [UInt8]) { parts.append(.bytes(name, keyGroup, bytes)) }
 
+    func writeLater(_ parts: @escaping @Sendable (any StateWriter) throws(MillstreamError) -> Void) { self.parts.append(.later(parts)) }
+
+    func write(_ parts: any DeferredParts) { self.parts.append(.deferred(parts)) }
+
+    /// Copies about so many bytes more of what is still the operator's. False when nothing is.
+    func advance(byteCount: Int) -> Bool {
+        for part in parts { if case .deferred(let deferred) = part, deferred.advance(byteCount: byteCount) { return true } }
+        return false
+    }
+
     /// Gives everything to another writer, in order.
     func replay(to writer: any StateWriter) throws(MillstreamError) {
         for part in parts {
             switch part {
             case .batch(let name, let group, let batch): try writer.write(name, keyGroup: group, batch: batch)
             case .bytes(let name, let group, let bytes): try writer.write(name, keyGroup: group, bytes: bytes)
+            case .deferred(let deferred): try writer.write(deferred)
+            case .later(let parts): try parts(writer)
             }
         }
     }
@@ -53,6 +67,9 @@ final class SubtaskSnapshot: @unchecked Sendable {
         states = Array(repeating: nil, count: operatorCount)
         missingCount = operatorCount
     }
+
+    /// Copies about so many bytes more of what the operators go on changing. False when all is copied.
+    func advance(byteCount: Int) -> Bool { states.contains { $0?.advance(byteCount: byteCount) ?? false } }
 
     /// True when all have answered.
     func add(_ parts: StateParts, of place: Int) -> Bool {
