@@ -21,7 +21,7 @@ from harness.bench import QUICK_RUNS, RUNS, Bench, Row
 from harness.process import ProgramFailed
 
 # In the order of the table.
-SCENARIOS = ["wordcount", "chain", "crossing", "keyed_process", "window_aggregate", "native_window", "csv_decode", "small_jobs", "latency", "memory"]
+SCENARIOS = ["wordcount", "chain", "crossing", "keyed_process", "window_aggregate", "native_window", "csv_decode", "small_jobs", "latency", "memory", "checkpoints"]
 PEERS = ["bytewax", "pyflink"]
 
 
