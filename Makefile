@@ -1,4 +1,5 @@
 # make demo | make test | make build | make bench | make reference | make wheel | make install PREFIX=/usr/local | make simulate SEEDS=1000 | make soak KILLS=200
+# | make crashpoints | make sanitize
 # Every target sets up what it needs; nothing is done twice.
 
 SHELL := /bin/bash
@@ -16,7 +17,7 @@ LIBRARY := python/src/millstream/libmillstream.so
 SWIFT_SOURCES := $(shell find Sources include -type f 2>/dev/null) Package.swift
 NATIVE_SOURCES := $(shell find python/src/native -type f 2>/dev/null) include/millstream.h
 
-.PHONY: build demo test test-fast test-swift test-python test-c bench reference wheel install simulate soak record-golden format lint clean setup
+.PHONY: build demo test test-fast test-swift test-python test-c bench reference wheel install simulate soak crashpoints sanitize record-golden format lint clean setup
 
 build: setup $(LIBRARY) .venv/.millstream-package
 
@@ -73,9 +74,17 @@ install: build
 simulate: setup
 	@MILLSTREAM_SEEDS=$(SEEDS) MILLSTREAM_FIRST_SEED=$(FIRST_SEED) $(SWIFT_TEST) --filter 'Simulated(Topology|Job)Tests'
 
-# Kills a job's process at random moments, and compares its results: make soak KILLS=200
+# Kills a job's process at random moments, so many times each variant (backend, aligned or not), and checks its results: make soak KILLS=200 [VARIANT=rocksdb-aligned]
 soak: build
-	@.venv/bin/python scripts/soak.py --kills $(KILLS)
+	@.venv/bin/python tests/recovery/soak.py --kills $(KILLS) $(addprefix --variant ,$(VARIANT))
+
+# Kills and disturbs a job's process at each change that it makes to the disk, and in its recovery again
+crashpoints: build
+	@.venv/bin/python tests/recovery/crashpoints.py
+
+# The tests under AddressSanitizer and ThreadSanitizer, and the Python boundary's references counted over 10^5 calls: half an hour. make sanitize [CHECKS="address thread leaks"]
+sanitize: setup
+	@scripts/sanitize.sh $(CHECKS)
 
 # Records what Apache Flink prints for the scripts of Tests/conformance: make record-golden [NAMES="union* timers"]
 record-golden: setup

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Builds and runs the C tests against the built library. Usage: tests/c/run.sh [directory of libmillstream.so]
+# With SANITIZE=address or thread the library was built so, and CC is the compiler that has the same runtime; only the tests run then.
 set -euo pipefail
 root="$(cd "$(dirname "$0")/../.." && pwd)"
 library="$(cd "${1:-$root/python/src/millstream}" && pwd)"
@@ -9,6 +10,7 @@ trap 'rm -rf "$build"' EXIT
 compiler="${CC:-gcc}"
 flags=(-std=c11 -Wall -Wextra -Werror -O1 -g -I"$root/include" -I"$root/tests/c")
 link=(-L"$library" -Wl,-rpath,"$library" -lmillstream -lpthread -lm)
+[[ -z "${SANITIZE:-}" ]] || flags+=(-fsanitize="$SANITIZE")
 failed=0
 shopt -s nullglob
 
@@ -31,7 +33,7 @@ symbols() {
     nm -D --defined-only "$library/libmillstream.so" | awk '$2 ~ /[TW]/ { print $3 }' | grep -v '^_' | sort -u >"$build/exported"
     diff "$build/header" "$build/exported"
 }
-check "header and library have the same symbols" symbols
+[[ -n "${SANITIZE:-}" ]] || check "header and library have the same symbols" symbols
 
 # The header compiles alone, as C11 and as C++.
 check "the header compiles as C++" g++ -std=c++17 -Wall -Wextra -Werror -x c++ -fsyntax-only "$root/include/millstream.h"
@@ -41,6 +43,8 @@ for source in "$root"/tests/c/test_*.c; do
     check "$name builds" "$compiler" "${flags[@]}" "$source" -o "$build/$name" "${link[@]}"
     [[ -x "$build/$name" ]] && check "$name" timeout 120 "$build/$name"
 done
+
+[[ -z "${SANITIZE:-}" ]] || exit $failed
 
 # The installed files are found by pkg-config, whose flags alone build programs that find the library; each example prints what its expected file says.
 check "install" "$root/scripts/install.sh" "$build/prefix" "$library"

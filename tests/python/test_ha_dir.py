@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import signal
 import subprocess
@@ -12,8 +11,6 @@ from pathlib import Path
 
 import pytest
 from millstream.datastream.recovery import file_name, newest_checkpoint
-
-ROOT = Path(__file__).resolve().parents[2]
 
 JOB = """
 import sys, time
@@ -49,15 +46,6 @@ def script(tmp_path: Path) -> Path:
     path = tmp_path / "job.py"
     path.write_text(JOB)
     return path
-
-
-def test_kills_at_random_moments_lose_and_double_nothing(tmp_path: Path) -> None:
-    """The short form of `make soak`."""
-    spec = importlib.util.spec_from_file_location("soak", ROOT / "scripts" / "soak.py")
-    assert spec is not None and spec.loader is not None
-    soak = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(soak)
-    assert soak.soak(6, 7, tmp_path / "soak") == []
 
 
 def test_a_process_that_dies_behind_the_end_of_its_job_does_not_run_it_again(script: Path, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from millstream.datastream.connectors.two_phase_commit import (
     CommitOutcome,
     Committer,
     CommittingSinkWriter,
+    SinkContext,
     TwoPhaseCommittingSink,
     _Subtask,
 )
@@ -149,11 +150,16 @@ class Checkpoint:
         self.committables: list[list[bytes]] = []
 
 
-def start(sink: TwoPhaseCommittingSink, parallelism: int, checkpoint: Checkpoint | None) -> list[_Subtask]:
+class Context(SinkContext):
+    def __init__(self, index: int, parallelism: int, sink_id: str) -> None:
+        self._index, self._parallelism, self.sink_id = index, parallelism, sink_id
+
+
+def start(sink: TwoPhaseCommittingSink, parallelism: int, checkpoint: Checkpoint | None, job: str = "job") -> list[_Subtask]:
     """Subtasks as the engine runs them: opened, restored, and the checkpoint's committables committed, before the first row."""
-    subtasks = [_Subtask(sink, None, "sink") for _ in range(parallelism)]
+    subtasks = [_Subtask(sink, None, "sink", job) for _ in range(parallelism)]
     for index, subtask in enumerate(subtasks):
-        subtask._writer = sink.create_writer(None)  # type: ignore[arg-type]
+        subtask._writer = sink.create_writer(Context(index, parallelism, job))
         if checkpoint is not None:
             mine = range(index, len(checkpoint.states), parallelism)
             for former in mine:
@@ -207,6 +213,13 @@ def test_each_row_is_in_the_table_once(tmp_path: Path, seed: int) -> None:
         if done:
             break
     assert sorted(connection.execute("select * from t").fetchall()) == [(number, f"w{number}") for number in range(total)]
+    # A subtask that comes to rows again takes away what crashed runs staged, at whatever parallelism, whether they came to a checkpoint or not.
+    for index, subtask in enumerate(start(sink, 2, durable)):
+        subtask.write([(index, "more")])
+        subtask.flush(False)
+        subtask.close()
+    assert connection.execute("select count(*), count(distinct millstream_writer) from t__staged").fetchone() == (2, 2)
+    assert connection.execute("select count(*) from millstream_writers").fetchone() == (2,)
 
 
 def test_an_older_checkpoint_than_the_last_commit_is_refused(tmp_path: Path) -> None:
@@ -235,7 +248,7 @@ def test_what_a_crashed_run_staged_is_removed(tmp_path: Path) -> None:
     (subtask,) = start(sink, 1, None)
     checkpoint = Checkpoint(0)
     checkpoint.committables, checkpoint.states = [subtask.flush(False)], [subtask.snapshot()]
-    (other,) = start(sink, 1, None)
+    (other,) = start(sink, 1, None, "another job")
     other.write([(7, "another job's")])
     (theirs,) = other.flush(False)
     for _ in range(3):

@@ -46,10 +46,11 @@ class JobClient:
         metrics: MetricRegistry | None = None,
         accumulators: AccumulatorRegistry | None = None,
         directory: JobDirectory | None = None,
+        job_id: str | None = None,
     ) -> None:
         self._job = job
         self._job_name = job_name
-        self._job_id = JobID()
+        self._job_id = JobID(job_id)
         self._metrics = metrics
         self._accumulator_registry = accumulators
         #: Where the job's checkpoints are with ``millstream run --ha-dir``.

@@ -20,6 +20,8 @@ UNCLAIMED_KEY = "execution.state-recovery.ignore-unclaimed-state"
 COMPRESSION_KEY = "millstream.checkpoints.compression"
 #: The last checkpoints stay when the job has finished.
 KEEP_FINISHED_KEY = "millstream.checkpoints.keep-finished"
+#: Flink's name for the id of a job that is the same job in another process.
+JOB_ID_KEY = "$internal.pipeline.job-id"
 _FLINKS_COMPRESSION_KEY = _PREFIX + "snapshot-compression"
 _TIMES = (INTERVAL_KEY, _PREFIX + "timeout", _PREFIX + "min-pause")
 _PATHS = (DIRECTORY_KEY, SAVEPOINTS_KEY, RESTORE_KEY)

@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from millstream.datastream.checkpoint_options import (
     INTERVAL_KEY,
+    JOB_ID_KEY,
     KEEP_FINISHED_KEY,
     RESTORE_KEY,
     RETENTION_KEY,
@@ -69,6 +70,8 @@ def recover(settings: dict[str, str], job_name: str) -> JobDirectory | None:
     settings.setdefault(RETENTION_KEY, "RETAIN_ON_CANCELLATION")
     # The last checkpoint says that the job has come to its end: a process that dies before the directory is gone begins nothing anew.
     settings[KEEP_FINISHED_KEY] = "true"
+    # What a process of this job has left unfinished, the next one knows as its own.
+    settings[JOB_ID_KEY] = hashlib.sha256(os.fsencode(directory.path)).hexdigest()[:32]
     newest = newest_checkpoint(directory.path)
     if newest is not None:
         settings[RESTORE_KEY] = str(newest)

@@ -13,13 +13,14 @@ from millstream.common.configuration import Configuration
 from millstream.common.execution_config import ExecutionConfig, checked_parallelism
 from millstream.common.job_client import JobClient
 from millstream.common.job_execution_result import JobExecutionResult
+from millstream.common.job_id import JobID
 from millstream.common.restart_strategy import RestartStrategyConfiguration
 from millstream.common.serialization import checked_charset
 from millstream.common.time import milliseconds_in, milliseconds_of
 from millstream.common.typeinfo import PickledBytesTypeInfo, RowTypeInfo, TupleTypeInfo, TypeInformation, Types, type_from_schema, type_of
 from millstream.common.watermark_strategy import WatermarkStrategy
 from millstream.datastream.checkpoint_config import CheckpointConfig
-from millstream.datastream.checkpoint_options import RESTORE_KEY
+from millstream.datastream.checkpoint_options import JOB_ID_KEY, RESTORE_KEY
 from millstream.datastream.configuration_keys import check_key, native_options
 from millstream.datastream.data_stream import DataStream
 from millstream.datastream.environment_configuration import EnvironmentConfiguration
@@ -403,7 +404,7 @@ class StreamExecutionEnvironment(EnvironmentConfiguration):
         self._check_open()
         if not self._transformations:
             raise InvalidStateError("there is nothing to execute: no operator or sink was added since the last job")
-        builder = JobBuilder(self, for_plan)
+        builder = JobBuilder(self, for_plan, "" if settings is None else settings[JOB_ID_KEY])
         try:
             for key, value in native_options(self._configuration.to_dict() if settings is None else settings):
                 builder.native.configure(key, value)
@@ -429,6 +430,7 @@ class StreamExecutionEnvironment(EnvironmentConfiguration):
         try:
             if self._transformations:
                 directory = recover(settings, name)
+            settings.setdefault(JOB_ID_KEY, str(JobID()))
             builder = self._build(settings=settings)
             job = builder.job = builder.native.execute(name, builder.places())
             builder.release()
@@ -441,7 +443,7 @@ class StreamExecutionEnvironment(EnvironmentConfiguration):
             self._transformations = []
         if directory is not None:
             directory.follow(job)
-        return JobClient(job, name, builder.scope.metrics, builder.scope.accumulators, directory), builder
+        return JobClient(job, name, builder.scope.metrics, builder.scope.accumulators, directory, builder.scope.job_id), builder
 
     def __repr__(self) -> str:
         state = "closed" if self._is_closed else f"{len(self._transformations)} operators to run"

@@ -92,6 +92,8 @@ class JobScope(NamedTuple):
     metrics: MetricRegistry
     cached_files: Mapping[str, str]
     accumulators: AccumulatorRegistry
+    #: 32 hexadecimal digits: the same where another process goes on with the job.
+    job_id: str
 
 
 class JobBuilder:
@@ -102,15 +104,20 @@ class JobBuilder:
     #: Whether operator state is there before functions are opened.
     is_restored = False
 
-    def __init__(self, env: StreamExecutionEnvironment, for_plan: bool = False) -> None:
+    def __init__(self, env: StreamExecutionEnvironment, for_plan: bool = False, job_id: str = "") -> None:
         self.env = env
         self.native = _native.Environment()
-        self.scope = JobScope(env.get_config().get_global_job_parameters(), MetricRegistry(), env.cached_files(), AccumulatorRegistry())
+        self.scope = JobScope(env.get_config().get_global_job_parameters(), MetricRegistry(), env.cached_files(), AccumulatorRegistry(), job_id)
         #: True where the plan is only looked at: sources that can be read once must not be touched.
         self.for_plan = for_plan
         #: The job, once it has started.
         self.job: _native.Job | None = None
         self._nodes: dict[Transformation, int] = {}
+
+    @property
+    def node_count(self) -> int:
+        """How many transformations have been lowered: the next one's place in the plan."""
+        return len(self._nodes)
 
     def add_all(self, wanted: Iterable[Transformation]) -> None:
         """Adds transformations and whatever they read, in the order in which the program made them.

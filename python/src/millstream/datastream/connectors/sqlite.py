@@ -11,7 +11,14 @@ from typing import Any
 from millstream._tracebacks import guard
 from millstream.common.types import Row, RowKind
 from millstream.datastream.connectors.python import PythonSink
-from millstream.datastream.connectors.two_phase_commit import CommitAnswer, CommitOutcome, Committer, CommittingSinkWriter, TwoPhaseCommittingSink
+from millstream.datastream.connectors.two_phase_commit import (
+    CommitAnswer,
+    CommitOutcome,
+    Committer,
+    CommittingSinkWriter,
+    SinkContext,
+    TwoPhaseCommittingSink,
+)
 from millstream.datastream.functions import RuntimeContext
 from millstream.exceptions import ConfigurationError, InputOutputError, InvalidStateError, UnsupportedError
 
@@ -22,14 +29,17 @@ _PIECE = 1_000
 #: How many commits of a writer are remembered. A checkpoint holds those of its own, and of the ones before it that were given up.
 _REMEMBERED = 1_000
 _COMMITS = "millstream_commits"
+#: Who has staged rows, by sink and subtask: what a run left that came to no checkpoint is found by it.
+_WRITERS = "millstream_writers"
 
 
 class SqliteSink(TwoPhaseCommittingSink):
     """Inserts rows into a table of an SQLite database, each exactly once.
 
     Rows are staged in the table ``<table>__staged`` of the same database, and moved when their checkpoint is complete; the table
-    ``millstream_commits`` remembers what was moved, in the same transaction, so that a commit that is repeated after a failure does nothing. Both
-    are made where they are not there. Readers see whole checkpoints.
+    ``millstream_commits`` remembers what was moved, in the same transaction, so that a commit that is repeated after a failure does nothing, and
+    ``millstream_writers`` who staged rows, so that what a crash left is removed. They are made where they are not there. Readers see whole
+    checkpoints.
 
     A value is a ``Row`` or tuple with one field per column, a dict by column, or for a single column the bare value.
 
@@ -56,7 +66,7 @@ class SqliteSink(TwoPhaseCommittingSink):
         self._table = _Table(database, table, columns, busy_timeout_millis)
 
     def create_writer(self, context: RuntimeContext) -> CommittingSinkWriter:
-        return _StagingWriter(self._table)
+        return _StagingWriter(self._table, context)
 
     def create_committer(self) -> Committer:
         return _Mover(self._table)
@@ -209,6 +219,10 @@ class _Table:
                 f"create table if not exists {_COMMITS} (sink text, writer text, number integer, row_count integer, "
                 "primary key (sink, writer, number)) without rowid"
             )
+            connection.execute(
+                f"create table if not exists {_WRITERS} (sink text, subtask integer, writer text, staged text, "
+                "primary key (writer, staged)) without rowid"
+            )
 
     def missing(self, connection: sqlite3.Connection) -> str | None:
         """A table beside it that is not there."""
@@ -261,10 +275,12 @@ def _undo(connection: sqlite3.Connection) -> None:
 class _StagingWriter(CommittingSinkWriter):
     """Stages rows under its own name and the number of the next commit."""
 
-    def __init__(self, table: _Table) -> None:
+    def __init__(self, table: _Table, context: RuntimeContext) -> None:
         self._table = table
         self._connection = table.connect()
         table.prepare(self._connection)
+        self._sink = context.sink_id if isinstance(context, SinkContext) else ""
+        self._subtask, self._parallelism = context.get_index_of_this_subtask(), context.get_number_of_parallel_subtasks()
         columns = table._names
         names = f"millstream_writer, millstream_number, {_list(columns)}"
         self._stage = f"insert into {_quoted(table.staged)} ({names}) values ({', '.join('?' * (len(columns) + 2))})"
@@ -292,16 +308,28 @@ class _StagingWriter(CommittingSinkWriter):
         self._former.append((name, number))
 
     def _remove_orphans(self) -> None:
-        """What a crashed run staged after the checkpoint. What the checkpoint has was committed before."""
+        """What a crashed run staged after the checkpoint, or before its first one. What the checkpoint has was committed before."""
         if self._is_clean:
             return
         self._is_clean = True
-        if self._former:
-            with _Transaction(self._connection):
-                for name, number in self._former:
-                    self._connection.execute(
-                        f"delete from {_quoted(self._table.staged)} where millstream_writer = ? and millstream_number >= ?", (name, number)
-                    )
+        connection, staged = self._connection, _quoted(self._table.staged)
+        with _Transaction(connection):
+            for name, number in self._former:
+                connection.execute(f"delete from {staged} where millstream_writer = ? and millstream_number >= ?", (name, number))
+            if not self._sink:
+                return
+            # The writers that no checkpoint knows. Those of an old subtask are this one's where its state would be.
+            found = connection.execute(
+                f"select writer from {_WRITERS} where sink = ? and staged = ? and subtask % ? = ?",
+                (self._sink, self._table.staged, self._parallelism, self._subtask),
+            ).fetchall()
+            for (name,) in found:
+                if name != self._name:
+                    connection.execute(f"delete from {staged} where millstream_writer = ?", (name,))
+                    connection.execute(f"delete from {_WRITERS} where writer = ? and staged = ?", (name, self._table.staged))
+            connection.execute(
+                f"insert or replace into {_WRITERS} values (?, ?, ?, ?)", (self._sink, self._subtask, self._name, self._table.staged)
+            )
 
     def write(self, values: list[Any]) -> None:
         for value in values:

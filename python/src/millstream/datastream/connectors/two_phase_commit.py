@@ -161,9 +161,11 @@ class TwoPhaseCommittingSink(Sink):
 
         def add(builder: Any, transformation: Any, inputs: list[_native.Input]) -> int:
             copies = SubtaskCopies(self)
+            job_id, uid = builder.scope.job_id, transformation.settings.get("uid") or f"node {builder.node_count}"
+            sink_id = f"{job_id}-{uid}" if job_id else ""
 
             def make() -> tuple[Any, Any, Any]:
-                subtask = _Subtask(copies.next(), builder.scope, transformation.name)
+                subtask = _Subtask(copies.next(), builder.scope, transformation.name, sink_id)
                 return (subtask.write, subtask.flush, subtask.snapshot, subtask.restore, subtask.commit), subtask.open, subtask.close
 
             native: _native.Environment = builder.native
@@ -173,18 +175,27 @@ class TwoPhaseCommittingSink(Sink):
         return add
 
 
+class SinkContext(SubtaskContext):
+    """A writer's context."""
+
+    #: Which sink of which job it is: the same in each attempt, and in each process that goes on with the job.
+    sink_id = ""
+
+
 class _Subtask:
     """A writer, or a committer, between the engine and the user's: the engine makes one for each."""
 
-    def __init__(self, sink: TwoPhaseCommittingSink, scope: Any, task_name: str) -> None:
+    def __init__(self, sink: TwoPhaseCommittingSink, scope: Any, task_name: str, sink_id: str) -> None:
         self._sink = sink
+        self._sink_id = sink_id
         self._scope = scope
         self._task_name = task_name
         self._writer: CommittingSinkWriter | None = None
         self._committer: Committer | None = None
 
     def open(self, index: int, parallelism: int, max_parallelism: int) -> None:
-        context = SubtaskContext(self._scope, self._task_name, index, parallelism, max_parallelism)
+        context = SinkContext(self._scope, self._task_name, index, parallelism, max_parallelism)
+        context.sink_id = self._sink_id
         self._writer = self._sink.create_writer(context)
         if not isinstance(self._writer, CommittingSinkWriter):
             raise TypeError(f"create_writer gives a CommittingSinkWriter, not {self._writer!r}")
