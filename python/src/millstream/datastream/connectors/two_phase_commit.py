@@ -161,11 +161,13 @@ class TwoPhaseCommittingSink(Sink):
 
         def add(builder: Any, transformation: Any, inputs: list[_native.Input]) -> int:
             copies = SubtaskCopies(self)
-            job_id, uid = builder.scope.job_id, transformation.settings.get("uid") or f"node {builder.node_count}"
+            # The engine holds `make`, so that it must not hold the builder, which holds the engine's environment: nobody would ever let go of either.
+            scope, name = builder.scope, transformation.name
+            job_id, uid = scope.job_id, transformation.settings.get("uid") or f"node {builder.node_count}"
             sink_id = f"{job_id}-{uid}" if job_id else ""
 
             def make() -> tuple[Any, Any, Any]:
-                subtask = _Subtask(copies.next(), builder.scope, transformation.name, sink_id)
+                subtask = _Subtask(copies.next(), scope, name, sink_id)
                 return (subtask.write, subtask.flush, subtask.snapshot, subtask.restore, subtask.commit), subtask.open, subtask.close
 
             native: _native.Environment = builder.native
