@@ -7,13 +7,11 @@ python with_millstream.py restore KEYS COLUMNS PATH                          fro
 """
 
 import json
-import os
 import resource
 import sys
 import threading
 import time
 from itertools import pairwise
-from pathlib import Path
 
 BEGUN = time.clock_gettime(time.CLOCK_MONOTONIC)
 
@@ -46,29 +44,8 @@ def environment():
     return env
 
 
-class WriterTime(threading.Thread):
-    """The processor time of the thread that writes checkpoints: the one that gives way to the others. Looked at until it ends."""
-
-    def __init__(self):
-        super().__init__(daemon=True)
-        self.seconds = 0.0
-
-    def run(self):
-        while True:
-            for task in os.listdir("/proc/self/task"):
-                try:
-                    fields = Path(f"/proc/self/task/{task}/stat").read_text().rpartition(")")[2].split()
-                except OSError:
-                    continue
-                if int(fields[16]) > 0:
-                    self.seconds = max(self.seconds, (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"))
-            time.sleep(0.05)
-
-
 def rate(keys, records, interval, directory):
     env = environment()
-    writer = WriterTime()
-    writer.start()
     if interval:
         env.enable_checkpointing(interval)
         env.configure({"execution.checkpointing.dir": directory})
@@ -78,7 +55,7 @@ def rate(keys, records, interval, directory):
     client.wait()
     seconds = time.perf_counter() - begun
     done = [record for record in client.checkpoints() if record.is_completed]
-    return {"seconds": seconds, "cpu": time.process_time() - cpu, "checkpoints": len(done), "writer_cpu": writer.seconds}
+    return {"seconds": seconds, "cpu": time.process_time() - cpu, "checkpoints": len(done)}
 
 
 def memory(keys):
@@ -96,14 +73,14 @@ def memory(keys):
     return {"bytes_per_key": (after - before) / keys, "peak_bytes_per_key": (max(peak, after) - before) / keys}
 
 
+MOMENTS = []
+
+
 class Pulse(PythonSink):
     """Takes the time of each batch of rows that arrives."""
 
-    def __init__(self):
-        self.moments = []
-
     def write(self, values):
-        self.moments.append(time.perf_counter())
+        MOMENTS.append(time.perf_counter())
 
 
 def thin(stream):
@@ -113,8 +90,7 @@ def thin(stream):
 
 def save(keys, columns, directory):
     env = environment()
-    pulse = Pulse()
-    thin(sums(env, keys, 1 << 60, columns)).sink_to(pulse)
+    thin(sums(env, keys, 1 << 60, columns)).sink_to(Pulse())
     client = env.execute_async("save")
     while client.get_metrics()["operators"][0]["numRecordsOut"] < keys + (1 << 20):
         time.sleep(0.05)
@@ -126,11 +102,11 @@ def save(keys, columns, directory):
     client.cancel().result()
 
     def longest(first, last):
-        moments = [moment for moment in pulse.moments if first <= moment <= last]
+        moments = [moment for moment in MOMENTS if first <= moment <= last]
         return max((right - left for left, right in pairwise(moments)), default=0.0)
 
     def rows(first, last):
-        return sum(first <= moment <= last for moment in pulse.moments) / (last - first)
+        return sum(first <= moment <= last for moment in MOMENTS) / (last - first)
 
     return {
         "path": path,
@@ -158,8 +134,15 @@ def restore(keys, columns, path):
     client = env.execute_async("restore")
     arrived.wait(120)
     client.cancel().result()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return {"seconds": first[0] - begun, "from_start": first[0] - BEGUN, "peak_bytes": peak, "resident_bytes": resident_bytes()}
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    peak = usage.ru_maxrss * 1024
+    return {
+        "seconds": first[0] - begun,
+        "cpu": usage.ru_utime + usage.ru_stime,
+        "from_start": first[0] - BEGUN,
+        "peak_bytes": peak,
+        "resident_bytes": resident_bytes(),
+    }
 
 
 WORK = {"rate": (rate, [int, int, int, str]), "memory": (memory, [int]), "save": (save, [int, int, str]), "restore": (restore, [int, int, str])}

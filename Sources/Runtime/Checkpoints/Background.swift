@@ -80,12 +80,8 @@ final class BackgroundThread: Background, @unchecked Sendable {
         precondition(status == 0, "no thread for checkpoints: \(status)")
     }
 
-    /// The data path comes first where there is not a core for both.
-    private static let niceness: Int32 = 5
-
     private func loop() {
-        // Of this thread alone, as Linux has it.
-        _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, Self.niceness)
+        // Of no lower priority than others: an operator may wait for the chunk that this thread was copying when it lost its core.
         monitor.lock()
         while true {
             if !queue.isEmpty {
