@@ -14,12 +14,14 @@ SWIFT_TEST := timeout --kill-after=10 1500 swift test -c release --scratch-path 
 # A test that hangs ends the run with every thread's stack, instead of keeping CI for hours. A process per core; tests of one group share one.
 PYTEST := .venv/bin/python -m pytest -q --timeout=300 --timeout-method=thread -n auto --dist loadgroup
 LIBRARY := python/src/millstream/libmillstream.so
+# Apart, because RocksDB costs 8 MB and some milliseconds: it is loaded by the first job that keeps state there.
+ROCKSDB := python/src/millstream/libmillstream_rocksdb.so
 SWIFT_SOURCES := $(shell find Sources include -type f 2>/dev/null) Package.swift
 NATIVE_SOURCES := $(shell find python/src/native -type f 2>/dev/null) include/millstream.h
 
 .PHONY: build demo test test-fast test-swift test-python test-c bench reference wheel install simulate soak crashpoints sanitize record-golden format lint clean setup
 
-build: setup $(LIBRARY) .venv/.millstream-package
+build: setup $(LIBRARY) $(ROCKSDB) .venv/.millstream-package
 
 setup:
 	@scripts/setup.sh
@@ -29,6 +31,9 @@ $(LIBRARY): $(SWIFT_SOURCES) scripts/exports.map | setup
 	@$(SWIFT_BUILD) 2>&1 | { grep -E "error|warning: unre|Compiling|complete" || true; } | tail -n 40; exit $${PIPESTATUS[0]}
 	@cp .build/release/libmillstream.so $@
 	@strip --strip-unneeded $@
+
+$(ROCKSDB): Sources/RocksDBLibrary/rocks.cpp Sources/CRocksDB/rocks.h scripts/build_rocksdb.sh | setup
+	@scripts/build_rocksdb.sh $@
 
 .venv/.millstream-package: $(NATIVE_SOURCES) $(LIBRARY) scripts/build_native.sh python/pyproject.toml
 	@echo "build: the Python extension"

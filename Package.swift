@@ -11,6 +11,8 @@ let package = Package(
     name: "millstream",
     products: [
         .library(name: "millstream", type: .dynamic, targets: ["CABI"]),
+        // Loaded when a job first keeps state in RocksDB. `make build` compiles it with the system's compiler.
+        .library(name: "millstream_rocksdb", type: .dynamic, targets: ["RocksDBLibrary"]),
     ],
     targets: [
         // The C header, compiled alone, so that an edit is tracked and a mistake is found.
@@ -20,13 +22,15 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CLz4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CRocksDB"),
+        .target(name: "RocksDBLibrary", linkerSettings: [.linkedLibrary("rocksdb")]),
         // Level 0
         .target(name: "Columnar", dependencies: ["CMillstream"], swiftSettings: engine),
         // Level 1
         .target(name: "Dataflow", dependencies: ["Columnar"], swiftSettings: engine),
         .target(name: "Plan", dependencies: ["Columnar"], swiftSettings: engine),
         // Level 2
-        .target(name: "State", dependencies: ["Columnar", "Dataflow"], swiftSettings: engine),
+        .target(name: "State", dependencies: ["Columnar", "Dataflow", "CRocksDB"], swiftSettings: engine),
         // Level 3
         .target(name: "Exchange", dependencies: ["Columnar", "Dataflow"], swiftSettings: engine),
         .target(name: "Operators", dependencies: ["Columnar", "Dataflow", "Plan", "State"], swiftSettings: engine),
@@ -45,7 +49,7 @@ let package = Package(
         // Columns of every type from a seed, and checkpoints of one operator, for several rooms' tests.
         .target(name: "TestColumns", dependencies: ["Checkpoint", "Columnar", "Dataflow"], path: "Tests/Support"),
         .testTarget(name: "ColumnarTests", dependencies: ["CMillstream", "Columnar", "TestColumns"], exclude: ["Golden"]),
-        .testTarget(name: "CheckpointTests", dependencies: ["Checkpoint", "Columnar", "Dataflow", "TestColumns"]),
+        .testTarget(name: "CheckpointTests", dependencies: ["Checkpoint", "Columnar", "Dataflow", "State", "TestColumns"]),
         .testTarget(name: "StateTests", dependencies: ["Columnar", "Dataflow", "Plan", "State", "TestColumns"], swiftSettings: engine),
         .testTarget(name: "ArchitectureTests"),
         .testTarget(name: "ExchangeTests", dependencies: ["Columnar", "Dataflow", "Exchange"]),

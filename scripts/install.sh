@@ -14,6 +14,9 @@ version="$(grep -oE 'pointer\("[0-9][^"]*"\)' Sources/CABI/Version.swift | head 
 install -d "$root/include" "$root/lib/pkgconfig"
 install -m 644 include/millstream.h include/millstream_arrow.h "$root/include/"
 install -m 755 "$library" "$root/lib/libmillstream.so"
+# Loaded by jobs that keep state in RocksDB; others do without.
+rocksdb="$(dirname "$library")/libmillstream_rocksdb.so"
+if [[ -f $rocksdb ]]; then install -m 755 "$rocksdb" "$root/lib/"; fi
 sed -e "s|@PREFIX@|$prefix|" -e "s|@VERSION@|$version|" scripts/millstream.pc.in >"$root/lib/pkgconfig/millstream.pc"
 chmod 644 "$root/lib/pkgconfig/millstream.pc"
 echo "install: $root/include/millstream.h, $root/lib/libmillstream.so, $root/lib/pkgconfig/millstream.pc"

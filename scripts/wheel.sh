@@ -26,7 +26,7 @@ setup(distclass=BinaryDistribution)
 PY
 "$python" -m pip wheel -q --disable-pip-version-check --no-build-isolation --no-deps -w build/wheel build/wheel/source
 
-# Bundles zstd, simdjson and whatever else is not on every Linux, and gives the wheel the oldest platform tag that it fits.
+# Bundles zstd, simdjson, RocksDB and whatever else is not on every Linux, and gives the wheel the oldest platform tag that it fits.
 export PATH="$PWD/.venv/bin:$PATH"
 "$python" -m auditwheel repair --plat auto -w dist build/wheel/*.whl >/dev/null
 wheel="$(ls dist/*.whl)"
@@ -42,6 +42,14 @@ env = StreamExecutionEnvironment.get_execution_environment()
 words = env.from_collection(["to be or not to be"]).flat_map(lambda line: [(word, 1) for word in line.split()])
 counts = words.key_by(lambda pair: pair[0]).reduce(lambda a, b: (a[0], a[1] + b[1]))
 assert dict(counts.execute_and_collect()) == {"to": 2, "be": 2, "or": 1, "not": 1}
+
+# What is loaded late is there as well.
+import ctypes
+import pathlib
+
+import millstream
+
+ctypes.CDLL(str(pathlib.Path(millstream.__file__).parent / "libmillstream_rocksdb.so")).millstream_rocksdb
 PY
 )
 echo "$wheel: $(du -h "$wheel" | cut -f1), installs and runs in a new venv"

@@ -85,6 +85,26 @@ public final class DiskStorage: Storage {
         return buffer
     }
 
+    public var isDisk: Bool { true }
+    private static let pieceByteCount = 1 << 20
+
+    public func read(_ path: String, pieces body: (UnsafeRawBufferPointer) throws(MillstreamError) -> Void) throws(MillstreamError) {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw MillstreamError.system("open", path, errno) }
+        defer { close(descriptor) }
+        let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.pieceByteCount, alignment: 64)
+        defer { piece.deallocate() }
+        while true {
+            let count = Glibc.read(descriptor, piece.baseAddress, piece.count)
+            if count == 0 { return }
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw MillstreamError.system("read", path, errno)
+            }
+            try body(UnsafeRawBufferPointer(rebasing: piece[..<count]))
+        }
+    }
+
     public func exists(_ path: String) -> Bool {
         var status = stat()
         return lstat(path, &status) == 0

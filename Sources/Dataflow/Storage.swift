@@ -12,6 +12,10 @@ public protocol Storage: AnyObject, Sendable {
     func read(_ path: String) throws(MillstreamError) -> [UInt8]
     /// Some bytes of a file, which has at least so many. Throws `io` where it has not.
     func read(_ path: String, _ range: Range<Int64>) throws(MillstreamError) -> Buffer
+    /// Gives a file's bytes in order, piece by piece.
+    func read(_ path: String, pieces body: (UnsafeRawBufferPointer) throws(MillstreamError) -> Void) throws(MillstreamError)
+    /// Whether paths are those of the machine's own files, which others may link to.
+    var isDisk: Bool { get }
     func exists(_ path: String) -> Bool
     /// How long a file is.
     func byteCount(_ path: String) throws(MillstreamError) -> Int64
@@ -29,6 +33,12 @@ extension Storage {
     public func read(_ path: String, _ range: Range<Int64>) throws(MillstreamError) -> Buffer {
         let bytes = try read(path)
         return try bytes.withUnsafeBufferPointer { (bytes) throws(MillstreamError) in try copyRange(range, of: UnsafeRawBufferPointer(bytes), path) }
+    }
+
+    public var isDisk: Bool { false }
+
+    public func read(_ path: String, pieces body: (UnsafeRawBufferPointer) throws(MillstreamError) -> Void) throws(MillstreamError) {
+        try read(path).withBytes(body)
     }
 }
 
