@@ -12,15 +12,30 @@ public protocol CheckpointStorage: AnyObject, Sendable {
     func read(_ name: String, _ range: Range<Int64>) throws(MillstreamError) -> Buffer
     /// How long it is.
     func byteCount(_ name: String) throws(MillstreamError) -> Int64
+    /// Gives an object's bytes in order, piece by piece.
+    func read(_ name: String, pieces body: (UnsafeRawBufferPointer) throws(MillstreamError) -> Void) throws(MillstreamError)
+    /// The object's path where it is a file of this machine, which may be linked to but never changed; nil elsewhere.
+    func filePath(_ name: String) -> String?
     func exists(_ name: String) -> Bool
     /// The names right below `prefix` (objects and groups of objects), sorted by bytes; empty where there is nothing.
     func list(_ prefix: String) throws(MillstreamError) -> [String]
-    /// Deletes an object, and what is left of an attempt to write it.
+    /// Deletes an object, and what is left of an attempt to write it. Where the machine stops soon, it may be there again.
     func delete(_ name: String) throws(MillstreamError)
+    /// Deletes an object for good, also where the machine stops.
+    func deleteDurably(_ name: String) throws(MillstreamError)
     /// Deletes all objects whose names begin with `prefix` and a slash, and what is left of attempts to write them. All of it, whatever fails.
     func deleteGroup(_ prefix: String) throws(MillstreamError)
     /// The object's place for a person: a path or a URL.
     func location(_ name: String) -> String
+}
+
+extension CheckpointStorage {
+    public func filePath(_ name: String) -> String? { nil }
+    public func deleteDurably(_ name: String) throws(MillstreamError) { try delete(name) }
+
+    public func read(_ name: String, pieces body: (UnsafeRawBufferPointer) throws(MillstreamError) -> Void) throws(MillstreamError) {
+        try read(name).withBytes(body)
+    }
 }
 
 /// An object that is being written.
@@ -57,7 +72,12 @@ public final class CheckpointDirectory: CheckpointStorage {
     public func read(_ name: String) throws(MillstreamError) -> [UInt8] { try storage.read(location(name)) }
     public func read(_ name: String, _ range: Range<Int64>) throws(MillstreamError) -> Buffer { try storage.read(location(name), range) }
     public func byteCount(_ name: String) throws(MillstreamError) -> Int64 { try storage.byteCount(location(name)) }
+    public func filePath(_ name: String) -> String? { storage.isDisk ? location(name) : nil }
     public func exists(_ name: String) -> Bool { storage.exists(location(name)) }
+
+    public func read(_ name: String, pieces body: (UnsafeRawBufferPointer) throws(MillstreamError) -> Void) throws(MillstreamError) {
+        try storage.read(location(name), pieces: body)
+    }
 
     public func list(_ prefix: String) throws(MillstreamError) -> [String] {
         guard storage.exists(location(prefix)) else { return [] }
@@ -66,6 +86,12 @@ public final class CheckpointDirectory: CheckpointStorage {
 
     public func delete(_ name: String) throws(MillstreamError) {
         for path in [location(name), location(name) + Self.unfinished] where storage.exists(path) { try storage.remove(path) }
+    }
+
+    public func deleteDurably(_ name: String) throws(MillstreamError) {
+        // A removal may be undone by a crash, a rename is not.
+        if storage.exists(location(name)) { try storage.rename(location(name), to: location(name) + Self.unfinished) }
+        try delete(name)
     }
 
     public func deleteGroup(_ prefix: String) throws(MillstreamError) {

@@ -33,11 +33,37 @@ public struct Manifest: Hashable, Sendable {
     public struct SubtaskFile: Hashable, Sendable {
         public var subtask: SubtaskIndex
         public var file: StateFile.Summary
+        /// The subtask's stores.
+        public var stores: [Store] = []
 
-        public init(subtask: SubtaskIndex, file: StateFile.Summary) {
+        public init(subtask: SubtaskIndex, file: StateFile.Summary, stores: [Store] = []) {
             self.subtask = subtask
             self.file = file
+            self.stores = stores
         }
+    }
+
+    /// A store's files: those that belong to this checkpoint alone lie beside its state files, others in the job's `SharedFiles.group`.
+    public struct Store: Hashable, Sendable {
+        /// Of the part of the state.
+        public var name: String
+        public var files: [StoredFile]
+
+        public init(name: String, files: [StoredFile]) {
+            self.name = name
+            self.files = files
+        }
+    }
+
+    /// The names of the objects outside of the checkpoint's group that it needs; each once, sorted.
+    public var sharedObjects: [String] {
+        var names = Set<String>()
+        for state in operators {
+            for file in state.files {
+                for store in file.stores { names.formUnion(store.files.lazy.filter(\.isShared).map(\.object)) }
+            }
+        }
+        return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     }
 
     public var jobName: String
@@ -97,11 +123,61 @@ public struct Manifest: Hashable, Sendable {
             try out.put(property.name)
             try out.put(property.value)
         }
+        try encodeStores(&out)
         var whole = FormatWriter()
         Self.head.withUnsafeBytes { whole.put(raw: $0) }
         whole.put(out.bytes.withUnsafeBytes { StableHash.xxh64($0, seed: UInt64($0.count)) })
         out.bytes.withUnsafeBytes { whole.put(raw: $0) }
         return whole.bytes
+    }
+
+    /// Nothing where there are no stores: whoever knows none can read it.
+    private func encodeStores(_ out: inout FormatWriter) throws(MillstreamError) {
+        var entries = FormatWriter()
+        var count = 0
+        for (place, state) in operators.enumerated() {
+            for file in state.files {
+                for store in file.stores {
+                    count += 1
+                    entries.put(UInt32(truncatingIfNeeded: place))
+                    entries.put(UInt32(truncatingIfNeeded: file.subtask.value))
+                    try entries.put(store.name)
+                    entries.put(UInt32(truncatingIfNeeded: store.files.count))
+                    for part in store.files {
+                        try entries.put(part.name)
+                        try entries.put(part.object)
+                        entries.put(UInt8(part.isShared ? 1 : 0))
+                        entries.put(part.byteCount)
+                        entries.put(part.checksum)
+                    }
+                }
+            }
+        }
+        guard count > 0 else { return }
+        out.put(UInt32(truncatingIfNeeded: count))
+        entries.bytes.withUnsafeBytes { out.put(raw: $0) }
+    }
+
+    private mutating func decodeStores(_ source: inout FormatReader) throws(MillstreamError) {
+        guard source.remaining > 0 else { return }
+        for _ in 0..<(try source.count(of: 16)) {
+            let place = Int(try source.number(UInt32.self))
+            let subtask = Int(try source.number(UInt32.self))
+            guard place < operators.count, let index = operators[place].files.firstIndex(where: { $0.subtask.value == subtask }) else {
+                throw source.damaged("a store of the subtask \(subtask) of the operator \(place)")
+            }
+            var store = Store(name: try source.text(), files: [])
+            for _ in 0..<(try source.count(of: 25)) {
+                let file = StoredFile(
+                    name: try source.text(), object: try source.text(), isShared: try source.number(UInt8.self) != 0,
+                    byteCount: try source.number(Int64.self), checksum: try source.number(UInt64.self))
+                // A name that leads out of the checkpoint's directory is nobody's.
+                guard file.byteCount >= 0, !file.object.split(separator: "/", omittingEmptySubsequences: false).contains(where: { $0.isEmpty || $0 == "." || $0 == ".." })
+                else { throw source.damaged("the file '\(file.object)' of \(file.byteCount) bytes") }
+                store.files.append(file)
+            }
+            operators[place].files[index].stores.append(store)
+        }
     }
 
     /// `path` is for messages. Throws `decode` for anything but what `encode` gave.
@@ -133,6 +209,7 @@ public struct Manifest: Hashable, Sendable {
         for _ in 0..<(try source.count(of: 24)) { operators.append(try Self.operatorState(from: &source)) }
         properties = []
         for _ in 0..<(try source.count(of: 8)) { properties.append(Property(try source.text(), try source.text())) }
+        try decodeStores(&source)
         try source.finish()
     }
 

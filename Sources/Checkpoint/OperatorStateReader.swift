@@ -4,16 +4,22 @@ import Dataflow
 /// The files of all subtasks that an operator had, as one subtask of today reads them.
 public final class OperatorStateReader: StateReader {
     private var files: [StateFileReader]
+    /// By the names of their parts, in the order of their subtasks.
+    private let stores: [(name: String, store: any StoredStore)]
     public let formerParallelism: Int
 
-    /// The files in the order of their subtasks, each narrowed to the key groups of the subtask that reads. An operator without state has none.
-    public init(_ files: [StateFileReader], formerParallelism: Int) {
+    /// The files in the order of their subtasks, each narrowed to the key groups of the subtask that reads; and the stores with any of those key groups. An
+    /// operator without state has none.
+    public init(_ files: [StateFileReader], stores: [(name: String, store: any StoredStore)] = [], formerParallelism: Int) {
         self.files = files
+        self.stores = stores
         self.formerParallelism = formerParallelism
     }
 
     /// Whoever reads has what it needs: the files' memory goes.
     public func release() { files = [] }
+
+    public func stores(_ name: String) throws(MillstreamError) -> [any StoredStore] { stores.lazy.filter { $0.name == name }.map(\.store) }
 
     public var names: [String] {
         var names: [String] = []

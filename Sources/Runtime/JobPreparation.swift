@@ -101,9 +101,12 @@ struct JobPreparation {
                 .io, "there is no savepoint or checkpoint at '\(path)': it has no file \(Manifest.name)",
                 hint: "Name the directory of one, such as .../savepoint-1a2b3c-... or .../chk-7.", domain: .external)
         }
-        let directory = try CheckpointDirectory(storage, root: root, isReadOnly: true)
-        let manifest = try RestoredCheckpoint(directory, group: "", objects: objects).manifest
-        return JobCheckpoints.Completed(id: manifest.id, storage: directory, group: "")
+        // A checkpoint may need objects that lie beside its own directory.
+        let slash = root.lastIndex(of: "/") ?? root.startIndex
+        let group = String(root[root.index(after: slash)...])
+        let directory = try CheckpointDirectory(storage, root: String(root[..<slash]), isReadOnly: true)
+        let manifest = try RestoredCheckpoint(directory, group: group, objects: objects).manifest
+        return JobCheckpoints.Completed(id: manifest.id, storage: directory, group: group)
     }
 }
 

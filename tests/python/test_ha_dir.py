@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from millstream.datastream.recovery import file_name, newest_checkpoint
+from millstream.datastream.recovery import JobDirectory, file_name, newest_checkpoint
 
 JOB = """
 import sys, time
@@ -89,6 +89,51 @@ def test_what_is_damaged_or_not_complete_is_passed_over(tmp_path: Path) -> None:
     (folder / "0a" / "chk-10").mkdir()
     (folder / "0a" / "chk-10" / "_metadata").write_bytes(b"")
     assert newest_checkpoint(folder) is None
+
+
+def incremental_checkpoint(folder: Path, number: int, files: dict[str, bytes], lengths: dict[str, int] | None = None) -> Path:
+    """A checkpoint with one store (docs/state-format.md); names that begin with ``shared/`` are of files that other checkpoints may need."""
+
+    def text(value: str) -> bytes:
+        return len(value.encode()).to_bytes(4, "little") + value.encode()
+
+    def count(value: int, width: int = 4) -> bytes:
+        return value.to_bytes(width, "little")
+
+    own = folder / f"chk-{number}"
+    own.mkdir(parents=True)
+    (own / "op-0-0").write_bytes(b"state")
+    for name, content in files.items():
+        path = (folder if name.startswith("shared/") else own) / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+    state = text("uid") + text("name") + count(1) + count(128) + count(0) + count(1) + count(0) + text("op-0-0") + count(5, 8) + bytes(16)
+    entries = b"".join(
+        text(name) + text(name) + count(name.startswith("shared/"), 1) + count((lengths or {}).get(name, len(content)), 8) + bytes(8)
+        for name, content in files.items()
+    )
+    stores = count(1) + count(0) + count(0) + text("keyed") + count(len(files)) + entries
+    body = text("job") + count(number, 8) + bytes(9) + count(1) + state + count(0) + stores
+    (own / "_metadata").write_bytes(b"MCHECK\1\0" + bytes(8) + body)
+    return own
+
+
+def test_files_that_checkpoints_share_stay_with_the_one_that_needs_them(tmp_path: Path) -> None:
+    run_folder = tmp_path / "0a"
+    incremental_checkpoint(run_folder, 1, {"CURRENT": b"1", "shared/1.sst": b"one", "shared/2.sst": b"two"})
+    newest = incremental_checkpoint(run_folder, 2, {"CURRENT": b"2", "shared/2.sst": b"two", "shared/3.sst": b"three"})
+    incremental_checkpoint(run_folder, 3, {"shared/4.sst": b"four"}, {"shared/4.sst": 5})
+    incremental_checkpoint(tmp_path / "09", 1, {"shared/1.sst": b"old"})
+    assert newest_checkpoint(tmp_path) == newest, "a file of the third is too short"
+    directory = JobDirectory(tmp_path, "job")
+    directory.keep_only(newest)
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file() and path.name != ".lock") == [
+        "0a/chk-2/CURRENT", "0a/chk-2/_metadata", "0a/chk-2/op-0-0", "0a/shared/2.sst", "0a/shared/3.sst",
+    ]
+    assert newest_checkpoint(tmp_path) == newest
+    (run_folder / "shared" / "2.sst").unlink()
+    assert newest_checkpoint(tmp_path) is None
+    directory.release()
 
 
 def test_a_script_starts_from_a_savepoint(script: Path, tmp_path: Path) -> None:

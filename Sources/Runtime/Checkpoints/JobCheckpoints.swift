@@ -105,6 +105,7 @@ final class JobCheckpoints: @unchecked Sendable {
     private var coordinator: CheckpointCoordinator?
     private var pending: [Pending] = []
     private var savepoints: [SavepointRequest] = []
+    private var files: CheckpointFiles
     /// A savepoint that waits for the end of the input that it has asked for.
     private var drainRequest: SavepointRequest?
     private var drained: Set<Int> = []
@@ -123,6 +124,7 @@ final class JobCheckpoints: @unchecked Sendable {
         self.settings = settings
         self.compression = compression
         self.storage = storage
+        files = CheckpointFiles(storage)
         self.objects = objects
         self.background = background
         self.clock = clock
@@ -230,8 +232,9 @@ final class JobCheckpoints: @unchecked Sendable {
 
     /// Deletes the completed checkpoints that are still there.
     func discardCompleted() {
-        for entry in completed { delete(entry) }
+        for entry in completed { files.delete(entry.id, in: entry.storage, group: entry.group, isLast: true) }
         completed = []
+        files.finish()
     }
 
     // MARK: From subtasks, on any thread
@@ -359,9 +362,9 @@ final class JobCheckpoints: @unchecked Sendable {
             for (link, place) in attempt.chains[snapshot.subtask].enumerated() {
                 let parts = ((link == 0 ? [snapshot.head] : []) + [snapshot.states[link]].compactMap { $0 }).filter { !$0.isEmpty }
                 if parts.isEmpty { continue }
-                let file = try write(parts, place: place, subtask: attempt.subtasks[snapshot.subtask].index, to: pending[index])
-                pending[index].byteCount += file.byteCount
-                pending[index].states[place].files.append(Manifest.SubtaskFile(subtask: attempt.subtasks[snapshot.subtask].index, file: file))
+                let (file, byteCount) = try write(parts, place: place, subtask: attempt.subtasks[snapshot.subtask].index, to: pending[index])
+                pending[index].byteCount += byteCount
+                pending[index].states[place].files.append(file)
             }
             if let enumerator = snapshot.enumerator, let place = attempt.chains[snapshot.subtask].first {
                 pending[index].states[place].coordinator = enumerator
@@ -378,17 +381,29 @@ final class JobCheckpoints: @unchecked Sendable {
         perform(actions)
     }
 
-    private func write(_ parts: [StateParts], place: Int, subtask: SubtaskIndex, to pending: Pending) throws(MillstreamError) -> StateFile.Summary {
+    /// The file, and how many bytes were written; those of stores that the storage has already are not.
+    private func write(
+        _ parts: [StateParts], place: Int, subtask: SubtaskIndex, to pending: Pending
+    ) throws(MillstreamError) -> (file: Manifest.SubtaskFile, byteCount: Int64) {
         // The manifest has names within the group, so that a savepoint can be moved.
         let name = "op-\(place)-\(subtask.value)"
-        let writer = try StateFileWriter(pending.storage, name: "\(pending.group)/\(name)", compression: compression, objects: objects)
+        let file = try StateFileWriter(pending.storage, name: "\(pending.group)/\(name)", compression: compression, objects: objects)
+        var upload = StoreUpload(pending.storage, group: pending.group, checkpoint: pending.barrier.id)
+        var storeCount = 0
+        let writer = SubtaskWriter(file) { [self] (part, files) throws(MillstreamError) in
+            guard pending.savepoint == nil else {
+                throw .internal("the state '\(part)' of a savepoint is in a form that only checkpoints have")
+            }
+            defer { storeCount += 1 }
+            return try upload.write(part, files, prefix: "\(name)-\(storeCount)", shared: &self.files.shared)
+        }
         do throws(MillstreamError) {
             for part in parts { try part.replay(to: writer) }
-            var file = try writer.finish()
-            file.name = name
-            return file
+            var summary = try file.finish()
+            summary.name = name
+            return (Manifest.SubtaskFile(subtask: subtask, file: summary, stores: writer.stores), summary.byteCount + upload.writtenByteCount)
         } catch {
-            writer.abandon()
+            file.abandon()
             throw error
         }
     }
@@ -439,8 +454,7 @@ final class JobCheckpoints: @unchecked Sendable {
         note(entry, .failed(failure.text))
         for (_, enumerator) in attempt?.enumerators ?? [] { enumerator.abort(id) }
         attempt?.subtasks.forEach { $0.post(.aborted(id)) }
-        // What cannot be deleted now stays: it is no checkpoint without its manifest.
-        do { try entry.storage.deleteGroup(entry.group) } catch {}
+        files.delete(id, in: entry.storage, group: entry.group)
         entry.savepoint?.done(.failure(MillstreamError(.io, "the savepoint failed: \(failure.text)", domain: .external, isRetryable: true)))
         if let savepoint = entry.savepoint, savepoint.drains, failure != .stopped {
             // The input has ended all the same.
@@ -460,11 +474,7 @@ final class JobCheckpoints: @unchecked Sendable {
         delete(completed.remove(at: index))
     }
 
-    private func delete(_ entry: Completed) {
-        // The manifest first: without it nobody takes the rest for a checkpoint.
-        do { try entry.storage.delete("\(entry.group)/\(Manifest.name)") } catch {}
-        do { try entry.storage.deleteGroup(entry.group) } catch {}
-    }
+    private func delete(_ entry: Completed) { files.delete(entry.id, in: entry.storage, group: entry.group) }
 
     private func note(_ entry: Pending, _ outcome: CheckpointRecord.Outcome) {
         let record = CheckpointRecord(

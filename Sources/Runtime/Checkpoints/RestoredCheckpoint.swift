@@ -33,10 +33,19 @@ final class RestoredCheckpoint: @unchecked Sendable {
     func state(of id: OperatorID, subtask: SubtaskIndex, parallelism: Int, maxParallelism: Int) throws(MillstreamError) -> SubtaskState {
         let keyGroups = KeyGroup.range(subtask: subtask.value, parallelism: parallelism, maxParallelism: maxParallelism)
         var files: [StateFileReader] = []
+        var stores: [(name: String, store: any StoredStore)] = []
         let state = states[id]
-        for file in state?.files ?? [] { files.append(try open(file, of: state?.parallelism ?? 1).narrowed(to: keyGroups)) }
+        for file in state?.files ?? [] {
+            files.append(try open(file, of: state?.parallelism ?? 1).narrowed(to: keyGroups))
+            let formerGroups = KeyGroup.range(
+                subtask: file.subtask.value, parallelism: state?.parallelism ?? 1, maxParallelism: state?.maxParallelism ?? maxParallelism)
+            for store in file.stores where formerGroups.overlaps(keyGroups) {
+                stores.append(
+                    (store.name, CheckpointedStore(storage, group: group, subtask: file.subtask, keyGroups: formerGroups, files: store.files)))
+            }
+        }
         return SubtaskState(
-            OperatorStateReader(files, formerParallelism: state?.parallelism ?? 0), checkpoint: manifest.id, subtask: subtask, parallelism: parallelism)
+            OperatorStateReader(files, stores: stores, formerParallelism: state?.parallelism ?? 0), checkpoint: manifest.id, subtask: subtask, parallelism: parallelism)
     }
 
     /// The splits of all readers of a source.

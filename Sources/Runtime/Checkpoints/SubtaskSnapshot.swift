@@ -9,6 +9,7 @@ final class StateParts: StateWriter, @unchecked Sendable {
         case batch(String, KeyGroup?, Batch)
         case bytes(String, KeyGroup?, [UInt8])
         case deferred(any DeferredParts)
+        case files(String, any StoreFiles)
         case later(@Sendable (any StateWriter) throws(MillstreamError) -> Void)
     }
 
@@ -36,6 +37,8 @@ final class StateParts: StateWriter, @unchecked Sendable {
         return false
     }
 
+    func write(_ name: String, files: any StoreFiles) { parts.append(.files(name, files)) }
+
     /// Gives everything to another writer, in order.
     func replay(to writer: any StateWriter) throws(MillstreamError) {
         for part in parts {
@@ -43,10 +46,29 @@ final class StateParts: StateWriter, @unchecked Sendable {
             case .batch(let name, let group, let batch): try writer.write(name, keyGroup: group, batch: batch)
             case .bytes(let name, let group, let bytes): try writer.write(name, keyGroup: group, bytes: bytes)
             case .deferred(let deferred): try writer.write(deferred)
+            case .files(let name, let files): try writer.write(name, files: files)
             case .later(let parts): try parts(writer)
             }
         }
     }
+}
+
+/// One subtask's file of a checkpoint, with the stores beside it. On the background.
+final class SubtaskWriter: StateWriter {
+    private let file: StateFileWriter
+    private let upload: (String, any StoreFiles) throws(MillstreamError) -> Manifest.Store
+    private(set) var stores: [Manifest.Store] = []
+
+    init(
+        _ file: StateFileWriter, upload: @escaping (String, any StoreFiles) throws(MillstreamError) -> Manifest.Store
+    ) {
+        self.file = file
+        self.upload = upload
+    }
+
+    func write(_ name: String, keyGroup: KeyGroup?, batch: Batch) throws(MillstreamError) { try file.write(name, keyGroup: keyGroup, batch: batch) }
+    func write(_ name: String, keyGroup: KeyGroup?, bytes: [UInt8]) throws(MillstreamError) { try file.write(name, keyGroup: keyGroup, bytes: bytes) }
+    func write(_ name: String, files: any StoreFiles) throws(MillstreamError) { stores.append(try upload(name, files)) }
 }
 
 /// A subtask's answer to a barrier: the state of each operator of its chain, in their order.

@@ -103,12 +103,21 @@ class JobDirectory:
                 os.close(lock)
 
     def keep_only(self, newest: Path | None) -> None:
-        """Removes what runs before have left but for one checkpoint."""
+        """Removes what runs before have left but for one checkpoint, with what it shares with others."""
+        needed: set[Path] = set()
+        if newest is not None:
+            needed = {newest} | {newest.parent / name[3:] for name, _ in _state_files((newest / _METADATA).read_bytes()) if name.startswith("../")}
         for run in self.path.iterdir():
             if not run.is_dir():
                 continue
             for entry in run.iterdir():
-                if entry != newest:
+                if entry in needed:
+                    continue
+                if entry.is_dir() and any(entry in path.parents for path in needed):
+                    for part in entry.iterdir():
+                        if part not in needed:
+                            part.unlink(missing_ok=True)
+                else:
                     shutil.rmtree(entry, ignore_errors=True) if entry.is_dir() else entry.unlink(missing_ok=True)
             with contextlib.suppress(OSError):
                 run.rmdir()
@@ -218,5 +227,13 @@ def _state_files(manifest: bytes) -> Iterator[tuple[str, int]]:
             take(16)
     for _ in range(number(4)):
         take(number(4)), take(number(4))
+    # The files of stores: those that several checkpoints share are beside the checkpoint's directory.
+    for _ in range(number(4) if position < len(manifest) else 0):
+        take(8), take(number(4))
+        for _ in range(number(4)):
+            take(number(4))
+            name = take(number(4)).decode()
+            yield f"../{name}" if number(1) else name, number(8)
+            take(8)
     if position != len(manifest):
         raise ValueError("the manifest has more than it should")
