@@ -22,6 +22,7 @@ from harness.process import ProgramFailed
 
 # In the order of the table.
 SCENARIOS = ["wordcount", "chain", "crossing", "keyed_process", "window_aggregate", "native_window", "csv_decode", "small_jobs", "latency", "memory", "checkpoints"]
+SCENARIOS += ["unaligned"]
 PEERS = ["bytewax", "pyflink"]
 
 

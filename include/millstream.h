@@ -743,7 +743,7 @@ millstream_status millstream_savepoint_read(
 millstream_status millstream_job_state(
     millstream_job *job, const char *uid, const char *part, struct ArrowArrayStream *out, char **columns, millstream_error **error);
 /* The job's last checkpoints and savepoints as JSON, the oldest first: [{"id":1,"savepoint":false,"triggered":<ms since the epoch>,"millis":3,"bytes":4711,
-   "completed":true,"failure":null,"location":"/..."}, ...]. To be freed with millstream_string_free. */
+   "completed":true,"unaligned":false,"inFlightBytes":0,"failure":null,"location":"/..."}, ...]. To be freed with millstream_string_free. */
 millstream_status millstream_job_checkpoints_json(millstream_job *job, char **json, millstream_error **error);
 /* What the job's attempts failed with as JSON, the oldest first: [{"time":<ms since the epoch>,"code":9,"message":"...","operator":"map"}, ...]. */
 millstream_status millstream_job_failures_json(millstream_job *job, char **json, millstream_error **error);

@@ -70,7 +70,8 @@ private final class EngineJob: RunningJob {
         for (index, record) in job.checkpoints.enumerated() {
             writer.raw(
                 "\(index == 0 ? "" : ","){\"id\":\(record.id.value),\"savepoint\":\(record.isSavepoint),\"triggered\":\(record.triggered.milliseconds),"
-                    + "\"millis\":\(record.milliseconds),\"bytes\":\(record.byteCount),\"completed\":\(record.outcome == .completed),\"failure\":")
+                    + "\"millis\":\(record.milliseconds),\"bytes\":\(record.byteCount),\"completed\":\(record.outcome == .completed),"
+                    + "\"unaligned\":\(record.isUnaligned),\"inFlightBytes\":\(record.inFlightByteCount),\"failure\":")
             if case .failed(let reason) = record.outcome { writer.string(reason) } else { writer.raw("null") }
             writer.raw(",\"location\":")
             writer.string(record.location)

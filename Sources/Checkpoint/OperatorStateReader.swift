@@ -16,6 +16,11 @@ public final class OperatorStateReader: StateReader {
         self.formerParallelism = formerParallelism
     }
 
+    /// The same for what one of those subtasks wrote alone.
+    public func ofSubtask(_ subtask: SubtaskIndex) -> OperatorStateReader {
+        OperatorStateReader(files.filter { $0.subtask == subtask }, formerParallelism: formerParallelism)
+    }
+
     /// Whoever reads has what it needs: the files' memory goes.
     public func release() { files = [] }
 

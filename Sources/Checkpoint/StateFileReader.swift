@@ -12,7 +12,7 @@ public final class StateFileReader: StateReader {
     private let path: String
     private let blocks: [StateFile.Block]
     /// Who wrote the file.
-    private let subtask: SubtaskIndex
+    let subtask: SubtaskIndex
     public let formerParallelism: Int
     private let keyGroups: Range<Int>?
     private let coding: BatchCoding

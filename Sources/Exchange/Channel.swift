@@ -22,6 +22,14 @@ public final class ChannelProgress: Sendable {
     public init() {}
 }
 
+/// Counts the channels of a gate in which a barrier waits to be read ahead of the rows.
+public final class BarrierAlarm: Sendable {
+    private let count = Counter()
+    public init() {}
+    public var isOn: Bool { count.value > 0 }
+    func add(_ change: Int) { count.add(change) }
+}
+
 /// Decides when what was sent arrives: the simulation's hold on every channel.
 public protocol ChannelHandover: AnyObject, Sendable {
     /// A message was put into `channel` and stays invisible to the consumer until somebody calls `channel.deliver`.
@@ -31,7 +39,11 @@ public protocol ChannelHandover: AnyObject, Sendable {
 /// A bounded queue of messages from one subtask to another.
 ///
 /// The bound is in bytes; the producer may overshoot it by one message, asks `isFull` before it makes more, and is woken when the queue has
-/// fallen to half of its bound, so that the two do not take turns at every message.
+/// fallen to half of its bound, so that the two do not take turns at every message. A producer that has to come to a checkpoint's barrier may go on to
+/// `isOverdrawn`.
+///
+/// A barrier stays at its place, and the consumer reads it there, or ahead of what is before it (`receiveAhead`) where it may overtake. What it has
+/// overtaken stays in the queue.
 public final class Channel: Sendable {
     private struct State {
         var queue = MessageQueue()
@@ -41,6 +53,17 @@ public final class Channel: Sendable {
         var isClosed = false
         var producer: (any Wakeable)?
         var consumer: (any Wakeable)?
+        /// How many barriers in the queue may overtake, and whether the consumer has been told.
+        var overtakingCount = 0
+        var isAnnounced = false
+        /// Barriers up to this one may overtake, whatever they say themselves.
+        var overtakesThrough: CheckpointID?
+        var alarm: BarrierAlarm?
+
+        func mayOvertake(_ message: Message) -> Bool {
+            guard case .barrier(let barrier) = message else { return false }
+            return barrier.alignment == .unaligned || overtakesThrough.map { barrier.id <= $0 } ?? false
+        }
     }
 
     /// A number that is unique and deterministic within a job, for traces.
@@ -50,6 +73,7 @@ public final class Channel: Sendable {
     private let state: Mutex<State>
     private let full = Atomic<Bool>(false)
     private let readable = Atomic<Bool>(false)
+    private let hurried = Atomic<Bool>(false)
     private let handover: (any ChannelHandover)?
 
     public init(number: Int, byteCountLimit: Int, handover: (any ChannelHandover)? = nil) {
@@ -76,6 +100,15 @@ public final class Channel: Sendable {
     /// Whether `receive` has something.
     public var isReadable: Bool { readable.load(ordering: .acquiring) }
 
+    /// How far beyond its bound a channel is filled by a producer that has to come to a barrier.
+    public static let overdraftByteCount = 1 << 20
+
+    /// Whether even such a producer should stop.
+    public var isOverdrawn: Bool { isFull && queuedByteCount >= byteCountLimit &+ Self.overdraftByteCount }
+
+    /// Whether a barrier may be read ahead of the rows.
+    public var hasBarrierAhead: Bool { hurried.load(ordering: .acquiring) }
+
     /// Bytes in the queue now.
     public var queuedByteCount: Int { state.withLock { $0.byteCount } }
     /// Messages in the queue now, those on their way included.
@@ -90,7 +123,13 @@ public final class Channel: Sendable {
             state.byteCount &+= byteCount
             if case .batch(let batch) = message { progress.waitingRows.add(batch.count) }
             if state.byteCount >= byteCountLimit { full.store(true, ordering: .releasing) }
-            return isHeld ? nil : expose(1, &state)
+            let overtakes = state.mayOvertake(message)
+            if overtakes { state.overtakingCount &+= 1 }
+            if isHeld { return nil }
+            let consumer = expose(1, &state)
+            guard overtakes else { return consumer }
+            announce(&state)
+            return state.consumer
         }
         if let handover {
             handover.hold(self)
@@ -104,7 +143,12 @@ public final class Channel: Sendable {
     public func deliver(_ count: Int) -> Bool {
         let (consumer, rest): ((any Wakeable)?, Int) = state.withLock { state in
             let more = min(count, state.queue.count - state.visibleCount)
-            let consumer = more > 0 ? expose(more, &state) : nil
+            var consumer = more > 0 ? expose(more, &state) : nil
+            // What goes ahead of the rows arrives ahead of them.
+            if state.overtakingCount > 0, !state.isAnnounced {
+                announce(&state)
+                consumer = state.consumer
+            }
             return (consumer, state.queue.count - state.visibleCount)
         }
         consumer?.wake()
@@ -119,16 +163,107 @@ public final class Channel: Sendable {
             guard state.visibleCount > 0, let entry = state.queue.popFirst() else { return nil }
             state.visibleCount &-= 1
             if state.visibleCount == 0 { readable.store(false, ordering: .releasing) }
-            state.byteCount &-= entry.byteCount
             if case .batch(let batch) = entry.message { progress.waitingRows.add(-batch.count) }
-            if state.byteCount <= byteCountLimit / 2, full.load(ordering: .relaxed) {
-                full.store(false, ordering: .releasing)
-                producer = state.producer
-            }
+            if state.overtakingCount > 0, state.mayOvertake(entry.message) { passed(&state) }
+            producer = made(entry.byteCount, &state)
             return entry
         }
         producer?.wake()
         return entry
+    }
+
+    /// The first barrier that may overtake, out of its place in the queue, with everything that is before it there and stays; nil if there is none.
+    public func receiveAhead() -> (barrier: CheckpointBarrier, overtaken: [(message: Message, byteCount: Int)])? {
+        guard hasBarrierAhead else { return nil }
+        var producer: (any Wakeable)?
+        let found = state.withLock { state -> (barrier: CheckpointBarrier, overtaken: [(message: Message, byteCount: Int)])? in
+            var overtaken: [(message: Message, byteCount: Int)] = []
+            for place in 0..<state.queue.count {
+                guard let entry = state.queue[place] else { continue }
+                guard state.mayOvertake(entry.message), case .barrier(let barrier) = entry.message else {
+                    overtaken.append(entry)
+                    continue
+                }
+                _ = state.queue.remove(at: place)
+                if place < state.visibleCount {
+                    state.visibleCount &-= 1
+                    if state.visibleCount == 0 { readable.store(false, ordering: .releasing) }
+                }
+                passed(&state)
+                producer = made(entry.byteCount, &state)
+                return (barrier, overtaken)
+            }
+            return nil
+        }
+        producer?.wake()
+        return found
+    }
+
+    /// From the consumer: barriers up to this checkpoint's may overtake, those that are in the queue and those to come.
+    public func overtake(through id: CheckpointID) {
+        state.withLock { state in
+            state.overtakesThrough = max(state.overtakesThrough ?? id, id)
+            state.overtakingCount = 0
+            var isVisible = handover == nil
+            for place in 0..<state.queue.count {
+                guard let entry = state.queue[place], state.mayOvertake(entry.message) else { continue }
+                state.overtakingCount &+= 1
+                if place < state.visibleCount { isVisible = true }
+            }
+            if state.overtakingCount > 0, isVisible { announce(&state) }
+        }
+    }
+
+    /// The gate's alarm, before the first message is read.
+    func watch(_ alarm: BarrierAlarm) {
+        state.withLock { state in
+            state.alarm = alarm
+            if state.isAnnounced { alarm.add(1) }
+        }
+    }
+
+    /// From the consumer, before it reads anything: messages of an earlier run, before all that this one sends.
+    public func prepend(_ messages: [Message]) {
+        let entries = messages.map { (message: $0, byteCount: $0.byteCount) }
+        state.withLock { state in
+            guard !state.isClosed, !entries.isEmpty else { return }
+            state.queue.prepend(entries)
+            state.visibleCount &+= entries.count
+            for entry in entries {
+                state.byteCount &+= entry.byteCount
+                if case .batch(let batch) = entry.message { progress.waitingRows.add(batch.count) }
+            }
+            if state.byteCount >= byteCountLimit { full.store(true, ordering: .releasing) }
+            readable.store(true, ordering: .releasing)
+        }
+    }
+
+    private func announce(_ state: inout State) {
+        guard !state.isAnnounced else { return }
+        state.isAnnounced = true
+        state.alarm?.add(1)
+        hurried.store(true, ordering: .releasing)
+    }
+
+    /// A barrier that may overtake has left the queue.
+    private func passed(_ state: inout State) {
+        state.overtakingCount &-= 1
+        if state.overtakingCount == 0 { silence(&state) }
+    }
+
+    private func silence(_ state: inout State) {
+        guard state.isAnnounced else { return }
+        state.isAnnounced = false
+        state.alarm?.add(-1)
+        hurried.store(false, ordering: .releasing)
+    }
+
+    /// Room of so many bytes; whom to wake.
+    private func made(_ byteCount: Int, _ state: inout State) -> (any Wakeable)? {
+        state.byteCount &-= byteCount
+        guard state.byteCount <= byteCountLimit / 2, full.load(ordering: .relaxed) else { return nil }
+        full.store(false, ordering: .releasing)
+        return state.producer
     }
 
     /// Drops what is in it and forgets both ends. Later messages are dropped.
@@ -140,6 +275,9 @@ public final class Channel: Sendable {
             state.isClosed = true
             state.producer = nil
             state.consumer = nil
+            state.overtakingCount = 0
+            silence(&state)
+            state.alarm = nil
         }
         readable.store(false, ordering: .releasing)
         full.store(false, ordering: .releasing)

@@ -47,6 +47,12 @@ public final class ExchangeWriter: RoutedRows {
         return false
     }
 
+    /// Whether any channel is so full that not even a barrier is worth more rows.
+    public var isOverdrawn: Bool {
+        for channel in channels where channel.isOverdrawn { return true }
+        return false
+    }
+
     /// Bytes waiting in the channels.
     public var queuedByteCount: Int { channels.reduce(0) { $0 + $1.queuedByteCount } }
 

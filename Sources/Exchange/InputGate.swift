@@ -7,10 +7,24 @@ public enum GateEvent: Sendable {
     /// The combined watermark of all inputs has advanced.
     case watermark(EventTime)
     case status(WatermarkStatus)
-    /// Every channel has delivered the barrier.
+    /// Every channel has delivered the barrier; an unaligned one: the first channel has.
     case barrier(CheckpointBarrier)
+    /// Every channel has delivered the unaligned barrier: what was in flight when it passed, channel by channel.
+    case inFlight(CheckpointID, [InFlightChannel])
     /// All channels of an input have ended.
     case endOfInput(Int)
+}
+
+/// What was in a channel when an unaligned barrier passed its consumer, in order: batches, watermarks and statuses. The channel's end is not among it; it comes
+/// again from its producer.
+public struct InFlightChannel: Sendable {
+    public var messages: [Message] = []
+    /// How many of them, the first ones, the consumer read between its snapshot and the channel's own barrier. The others the barrier overtook.
+    public var readCount = 0
+    /// The room that they took in the channel.
+    public var byteCount = 0
+
+    public init() {}
 }
 
 /// The consumer's end of all channels of a subtask: reads them in turn and merges what stands between the rows.
@@ -30,9 +44,19 @@ public final class InputGate {
     /// What one message set free beyond its first event; at most a handful.
     private var pending: [GateEvent] = []
     private var pendingStart = 0
+    private var hasPendingBarrier = false
+    private let alarm = BarrierAlarm()
+    /// What is in flight for the unaligned checkpoint that is on its way, by channel.
+    private var inFlight: [InFlightChannel] = []
+    /// Messages of an earlier run that are to be read before anything else, by channel; empty once they are.
+    private var replayed: [Int] = []
+    private var replayedCount = 0
+    /// What is done to a batch that is kept for a checkpoint while others go on with it.
+    private let preserve: (Batch) throws(MillstreamError) -> Batch
 
-    /// `inputs[i]` are the channels of the operator's input i; each has at least one.
-    public init(inputs: [[Channel]]) {
+    /// `inputs[i]` are the channels of the operator's input i; each has at least one. `preserve` makes a batch fit to be written down later.
+    public init(inputs: [[Channel]], preserve: @escaping (Batch) throws(MillstreamError) -> Batch = { (batch) throws(MillstreamError) in batch }) {
+        self.preserve = preserve
         channels = inputs.flatMap { $0 }
         self.inputs = inputs.enumerated().flatMap { input, channels in channels.map { _ in input } }
         places = inputs.flatMap { Array($0.indices) }
@@ -41,6 +65,7 @@ public final class InputGate {
         aligner = BarrierAligner(channelCount: channels.count)
         openChannels = inputs.map(\.count)
         ended = Array(repeating: false, count: channels.count)
+        for channel in channels { channel.watch(alarm) }
     }
 
     /// The combined watermark.
@@ -62,14 +87,24 @@ public final class InputGate {
         }
     }
 
+    /// What was in flight in an earlier run, by channel; before the first `read`. `first`: all of it comes before anything new of any channel, and before a
+    /// barrier; else only before what is new in its own channel.
+    public func replay(_ messages: [[Message]], first: Bool) {
+        for (channel, own) in messages.enumerated() where channel < channels.count { channels[channel].prepend(own) }
+        guard first else { return }
+        replayed = messages.map(\.count)
+        replayedCount = replayed.reduce(0, +)
+    }
+
     /// Bytes waiting in the channels.
     public var queuedByteCount: Int { channels.reduce(0) { $0 + $1.queuedByteCount } }
 
     /// The next event, or nil when no channel that may be read has one.
-    public func read() -> GateEvent? {
+    public func read() throws(MillstreamError) -> GateEvent? {
         while true {
-            if let event = popPending() { return event }
+            if let event = try readAhead() { return event }
             guard let (channel, entry) = receive() else { return nil }
+            if aligner.inFlight(channel) != nil { try keep(entry, channel, wasRead: true) }
             switch entry.message {
             case .batch(let batch): return .batch(batch, input: inputs[channel], byteCount: entry.byteCount)
             case .watermark(let watermark):
@@ -78,10 +113,67 @@ public final class InputGate {
             case .status(let status):
                 channels[channel].progress.isIdle.set(status == .idle ? 1 : 0)
                 pass(valves[inputs[channel]].onStatus(status, channel: places[channel]), inputs[channel])
-            case .barrier(let barrier): if let done = aligner.onBarrier(barrier, channel: channel) { pending.append(.barrier(done)) }
+            case .barrier(let barrier): try arrive(barrier, channel, overtaken: [])
             case .endOfInput: end(channel)
             }
         }
+    }
+
+    /// Whether `readAhead` has something: worth asking also where there is no room for rows.
+    public var hasBarrierAhead: Bool { hasPendingBarrier || isAlarmed }
+
+    private var isAlarmed: Bool { alarm.isOn && replayedCount == 0 }
+
+    /// What one message set free beyond its first event, then what comes ahead of the rows; nil if there is nothing.
+    public func readAhead() throws(MillstreamError) -> GateEvent? {
+        while true {
+            if let event = popPending() { return event }
+            guard isAlarmed, let channel = channels.firstIndex(where: \.hasBarrierAhead), let found = channels[channel].receiveAhead() else { return nil }
+            try arrive(found.barrier, channel, overtaken: found.overtaken)
+        }
+    }
+
+    /// The checkpoint need not wait for aligned barriers any longer.
+    public func overtake(_ id: CheckpointID) {
+        for channel in channels { channel.overtake(through: id) }
+        if case .passAhead(let barrier) = aligner.overtake(id) { passAhead(barrier) }
+    }
+
+    /// The checkpoint is given up.
+    public func abort(_ id: CheckpointID) {
+        aligner.abort(id)
+        if !aligner.isAhead { inFlight = [] }
+    }
+
+    private func arrive(_ barrier: CheckpointBarrier, _ channel: Int, overtaken: [(message: Message, byteCount: Int)]) throws(MillstreamError) {
+        guard aligner.isWanted(barrier) else { return }
+        switch aligner.onBarrier(barrier, channel: channel) {
+        case .nothing: break
+        case .pass(let barrier): pending.append(.barrier(barrier))
+        case .passAhead(let barrier): passAhead(barrier)
+        }
+        if aligner.isAhead { for entry in overtaken { try keep(entry, channel, wasRead: false) } } else { inFlight = [] }
+        if let id = aligner.takeWhole() {
+            pending.append(.inFlight(id, inFlight))
+            inFlight = []
+        }
+    }
+
+    private func passAhead(_ barrier: CheckpointBarrier) {
+        inFlight = Array(repeating: InFlightChannel(), count: channels.count)
+        hasPendingBarrier = true
+        pending.append(.barrier(barrier))
+    }
+
+    /// A message that comes behind the checkpoint's snapshot and before its barrier.
+    private func keep(_ entry: (message: Message, byteCount: Int), _ channel: Int, wasRead: Bool) throws(MillstreamError) {
+        switch entry.message {
+        case .batch(let batch): inFlight[channel].messages.append(.batch(try preserve(batch)))
+        case .watermark, .status: inFlight[channel].messages.append(entry.message)
+        case .barrier, .endOfInput: return
+        }
+        inFlight[channel].byteCount += entry.byteCount
+        if wasRead { inFlight[channel].readCount += 1 }
     }
 
     /// Drops what the channels hold and lets their ends go.
@@ -94,13 +186,22 @@ public final class InputGate {
         var index = next
         for _ in 0..<channels.count {
             if index >= channels.count { index = 0 }
-            if channels[index].isReadable, !aligner.isBlocked(index), let entry = channels[index].receive() {
+            if channels[index].isReadable, mayRead(index), let entry = channels[index].receive() {
                 next = index + 1
+                if replayedCount > 0 {
+                    replayed[index] -= 1
+                    replayedCount -= 1
+                }
                 return (index, entry)
             }
             index += 1
         }
         return nil
+    }
+
+    private func mayRead(_ channel: Int) -> Bool {
+        if aligner.isBlocked(channel) { return false }
+        return replayedCount == 0 || replayed[channel] > 0
     }
 
     private func pass(_ result: WatermarkValve.Result, _ input: Int) {
@@ -131,6 +232,7 @@ public final class InputGate {
         if pendingStart == pending.count {
             pending.removeAll(keepingCapacity: true)
             pendingStart = 0
+            hasPendingBarrier = false
         }
         return event
     }

@@ -54,6 +54,12 @@ public struct WatermarkValve {
         isOutputHeld = false
     }
 
+    /// What the channels allow already, behind `restore`: the minimum of those that are active, or that none is.
+    public mutating func settle() -> Result {
+        guard isActive else { return Result(status: .idle) }
+        return Result(watermark: advanceToMinimum())
+    }
+
     public mutating func onWatermark(_ watermark: EventTime, channel: Int) -> Result {
         var result = Result()
         let before = channels[channel]

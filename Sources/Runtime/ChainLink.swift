@@ -19,6 +19,9 @@ enum ChainEvent {
     case checkpointAborted(CheckpointID)
 }
 
+/// Whether a barrier that goes ahead of the rows stands in a chain.
+final class Haste { var isOn = false }
+
 /// One operator in its chain: runs it, and is the output that it emits to.
 ///
 /// Invariants: events are handled in order; while the operator has `more` outstanding, or events wait, later events join the queue. The queue is bounded
@@ -47,6 +50,8 @@ final class ChainLink: Output {
     /// Takes the operator's state at a barrier; nil where there are no checkpoints.
     var onSnapshot: ((CheckpointBarrier, StateParts) -> Void)?
     var objects: (any ObjectCoding)?
+    /// The subtask's: while a barrier in the chain goes ahead of the rows, what stands before it may overfill the channels.
+    var haste = Haste()
     /// The checkpoint that the operator was restored from lies behind its end: it is told nothing any more.
     private var hadEnded = false
 
@@ -291,12 +296,14 @@ final class ChainLink: Output {
     var isFull: Bool { stop.isSet || isOutputFull }
 
     private var isOutputFull: Bool {
-        for writer in writers where writer.isFull { return true }
+        for writer in writers where isFull(writer) { return true }
         for child in children where child.hasWork || child.isOutputFull { return true }
         for side in sideOutputs {
-            for writer in side.writers where writer.isFull { return true }
+            for writer in side.writers where isFull(writer) { return true }
             for child in side.children where child.hasWork || child.isOutputFull { return true }
         }
         return false
     }
+
+    private func isFull(_ writer: ExchangeWriter) -> Bool { haste.isOn ? writer.isOverdrawn : writer.isFull }
 }

@@ -1,3 +1,4 @@
+import Checkpoint
 import Columnar
 import Connectors
 import Dataflow
@@ -32,6 +33,7 @@ struct JobBuilder {
     var collectQueues: [Int: CollectQueue] = [:]
     /// nil: all of them. Else only the subtasks of this one are made, with the numbers that they have in the whole job.
     var region: Int?
+    var objects: (any ObjectCoding)?
 
     struct Result {
         /// By number, or those of one region.
@@ -171,7 +173,10 @@ struct JobBuilder {
                 }
                 let gate = task.entries.isEmpty
                     ? nil
-                    : InputGate(inputs: task.entries.map { exchanges in exchanges.flatMap { channels[$0].compactMap { readEnd($0[index], splices) } } })
+                    : InputGate(
+                        inputs: task.entries.map { exchanges in exchanges.flatMap { channels[$0].compactMap { readEnd($0[index], splices) } } },
+                        preserve: { [objects] (batch) throws(MillstreamError) in try batch.encodingObjects(objects) })
+                try refuseInFlight(states, of: task)
                 var input: SourceInput?
                 if let head = task.steps.first, let made = sources[head.node.id.value] {
                     let context = SourceReaderContext(
@@ -185,7 +190,8 @@ struct JobBuilder {
                 let ownCheckpoints = checkpoints.map { checkpoints in
                     SubtaskCheckpoints(
                         number: number, attempt: checkpoints.nextAttemptNumber, checkpoints: checkpoints,
-                        hasFinal: hasFinalCheckpoint, operatorCount: task.steps.count, readers: states, onRestored: onRestored)
+                        hasFinal: hasFinalCheckpoint, operatorCount: task.steps.count, readers: states,
+                        inputs: inFlightInputs(of: task, subtask: index, channels: channels, stop: stop), parts: parts, onRestored: onRestored)
                 }
                 let subtask = Subtask(
                     number: number, name: task.name, index: SubtaskIndex(index), takesHostTurns: task.takesHostTurns, clock: clock,
@@ -209,6 +215,39 @@ struct JobBuilder {
         default: return nil
         }
         return KeyedState([], hostObjects: environment.bindings.hostObjects, clock: clock)
+    }
+
+    // MARK: Rows in flight
+
+    /// Rows on their way to an operator need a channel that leads there.
+    private func refuseInFlight(_ states: [SubtaskState], of task: JobGraph.Task) throws(MillstreamError) {
+        for (place, state) in states.enumerated() where place > 0 || task.entries.isEmpty {
+            guard InFlightInputs.isPresent(in: state) else { continue }
+            let name = task.steps[place].node.name
+            throw MillstreamError(
+                .plan, "the checkpoint has rows on their way to '\(name)', which is now in one chain with what comes before it",
+                hint: "Let its chain begin as before, or start from a savepoint: it has no rows on their way.", operatorName: name)
+        }
+    }
+
+    private func inFlightInputs(of task: JobGraph.Task, subtask: Int, channels: [[[Channel?]]], stop: StopFlag) -> InFlightInputs {
+        var places: [InFlightPlace] = []
+        for (input, exchanges) in task.entries.enumerated() {
+            for (ordinal, number) in exchanges.enumerated() {
+                for (producer, row) in channels[number].enumerated() where row[subtask] != nil {
+                    places.append(
+                        InFlightPlace(
+                            input: input, exchange: ordinal, producer: producer, producerCount: channels[number].count,
+                            partitioning: InFlightPartitioning(graph.exchanges[number].partitioning)))
+                }
+            }
+        }
+        return InFlightInputs(places: places, name: task.steps.first?.node.name ?? task.name, subtask: subtask, parallelism: task.parallelism) {
+            (input, exchange) throws(MillstreamError) in
+            let number = task.entries[input][exchange]
+            let random = SeededRandom(seed: seed &+ UInt64(number) &* 15_485_863 &+ UInt64(subtask))
+            return try makePartitioner(graph.exchanges[number], producer: subtask, task: task, channelCount: task.parallelism, random: random, stop: stop)
+        }
     }
 
     // MARK: Operators
@@ -301,25 +340,32 @@ struct JobBuilder {
     ) throws(MillstreamError) -> ExchangeWriter {
         let exchange = graph.exchanges[number]
         let own = channels[number][producer].compactMap { $0 }
-        let consumer = graph.tasks[exchange.consumer]
         let random = SeededRandom(seed: seed &+ UInt64(number) &* 15_485_863 &+ UInt64(producer))
-        let partitioner: any Partitioner
+        let partitioner = try makePartitioner(exchange, producer: producer, task: task, channelCount: own.count, random: random, stop: context.stop)
+        return ExchangeWriter(
+            channels: own, partitioner: parts?.partitioner(partitioner, producer: producer) ?? partitioner, clock: clock,
+            rowCountLimit: plan.configuration.batchRowCountLimit, bufferTimeoutMilliseconds: task.bufferTimeoutMilliseconds,
+            conformsTo: exchange.conformsTo, metrics: context.metrics)
+    }
+
+    /// `task` is whose subtask `producer` is.
+    private func makePartitioner(
+        _ exchange: JobGraph.Exchange, producer: Int, task: JobGraph.Task, channelCount: Int, random: SeededRandom, stop: StopFlag
+    ) throws(MillstreamError) -> any Partitioner {
+        let consumer = graph.tasks[exchange.consumer]
         switch exchange.partitioning {
-        case .forward, .global: partitioner = SingleChannelPartitioner()
-        case .rebalance, .rescale: partitioner = RoundRobinPartitioner(startingAt: Int(random.next(below: UInt64(max(1, own.count)))))
-        case .shuffle: partitioner = ShufflePartitioner(random: random)
-        case .broadcast: partitioner = BroadcastPartitioner()
+        case .forward, .global: return SingleChannelPartitioner()
+        case .rebalance, .rescale: return RoundRobinPartitioner(startingAt: Int(random.next(below: UInt64(max(1, channelCount)))))
+        case .shuffle: return ShufflePartitioner(random: random)
+        case .broadcast: return BroadcastPartitioner()
         case .hash(let keys):
-            partitioner = HashPartitioner(
+            return HashPartitioner(
                 keys: keys, parallelism: consumer.parallelism, maxParallelism: consumer.maxParallelism, operatorName: exchange.consumerName)
         case .custom(let function, let keys):
-            partitioner = HostPartitioner(
+            return HostPartitioner(
                 function: try environment.bindings.function(function.value).instance(), keys: keys, subtask: producer, parallelism: task.parallelism,
-                maxParallelism: task.maxParallelism, stop: context.stop)
+                maxParallelism: task.maxParallelism, stop: stop)
         }
-        return ExchangeWriter(
-            channels: own, partitioner: parts?.partitioner(partitioner, producer: producer) ?? partitioner, clock: clock, rowCountLimit: plan.configuration.batchRowCountLimit,
-            bufferTimeoutMilliseconds: task.bufferTimeoutMilliseconds, conformsTo: exchange.conformsTo, metrics: context.metrics)
     }
 
     /// The number of each task's first subtask.

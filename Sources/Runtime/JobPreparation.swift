@@ -35,7 +35,9 @@ struct JobPreparation {
         }
         let supervisorBox = SupervisorBox()
         checkpoints = JobCheckpoints(
-            jobName: plan.jobName, settings: CheckpointCoordinator.Settings(configuration), compression: Compression(configuration.compression),
+            jobName: plan.jobName, settings: CheckpointCoordinator.Settings(configuration),
+            alignedTimeout: configuration.overtakes && configuration.alignedTimeoutMilliseconds > 0 ? configuration.alignedTimeoutMilliseconds : nil,
+            compression: Compression(configuration.compression),
             storage: target, objects: objects, restored: restored, background: background, clock: machineClock, log: job.checkpointLog, fail: { [weak job] in job?.fail($0) },
             progress: { supervisorBox.supervisor?.noteProgress() })
         let checkpoints = self.checkpoints
@@ -61,6 +63,7 @@ struct JobPreparation {
                 builder.checkpoints = checkpoints
                 builder.hasFinalCheckpoint = configuration.isOn
                 builder.collectQueues = queues.queues
+                builder.objects = objects
                 if let completed {
                     let found = try RestoredCheckpoint(completed.storage, group: completed.group, objects: objects)
                     try found.adapt(&graph, plan: plan)
@@ -119,9 +122,17 @@ extension CheckpointCoordinator.Settings {
         maxConcurrent = configuration.maxConcurrent
         tolerableFailures = configuration.tolerableFailures < 0 ? nil : configuration.tolerableFailures
         retained = configuration.retained
-        // Barriers that go ahead of rows are not there yet: what asks for them is aligned, which gives the same results.
         alignment = configuration.mode == .atLeastOnce ? .atLeastOnce : .exactlyOnce
+        guard configuration.overtakes else { return }
+        // What is in flight is kept for one checkpoint at a time, as in Flink.
+        maxConcurrent = 1
+        if configuration.alignedTimeoutMilliseconds == 0 { alignment = .unaligned }
     }
+}
+
+extension CheckpointConfiguration {
+    /// Whether barriers may go ahead of rows: only where each row counts once, as in Flink.
+    var overtakes: Bool { isUnaligned && mode == .exactlyOnce }
 }
 
 extension Compression {

@@ -13,6 +13,10 @@ package protocol PartSubstitution: AnyObject {
     func partitioner(_ made: any Partitioner, producer: Int) -> any Partitioner
     /// Something between the two ends of a channel; nil for nothing.
     func splice(into channel: Channel, exchange: Int, producer: Int, consumer: Int) -> ChannelSplice?
+    /// What an unaligned checkpoint keeps of a subtask's channels.
+    func inFlight(_ channels: [InFlightChannel]) -> [InFlightChannel]
+    /// What comes again into a subtask's channels.
+    func replayed(_ channels: [[Message]]) -> [[Message]]
 }
 
 /// A second channel behind a first one, and who carries messages from the one to the other.

@@ -29,6 +29,8 @@ final class Subtask: Wakeable, @unchecked Sendable {
         case barrier(CheckpointBarrier, stops: Bool)
         case complete(CheckpointID)
         case aborted(CheckpointID)
+        /// The checkpoint has waited long enough: its barriers go ahead of the rows from now on.
+        case overtake(CheckpointID)
         /// A source's input ends here, and nobody goes before the savepoint behind it.
         case endInput
         /// The checkpoint behind the end of input is complete: the subtask may go.
@@ -70,6 +72,7 @@ final class Subtask: Wakeable, @unchecked Sendable {
     private let hasCommands = Atomic<Bool>(false)
     /// nil: the job has no checkpoints, and the subtask goes when its input has ended.
     private let checkpoints: SubtaskCheckpoints?
+    private let haste = Haste()
     private var mayFinish = false
     private var isDrained = false
     /// Somebody wants the state behind the end of input.
@@ -98,6 +101,7 @@ final class Subtask: Wakeable, @unchecked Sendable {
         stallNanoseconds = stallMilliseconds <= 0 ? nil : min(stallMilliseconds, 1 << 40) * 1_000_000
         self.stop = stop
         for (place, link) in links.enumerated() {
+            link.haste = haste
             guard let checkpoints else { continue }
             link.objects = checkpoints.objects
             link.onSnapshot = { barrier, parts in checkpoints.add(parts, of: place, barrier) }
@@ -221,9 +225,15 @@ final class Subtask: Wakeable, @unchecked Sendable {
         try checkTime()
         for _ in 0..<scheduler.quantum() {
             if stop.isSet { return .finished }
+            if let checkpoints { haste.isOn = checkpoints.isInHaste }
             guard try pump() else { return .again }
             if hasCommands.load(ordering: .acquiring) {
                 try obey()
+                continue
+            }
+            // Also where there is no room for rows.
+            if let gate, gate.hasBarrierAhead, let event = try gate.readAhead() {
+                try take(event)
                 continue
             }
             if links[0].hasEnded || mayFinish, !links.contains(where: \.hasWork), mayGo() { return .finished }
@@ -242,7 +252,10 @@ final class Subtask: Wakeable, @unchecked Sendable {
         for (place, link) in links.enumerated().reversed() { try link.open(restoring: checkpoints?.restored(place)) }
         let head = checkpoints?.restored(0)
         do { try source?.open(restoring: head) } catch { throw error.inOperator(links[0].name) }
-        if let gate, let head { gate.restore(try head.inputs()) }
+        if let gate, let head {
+            gate.restore(try head.inputs())
+            if let replay = try checkpoints?.replay() { gate.replay(replay.messages, first: replay.isFirst) }
+        }
         checkpoints?.endRestore()
     }
 
@@ -258,13 +271,17 @@ final class Subtask: Wakeable, @unchecked Sendable {
             case .barrier(let barrier, let stops):
                 guard let source, let checkpoints else { break }
                 if stops { lastBarrier = barrier.id }
-                do throws(MillstreamError) { try checkpoints.begin(barrier, inputs: nil, source: source) } catch { throw error.inOperator(links[0].name) }
+                do throws(MillstreamError) { try checkpoints.begin(barrier, gate: nil, source: source) } catch { throw error.inOperator(links[0].name) }
                 try links[0].deliver(.barrier(barrier))
             case .complete(let id): for link in links { try link.deliver(.checkpointComplete(id)) }
             case .aborted(let id):
                 checkpoints?.abort(id)
+                gate?.abort(id)
                 if lastBarrier == id { lastBarrier = nil }
                 for link in links { try link.deliver(.checkpointAborted(id)) }
+            case .overtake(let id):
+                checkpoints?.overtake(id)
+                gate?.overtake(id)
             case .endInput:
                 holdsEnd = true
                 source?.endInput()
@@ -306,20 +323,8 @@ final class Subtask: Wakeable, @unchecked Sendable {
     /// Hands one event to the head; false if there is none.
     private func readInput() throws(MillstreamError) -> Bool {
         if let gate {
-            guard let event = gate.read() else { return false }
-            switch event {
-            case .batch(let batch, let input, let byteCount):
-                links[0].metrics.bytesIn.add(byteCount)
-                links[0].metrics.lastRecordNanoseconds.set(turnStart)
-                reportStall()
-                try links[0].deliver(.batch(batch, input: input))
-            case .watermark(let watermark): try links[0].deliver(.watermark(watermark))
-            case .status(let status): try links[0].deliver(.status(status))
-            case .barrier(let barrier):
-                try checkpoints?.begin(barrier, inputs: gate.progress, source: nil)
-                try links[0].deliver(.barrier(barrier))
-            case .endOfInput(let input): try links[0].deliver(.endOfInput(input))
-            }
+            guard let event = try gate.read() else { return false }
+            try take(event)
             return true
         }
         guard let source, !sourceEnded, lastBarrier == nil else { return false }
@@ -346,6 +351,24 @@ final class Subtask: Wakeable, @unchecked Sendable {
             try links[0].deliver(.endOfInput(0))
         }
         return true
+    }
+
+    /// Hands what the gate gave to the head.
+    private func take(_ event: GateEvent) throws(MillstreamError) {
+        switch event {
+        case .batch(let batch, let input, let byteCount):
+            links[0].metrics.bytesIn.add(byteCount)
+            links[0].metrics.lastRecordNanoseconds.set(turnStart)
+            reportStall()
+            try links[0].deliver(.batch(batch, input: input))
+        case .watermark(let watermark): try links[0].deliver(.watermark(watermark))
+        case .status(let status): try links[0].deliver(.status(status))
+        case .barrier(let barrier):
+            try checkpoints?.begin(barrier, gate: gate, source: nil)
+            try links[0].deliver(.barrier(barrier))
+        case .inFlight(let id, let channels): try checkpoints?.add(inFlight: channels, to: id)
+        case .endOfInput(let input): try links[0].deliver(.endOfInput(input))
+        }
     }
 
     /// Rows have come: says once if they have been coming for long without progress of the event time that an operator waits for.

@@ -63,7 +63,7 @@ struct InputGateTests {
         let gate = InputGate(inputs: [channels])
         var rows = 0
         var last: EventTime?
-        while let event = gate.read() {
+        while let event = try gate.read() {
             switch event {
             case .batch(let batch, _, _): rows += batch.count
             case .watermark(let watermark): last = watermark
@@ -84,56 +84,56 @@ struct InputGateTests {
     }
 
     @Test("Inputs end one by one, each when all its channels have ended")
-    func ends() {
+    func ends() throws {
         let channels = Self.channels(3)
         let gate = InputGate(inputs: [[channels[0], channels[1]], [channels[2]]])
         channels[0].send(.endOfInput, byteCount: 64)
-        #expect(gate.read() == nil)
+        #expect(try gate.read() == nil)
         channels[2].send(.endOfInput, byteCount: 64)
-        guard case .endOfInput(1) = gate.read() else {
+        guard case .endOfInput(1) = try gate.read() else {
             Issue.record("input 1 did not end")
             return
         }
         channels[1].send(.endOfInput, byteCount: 64)
-        guard case .endOfInput(0) = gate.read() else {
+        guard case .endOfInput(0) = try gate.read() else {
             Issue.record("input 0 did not end")
             return
         }
     }
 
     @Test("A channel that has an aligned barrier is not read until the others have it")
-    func aligns() {
+    func aligns() throws {
         let channels = Self.channels(3)
         let gate = InputGate(inputs: [channels])
         let barrier = CheckpointBarrier(
             id: CheckpointID(1), triggered: ProcessingTime(milliseconds: 0), alignment: .exactlyOnce, isSavepoint: false)
         channels[0].send(.barrier(barrier), byteCount: 64)
         channels[0].send(.batch(Self.batch([1])), byteCount: 64)
-        #expect(gate.read() == nil)
+        #expect(try gate.read() == nil)
         channels[1].send(.barrier(barrier), byteCount: 64)
-        #expect(gate.read() == nil)
+        #expect(try gate.read() == nil)
         // A channel that has ended is waited for as well: its producer lives until the last checkpoint.
         channels[2].send(.endOfInput, byteCount: 64)
-        #expect(gate.read() == nil)
+        #expect(try gate.read() == nil)
         channels[2].send(.barrier(barrier), byteCount: 64)
-        guard case .barrier(barrier) = gate.read() else {
+        guard case .barrier(barrier) = try gate.read() else {
             Issue.record("no barrier")
             return
         }
-        guard case .batch = gate.read() else {
+        guard case .batch = try gate.read() else {
             Issue.record("the blocked channel is not read")
             return
         }
-        #expect(gate.read() == nil)
+        #expect(try gate.read() == nil)
     }
 
     @Test("Channels are read in turn")
-    func fair() {
+    func fair() throws {
         let channels = Self.channels(3)
         for channel in channels { for value in 0..<4 { channel.send(.batch(Self.batch([Int64(channel.number * 10 + value)])), byteCount: 64) } }
         let gate = InputGate(inputs: [channels])
         var order: [Int64] = []
-        while case .batch(let batch, _, _) = gate.read() { order += PartitionerTests.values(batch) }
+        while case .batch(let batch, _, _) = try gate.read() { order += PartitionerTests.values(batch) }
         #expect(order == [0, 10, 20, 1, 11, 21, 2, 12, 22, 3, 13, 23])
     }
 }

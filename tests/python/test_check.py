@@ -146,7 +146,6 @@ Types.STRING().get_java_type_info()
     kinds = {(finding.line, finding.name, finding.kind) for finding in check_source(source).sorted()}
     texts = "\n".join(finding.text for finding in check_source(source).sorted())
     assert kinds == {
-        (8, "CheckpointConfig.enable_unaligned_checkpoints", "no effect"),
         (9, "EmbeddedRocksDBStateBackend", "no effect"),
         (11, "ExecutionConfig.set_latency_tracking_interval", "no effect"),
         (12, "ExecutionConfig.set_task_cancellation_timeout", "no effect"),
@@ -154,7 +153,7 @@ Types.STRING().get_java_type_info()
         (14, "DataStream.slot_sharing_group", "no effect"),
         (15, "TypeInformation.get_java_type_info", "no effect"),
     }
-    assert "enable_unaligned_checkpoints is kept, and takes effect with a later release: barriers wait behind rows" in texts
+    assert "unaligned" not in texts
     assert "set_python_requirements has no effect: functions run in this process" in texts
     assert "slot_sharing_group is accepted without effect: on one machine all operators share one pool of threads" in texts
 

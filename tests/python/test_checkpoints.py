@@ -487,6 +487,7 @@ def test_settings_reach_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert options(env) == {}
     env.enable_checkpointing(500).get_checkpoint_config().set_checkpoint_storage(FileSystemCheckpointStorage("file:///tmp/points", 7, 9))
     env.get_checkpoint_config().set_checkpoint_timeout(60_000).set_min_pause_between_checkpoints(5).enable_unaligned_checkpoints()
+    env.get_checkpoint_config().set_aligned_checkpoint_timeout(700)
     env.set_default_savepoint_directory("saved").get_config().set_use_snapshot_compression(True)
     env.set_restart_strategy(RestartStrategies.failure_rate_restart(3, 60_000, 1_000))
     env.configure({"state.checkpoints.num-retained": "3"})
@@ -494,6 +495,8 @@ def test_settings_reach_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         "execution.checkpointing.interval": "500 ms",
         "execution.checkpointing.timeout": "60000 ms",
         "execution.checkpointing.min-pause": "5 ms",
+        "execution.checkpointing.aligned-checkpoint-timeout": "700 ms",
+        "execution.checkpointing.unaligned.enabled": "true",
         "execution.checkpointing.dir": "/tmp/points",
         "execution.checkpointing.savepoint-dir": f"{tmp_path}/saved",
         "execution.checkpointing.num-retained": "3",

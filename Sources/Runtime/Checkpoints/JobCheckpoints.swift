@@ -15,6 +15,10 @@ public struct CheckpointRecord: Sendable {
     /// From the trigger to the end.
     public let milliseconds: Int64
     public let byteCount: Int64
+    /// Whether barriers went ahead of rows somewhere.
+    public let isUnaligned: Bool
+    /// The room that the rows in flight took in their channels.
+    public let inFlightByteCount: Int64
     public let outcome: Outcome
     /// Where it is, or would have been.
     public let location: String
@@ -77,6 +81,8 @@ final class JobCheckpoints: @unchecked Sendable {
         let started: Int64
         var states: [Manifest.OperatorState]
         var byteCount: Int64 = 0
+        var isUnaligned = false
+        var inFlightByteCount: Int64 = 0
     }
 
     struct Completed: Sendable {
@@ -87,6 +93,8 @@ final class JobCheckpoints: @unchecked Sendable {
 
     private let jobName: String
     private let settings: CheckpointCoordinator.Settings
+    /// How long barriers wait behind rows before they overtake them; nil: as long as it takes.
+    private let alignedTimeout: Int64?
     private let compression: Compression
     private let storage: any CheckpointStorage
     let objects: (any ObjectCoding)?
@@ -116,12 +124,13 @@ final class JobCheckpoints: @unchecked Sendable {
     private let log: CheckpointLog
 
     init(
-        jobName: String, settings: CheckpointCoordinator.Settings, compression: Compression, storage: any CheckpointStorage,
+        jobName: String, settings: CheckpointCoordinator.Settings, alignedTimeout: Int64?, compression: Compression, storage: any CheckpointStorage,
         objects: (any ObjectCoding)?, restored: Completed?, background: any Background, clock: any Clock,
         log: CheckpointLog, fail: @escaping @Sendable (MillstreamError) -> Void, progress: @escaping @Sendable () -> Void
     ) {
         self.jobName = jobName
         self.settings = settings
+        self.alignedTimeout = alignedTimeout
         self.compression = compression
         self.storage = storage
         files = CheckpointFiles(storage)
@@ -337,8 +346,11 @@ final class JobCheckpoints: @unchecked Sendable {
         arm()
     }
 
-    private func trigger(_ barrier: CheckpointBarrier) {
+    private func trigger(_ wanted: CheckpointBarrier) {
         guard let attempt else { return }
+        // Behind the end there is nothing to overtake.
+        let alignment = isFinal && wanted.alignment == .unaligned ? .exactlyOnce : wanted.alignment
+        let barrier = CheckpointBarrier(id: wanted.id, triggered: wanted.triggered, alignment: alignment, isSavepoint: wanted.isSavepoint)
         nextID = max(nextID, barrier.id.value + 1)
         let request = barrier.isSavepoint && !savepoints.isEmpty ? savepoints.removeFirst() : nil
         // The first one that begins behind the end; what its completion triggers in turn is not waited for.
@@ -352,12 +364,23 @@ final class JobCheckpoints: @unchecked Sendable {
                 }))
         for (_, enumerator) in attempt.enumerators { enumerator.begin(barrier.id) }
         for subtask in attempt.subtasks where subtask.isSource { subtask.post(.barrier(barrier, stops: request.map { $0.stops || $0.drains } ?? false)) }
+        if let alignedTimeout, !barrier.isSavepoint, barrier.alignment == .exactlyOnce {
+            background.run(at: clock.monotonicNanoseconds() &+ min(alignedTimeout, 1 << 40) &* 1_000_000) { [weak self] in self?.overtake(barrier.id) }
+        }
+    }
+
+    /// The checkpoint has waited long enough behind rows.
+    private func overtake(_ id: CheckpointID) {
+        guard let attempt, pending.contains(where: { $0.barrier.id == id }) else { return }
+        attempt.subtasks.forEach { $0.post(.overtake(id)) }
     }
 
     /// Writes what a subtask gave, then tells the coordinator.
     private func store(_ snapshot: SubtaskSnapshot) {
         let id = snapshot.barrier.id
         guard let attempt, let index = pending.firstIndex(where: { $0.barrier.id == id }) else { return }
+        if snapshot.isUnaligned { pending[index].isUnaligned = true }
+        pending[index].inFlightByteCount += Int64(snapshot.inFlightByteCount)
         do throws(MillstreamError) {
             for (link, place) in attempt.chains[snapshot.subtask].enumerated() {
                 let parts = ((link == 0 ? [snapshot.head] : []) + [snapshot.states[link]].compactMap { $0 }).filter { !$0.isEmpty }
@@ -479,7 +502,8 @@ final class JobCheckpoints: @unchecked Sendable {
     private func note(_ entry: Pending, _ outcome: CheckpointRecord.Outcome) {
         let record = CheckpointRecord(
             id: entry.barrier.id, isSavepoint: entry.barrier.isSavepoint, triggered: entry.barrier.triggered,
-            milliseconds: (clock.monotonicNanoseconds() &- entry.started) / 1_000_000, byteCount: entry.byteCount, outcome: outcome,
+            milliseconds: (clock.monotonicNanoseconds() &- entry.started) / 1_000_000, byteCount: entry.byteCount, isUnaligned: entry.isUnaligned,
+            inFlightByteCount: entry.inFlightByteCount, outcome: outcome,
             location: entry.storage.location(entry.group))
         log.add(record)
     }

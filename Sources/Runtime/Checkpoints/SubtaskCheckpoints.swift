@@ -15,11 +15,17 @@ final class SubtaskCheckpoints {
     private var readers: [SubtaskState]
     private let onRestored: () -> Void
     private var current: [SubtaskSnapshot] = []
+    /// The gate's channels.
+    private let inputs: InFlightInputs
+    /// A planted fault; only in simulations.
+    private let parts: (any PartSubstitution)?
 
     init(
         number: Int, attempt: Int, checkpoints: JobCheckpoints, hasFinal: Bool, operatorCount: Int, readers: [SubtaskState],
-        onRestored: @escaping () -> Void
+        inputs: InFlightInputs, parts: (any PartSubstitution)? = nil, onRestored: @escaping () -> Void
     ) {
+        self.inputs = inputs
+        self.parts = parts
         self.number = number
         self.attempt = attempt
         self.checkpoints = checkpoints
@@ -40,15 +46,27 @@ final class SubtaskCheckpoints {
         onRestored()
     }
 
-    /// The barrier is at the head of the chain; `inputs` or `source` is the state of what is before it.
-    func begin(_ barrier: CheckpointBarrier, inputs: [InputProgress]?, source: SourceInput?) throws(MillstreamError) {
-        let snapshot = SubtaskSnapshot(barrier, subtask: number, operatorCount: operatorCount, objects: objects)
-        if let inputs { snapshot.head.write(RuntimePart.inputs, keyGroup: nil, bytes: RuntimePart.encode(inputs)) }
+    /// What was in flight to the subtask, by channel; nil where nothing was.
+    func replay() throws(MillstreamError) -> (messages: [[Message]], isFirst: Bool)? {
+        guard let head = readers.first, var replay = try inputs.replay(head) else { return nil }
+        if let parts { replay.messages = parts.replayed(replay.messages) }
+        return replay
+    }
+
+    /// Whether a barrier stands in the chain that goes ahead of the rows.
+    var isInHaste: Bool { current.contains(where: \.isInHaste) }
+
+    /// The barrier is at the head of the chain; `gate` or `source` is what is before it.
+    func begin(_ barrier: CheckpointBarrier, gate: InputGate?, source: SourceInput?) throws(MillstreamError) {
+        let snapshot = SubtaskSnapshot(barrier, subtask: number, operatorCount: operatorCount, hasGate: gate != nil, objects: objects)
+        if let gate { snapshot.head.write(RuntimePart.inputs, keyGroup: nil, bytes: RuntimePart.encode(gate.progress)) }
         if let source {
             let (splits, enumerator) = try source.snapshot(barrier.id, into: snapshot.head)
             if !splits.isEmpty { snapshot.head.write(RuntimePart.splits, keyGroup: nil, bytes: try RuntimePart.encode(splits)) }
             snapshot.enumerator = enumerator
         }
+        // One that rows in flight were still kept for was given up meanwhile: there is one at a time.
+        current.removeAll { $0.isUnaligned }
         current.append(snapshot)
     }
 
@@ -57,6 +75,19 @@ final class SubtaskCheckpoints {
         guard let index = current.firstIndex(where: { $0.barrier.id == barrier.id }) else { return }
         if current[index].add(parts, of: place) { checkpoints.acknowledge(current.remove(at: index), attempt: attempt) }
     }
+
+    /// What was in flight when the barrier passed.
+    func add(inFlight channels: [InFlightChannel], to id: CheckpointID) throws(MillstreamError) {
+        guard let index = current.firstIndex(where: { $0.barrier.id == id }) else { return }
+        let channels = parts?.inFlight(channels) ?? channels
+        try inputs.write(channels, to: current[index].head)
+        if current[index].endInFlight(byteCount: channels.reduce(0) { $0 + $1.byteCount }) {
+            checkpoints.acknowledge(current.remove(at: index), attempt: attempt)
+        }
+    }
+
+    /// The checkpoint's barriers go ahead of the rows from now on.
+    func overtake(_ id: CheckpointID) { current.first { $0.barrier.id == id }?.overtake() }
 
     func abort(_ id: CheckpointID) { current.removeAll { $0.barrier.id == id } }
     var objects: (any ObjectCoding)? { checkpoints.objects }

@@ -80,9 +80,20 @@ final class SubtaskSnapshot: @unchecked Sendable {
     var states: [StateParts?]
     /// The state of the source's enumerator, from whichever of its subtasks the barrier passed last.
     var enumerator: [UInt8]?
+    /// Whether the barrier went ahead of rows, and how much of them there was.
+    let isUnaligned: Bool
+    private(set) var inFlightByteCount = 0
     private var missingCount: Int
+    /// Whether rows in flight belong to it that are not all known.
+    private var isInFlight: Bool
+    /// The barrier must not wait in the chain.
+    var isInHaste: Bool { mayOvertake && missingCount > 0 }
+    private var mayOvertake: Bool
 
-    init(_ barrier: CheckpointBarrier, subtask: Int, operatorCount: Int, objects: (any ObjectCoding)?) {
+    init(_ barrier: CheckpointBarrier, subtask: Int, operatorCount: Int, hasGate: Bool, objects: (any ObjectCoding)?) {
+        isUnaligned = barrier.alignment == .unaligned
+        mayOvertake = isUnaligned
+        isInFlight = isUnaligned && hasGate
         head = StateParts(objects: objects)
         self.barrier = barrier
         self.subtask = subtask
@@ -97,8 +108,19 @@ final class SubtaskSnapshot: @unchecked Sendable {
     func add(_ parts: StateParts, of place: Int) -> Bool {
         states[place] = parts
         missingCount -= 1
-        return missingCount == 0
+        return isWhole
     }
+
+    /// True when nothing else is missing.
+    func endInFlight(byteCount: Int) -> Bool {
+        inFlightByteCount = byteCount
+        isInFlight = false
+        return isWhole
+    }
+
+    func overtake() { mayOvertake = true }
+
+    private var isWhole: Bool { missingCount == 0 && !isInFlight }
 }
 
 /// The parts of a state file that the runtime writes itself, beside the operators' own.

@@ -30,6 +30,10 @@ extension DrawnJob {
         plan.configuration.restart.initialBackoff = 1 + Int64(below(50))
         plan.configuration.restart.maxBackoff = 200
         around.outlivesAttempts = true
+        // Of a random source of its own, so that the rest of a seed's job stays what it was.
+        let barriers = SeededRandom(seed: seed ^ 0x0A11_6EED)
+        plan.configuration.checkpoints.isUnaligned = barriers.next(below: 2) == 0
+        plan.configuration.checkpoints.alignedTimeoutMilliseconds = [0, 0, 1, 10][Int(barriers.next(below: 4))]
         if below(2) == 0 { around.failures = PlannedFailure(after: (0..<below(5)).map { _ in below(rowCount) }) }
     }
 

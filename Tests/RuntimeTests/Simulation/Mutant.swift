@@ -25,11 +25,21 @@ enum Mutant: String, CaseIterable, CustomTestStringConvertible {
     case misplacesKey, forgetsMerge, watermarkBeforeRows, losesRowOfGenerator
     // Checkpoints
     case commitsEarly, forgetsTimers, forgetsKeyedState, forgetsLateSplits, remembersOldPosition, barrierOvertakesRows, losesCommittables
+    // Unaligned checkpoints
+    case forgetsOvertaken, forgetsReadAhead, replaysTwice, replaysLate
 
     /// Whether it shows where a job restarts, and nowhere else.
     var needsCrashes: Bool {
         switch self {
         case .commitsEarly, .forgetsTimers, .forgetsKeyedState, .forgetsLateSplits, .remembersOldPosition, .barrierOvertakesRows, .losesCommittables: true
+        default: isUnaligned
+        }
+    }
+
+    /// Whether it shows where rows are in flight, and nowhere else.
+    private var isUnaligned: Bool {
+        switch self {
+        case .forgetsOvertaken, .forgetsReadAhead, .replaysTwice, .replaysLate: true
         default: false
         }
     }
@@ -45,6 +55,7 @@ enum Mutant: String, CaseIterable, CustomTestStringConvertible {
             .misroutesKeyGroup, .losesRowOfBatch, .repeatsRowOnResume, .forgetsResumption, .closesEarly:
             break
         case .barrierOvertakesRows: break
+        case .forgetsOvertaken, .forgetsReadAhead, .replaysTwice, .replaysLate: job.plan.configuration.checkpoints.isUnaligned = true
         case .commitsEarly, .losesCommittables: job.sinks.forEach { $0.mutant = self }
         case .forgetsLateSplits: job.sources.forEach { $0.forgetsReturned = true }
         case .remembersOldPosition: job.sources.forEach { $0.remembersOldPosition = true }
@@ -148,6 +159,33 @@ final class MutantParts: PartSubstitution {
         let relay = Relay(from: channel, mutant, greatest)
         relays.append(relay)
         return ChannelSplice(relay: relay, end: relay.end)
+    }
+
+    private var hasForgotten = false
+
+    func inFlight(_ channels: [InFlightChannel]) -> [InFlightChannel] {
+        var channels = channels
+        for place in channels.indices {
+            switch mutant {
+            // Of one channel, each time.
+            case .forgetsOvertaken where channels[place].messages.count > channels[place].readCount && !hasForgotten:
+                hasForgotten = true
+                channels[place].messages.removeLast(channels[place].messages.count - channels[place].readCount)
+            case .forgetsReadAhead: channels[place].messages.removeFirst(channels[place].readCount)
+            default: break
+            }
+        }
+        hasForgotten = false
+        return channels
+    }
+
+    func replayed(_ channels: [[Message]]) -> [[Message]] {
+        switch mutant {
+        case .replaysTwice: channels.map { $0 + $0.filter { if case .batch = $0 { true } else { false } } }
+        // The first message behind the others.
+        case .replaysLate: channels.map { Array($0.dropFirst()) + Array($0.prefix(1)) }
+        default: channels
+        }
     }
 
     /// Lets go of the channels, which know their relay.

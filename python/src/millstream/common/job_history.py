@@ -31,13 +31,26 @@ class CheckpointInfo:
     failure: str | None
     #: Its directory. Checkpoints that newer ones have taken the place of are gone.
     location: str
+    #: Whether its barriers overtook rows somewhere.
+    is_unaligned: bool = False
+    #: How much room the rows that they overtook took in memory.
+    in_flight_bytes: int = 0
 
     @staticmethod
     def of(entry: Mapping[str, Any]) -> CheckpointInfo:
         """From what the engine says."""
         size, place = entry["bytes"], entry["location"]
         return CheckpointInfo(
-            entry["id"], entry["savepoint"], entry["triggered"], entry["millis"], size, entry["completed"], entry["failure"], place
+            entry["id"],
+            entry["savepoint"],
+            entry["triggered"],
+            entry["millis"],
+            size,
+            entry["completed"],
+            entry["failure"],
+            place,
+            entry["unaligned"],
+            entry["inFlightBytes"],
         )
 
 

@@ -1,7 +1,4 @@
-"""How checkpoints are taken: configuration under Flink's keys.
-
-Barriers are aligned: what is set for unaligned checkpoints is kept and checked, and switching them on says so once in the log.
-"""
+"""How checkpoints are taken: configuration under Flink's keys."""
 
 from __future__ import annotations
 
@@ -23,7 +20,6 @@ from millstream.datastream.checkpoint_storage import (
 from millstream.datastream.checkpointing_mode import CheckpointingMode
 from millstream.datastream.externalized_checkpoint_retention import ExternalizedCheckpointRetention
 from millstream.exceptions import ConfigurationError
-from millstream.notices import say_once
 
 if TYPE_CHECKING:
     from millstream.common.configuration import Configuration
@@ -192,9 +188,10 @@ class CheckpointConfig:
         return wanted and self.get_checkpointing_mode() is CheckpointingMode.EXACTLY_ONCE
 
     def enable_unaligned_checkpoints(self, enabled: bool = True) -> CheckpointConfig:
-        """Keeps whether barriers shall overtake rows under backpressure. In this release they wait behind them."""
-        if enabled:
-            say_once("unaligned checkpoints", "is kept, and takes effect with a later release: barriers wait behind rows")
+        """Sets whether barriers overtake rows under backpressure; what they overtake is a part of the checkpoint. Only with EXACTLY_ONCE.
+
+        One checkpoint is taken at a time then. Savepoints never overtake anything.
+        """
         return self._set(_UNALIGNED_KEY, "true" if enabled else "false")
 
     def disable_unaligned_checkpoints(self) -> CheckpointConfig:
@@ -202,15 +199,14 @@ class CheckpointConfig:
         return self.enable_unaligned_checkpoints(False)
 
     def get_aligned_checkpoint_timeout(self) -> Duration:
-        """How long barriers wait behind rows before they overtake them: 0 unless set."""
+        """How long barriers of an unaligned checkpoint wait behind rows before they overtake them: 0 unless set."""
         return Duration.of_millis(self._read_millis(_ALIGNMENT_KEY, 0))
 
     def set_aligned_checkpoint_timeout(self, alignment_timeout: Duration | Time | timedelta | int) -> CheckpointConfig:
-        """Keeps how long barriers shall wait behind rows before they overtake them (a number: milliseconds): they wait as long as it takes.
+        """Sets how long, from the checkpoint's begin, barriers wait behind rows before they overtake them (a number: milliseconds). 0: not at all.
 
-        Raises ``ConfigurationError`` if it is negative.
+        Without :meth:`enable_unaligned_checkpoints` they wait as long as it takes. Raises ``ConfigurationError`` if it is negative.
         """
-        say_once("an aligned checkpoint timeout", "is kept, and takes effect with a later release: barriers wait behind rows")
         return self._millis(_ALIGNMENT_KEY, milliseconds_of(alignment_timeout, "alignment_timeout"), "aligned checkpoint timeout", 0)
 
     def get_alignment_timeout(self) -> Duration:
@@ -222,11 +218,11 @@ class CheckpointConfig:
         return self.set_aligned_checkpoint_timeout(alignment_timeout)
 
     def is_force_unaligned_checkpoints(self) -> bool:
-        """Whether unaligned checkpoints are taken where custom partitioners forbid it."""
+        """What was set: nothing forbids unaligned checkpoints here."""
         return bool(self._configuration.get_boolean(_FORCED_KEY, False))
 
     def set_force_unaligned_checkpoints(self, force_unaligned_checkpoints: bool = True) -> CheckpointConfig:
-        """Keeps whether unaligned checkpoints shall be taken also where custom partitioners forbid it."""
+        """Keeps whether unaligned checkpoints shall be taken also where Flink forbids them. Here no exchange of rows does."""
         return self._set(_FORCED_KEY, "true" if force_unaligned_checkpoints else "false")
 
     # ---- Where ----

@@ -23,12 +23,13 @@ KEEP_FINISHED_KEY = "millstream.checkpoints.keep-finished"
 #: Flink's name for the id of a job that is the same job in another process.
 JOB_ID_KEY = "$internal.pipeline.job-id"
 _FLINKS_COMPRESSION_KEY = _PREFIX + "snapshot-compression"
-_TIMES = (INTERVAL_KEY, _PREFIX + "timeout", _PREFIX + "min-pause")
+_TIMES = (INTERVAL_KEY, _PREFIX + "timeout", _PREFIX + "min-pause", _PREFIX + "aligned-checkpoint-timeout")
 _PATHS = (DIRECTORY_KEY, SAVEPOINTS_KEY, RESTORE_KEY)
 _PLAIN = (
     _PREFIX + "mode",
     _PREFIX + "max-concurrent-checkpoints",
     _PREFIX + "tolerable-failed-checkpoints",
+    _PREFIX + "unaligned.enabled",
     RETENTION_KEY,
     _PREFIX + "num-retained",
     UNCLAIMED_KEY,
@@ -44,6 +45,8 @@ OLDER_KEYS = {
     "state.savepoints.dir": SAVEPOINTS_KEY,
     "execution.savepoint.path": RESTORE_KEY,
     "execution.savepoint.ignore-unclaimed-state": UNCLAIMED_KEY,
+    _PREFIX + "unaligned": _PREFIX + "unaligned.enabled",
+    _PREFIX + "alignment-timeout": _PREFIX + "aligned-checkpoint-timeout",
 }
 #: What acts upon the engine.
 CHECKPOINT_KEYS = (*_TIMES, *_PATHS, *_PLAIN, _FLINKS_COMPRESSION_KEY, STORAGE_KEY, *RESTART_KEYS, _OFTEN, *OLDER_KEYS)

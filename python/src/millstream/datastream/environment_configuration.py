@@ -69,7 +69,7 @@ class EnvironmentConfiguration:
         return self._checkpoint_config.is_unaligned_checkpoints_enabled()
 
     def is_force_unaligned_checkpoints(self) -> bool:
-        """Whether unaligned checkpoints are taken where custom partitioners forbid it."""
+        """What was set: nothing forbids unaligned checkpoints here."""
         return self._checkpoint_config.is_force_unaligned_checkpoints()
 
     # ---- State ----
@@ -270,8 +270,6 @@ class EnvironmentConfiguration:
 
     def _say_what_is_kept(self, settings: Configuration) -> None:
         """Says once what settings by key ask for that this release does not do."""
-        if settings.get_boolean("execution.checkpointing.unaligned.enabled", False):
-            CheckpointConfig().enable_unaligned_checkpoints()
         backend = state_backend_from(settings)
         if backend is not None:
             self._say_what_lacks(backend)
