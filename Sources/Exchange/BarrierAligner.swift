@@ -7,7 +7,8 @@ import Dataflow
 /// - at least once: nothing is blocked; the barrier goes on when all channels had it. Several checkpoints may be on their way at once.
 /// - unaligned: the first barrier goes on at once. What the other channels bring before theirs is in flight, and belongs to the checkpoint.
 ///
-/// Barriers follow the end of a channel's rows too: a subtask of a job with checkpoints lives until the last one is complete.
+/// Barriers follow the end of a channel's rows too where a job's subtasks live until its last checkpoint is complete. Where they go with their input,
+/// for savepoints of jobs without checkpoints, the end of a channel counts for all barriers.
 public struct BarrierAligner {
     /// What a barrier leads to.
     public enum Step: Equatable {
@@ -32,6 +33,9 @@ public struct BarrierAligner {
     }
 
     private let channelCount: Int
+    /// Channels that bring no barriers any more.
+    private var ended: [Bool]
+    private let endsCount: Bool
     /// The checkpoint that is waited for; several only where nothing is blocked. The oldest first.
     private var waiting: [Waiting] = []
     /// Later barriers of this checkpoint and of those before it mean nothing.
@@ -43,7 +47,36 @@ public struct BarrierAligner {
     /// How many checkpoints are counted at once, as in Flink.
     private static let waitingCountMax = 50
 
-    public init(channelCount: Int) { self.channelCount = channelCount }
+    /// `endsCount`: no barrier follows the end of a channel.
+    public init(channelCount: Int, endsCount: Bool = false) {
+        self.channelCount = channelCount
+        self.endsCount = endsCount
+        ended = Array(repeating: false, count: channelCount)
+    }
+
+    private func start(_ barrier: CheckpointBarrier) -> Waiting {
+        Waiting(barrier: barrier, arrived: ended, missingCount: ended.count { !$0 })
+    }
+
+    /// A barrier that no channel brings, because whoever wrote to them is gone: it goes on behind the last row.
+    public mutating func expect(_ barrier: CheckpointBarrier) -> Step {
+        guard endsCount, isWanted(barrier), waiting.first?.barrier.id != barrier.id else { return .nothing }
+        waiting = [start(barrier)]
+        guard waiting[0].missingCount == 0 else { return .nothing }
+        finish(barrier.id)
+        return .pass(barrier)
+    }
+
+    /// A channel has come to its end. The barrier that was missing in it alone goes on.
+    public mutating func onEnd(_ channel: Int) -> Step {
+        guard endsCount, !ended[channel] else { return .nothing }
+        ended[channel] = true
+        for index in waiting.indices { waiting[index].arrive(channel) }
+        // Those that are ahead of what is in flight have passed.
+        guard let whole = waiting.last(where: { $0.missingCount == 0 && $0.barrier.alignment != .unaligned }) else { return .nothing }
+        finish(whole.barrier.id)
+        return .pass(whole.barrier)
+    }
 
     /// Whether a channel must not be read before the others have the barrier too.
     public func isBlocked(_ channel: Int) -> Bool {
@@ -83,7 +116,7 @@ public struct BarrierAligner {
             isFirst = true
             let mayOvertake = barrier.alignment == .unaligned || overtakesThrough.map { barrier.id <= $0 } ?? false
             waiting = [
-                Waiting(barrier: mayOvertake ? barrier.overtaking : barrier, arrived: Array(repeating: false, count: channelCount), missingCount: channelCount)
+                start(mayOvertake ? barrier.overtaking : barrier)
             ]
         }
         waiting[0].arrive(channel)
@@ -102,7 +135,7 @@ public struct BarrierAligner {
     private mutating func count(_ barrier: CheckpointBarrier, _ channel: Int) -> Step {
         var place = waiting.firstIndex { $0.barrier.id >= barrier.id } ?? waiting.count
         if place == waiting.count || waiting[place].barrier.id != barrier.id {
-            waiting.insert(Waiting(barrier: barrier, arrived: Array(repeating: false, count: channelCount), missingCount: channelCount), at: place)
+            waiting.insert(start(barrier), at: place)
             if waiting.count > Self.waitingCountMax {
                 waiting.removeFirst()
                 place -= 1

@@ -55,14 +55,18 @@ public final class InputGate {
     private let preserve: (Batch) throws(MillstreamError) -> Batch
 
     /// `inputs[i]` are the channels of the operator's input i; each has at least one. `preserve` makes a batch fit to be written down later.
-    public init(inputs: [[Channel]], preserve: @escaping (Batch) throws(MillstreamError) -> Batch = { (batch) throws(MillstreamError) in batch }) {
+    ///
+    /// `endsCount`: no barrier follows the end of a channel.
+    public init(
+        inputs: [[Channel]], endsCount: Bool = false, preserve: @escaping (Batch) throws(MillstreamError) -> Batch = { (batch) throws(MillstreamError) in batch }
+    ) {
         self.preserve = preserve
         channels = inputs.flatMap { $0 }
         self.inputs = inputs.enumerated().flatMap { input, channels in channels.map { _ in input } }
         places = inputs.flatMap { Array($0.indices) }
         valves = inputs.map { WatermarkValve(channelCount: $0.count) }
         combined = CombinedWatermark(count: inputs.count)
-        aligner = BarrierAligner(channelCount: channels.count)
+        aligner = BarrierAligner(channelCount: channels.count, endsCount: endsCount)
         openChannels = inputs.map(\.count)
         ended = Array(repeating: false, count: channels.count)
         for channel in channels { channel.watch(alarm) }
@@ -176,6 +180,13 @@ public final class InputGate {
         if wasRead { inFlight[channel].readCount += 1 }
     }
 
+    /// A barrier that no channel brings, because all its producers are gone: it comes behind the end of the last channel.
+    public func expect(_ barrier: CheckpointBarrier) {
+        guard case .pass(let barrier) = aligner.expect(barrier) else { return }
+        hasPendingBarrier = true
+        pending.append(.barrier(barrier))
+    }
+
     /// Drops what the channels hold and lets their ends go.
     public func close() {
         for channel in channels { channel.close() }
@@ -223,6 +234,10 @@ public final class InputGate {
         if isRestored { pass(valves[input].onWatermark(.max, channel: places[channel]), input) }
         openChannels[input] -= 1
         if openChannels[input] == 0 { pending.append(.endOfInput(input)) }
+        if case .pass(let barrier) = aligner.onEnd(channel) {
+            hasPendingBarrier = true
+            pending.append(.barrier(barrier))
+        }
     }
 
     private func popPending() -> GateEvent? {

@@ -44,6 +44,8 @@ struct JobBuilder {
         /// What a checkpoint needs to know of it.
         var chains: [[Int]] = []
         var places: [JobCheckpoints.Place] = []
+        /// The place of each task's head.
+        var firstPlaces: [Int] = []
         /// With the task that each belongs to.
         var enumerators: [(task: Int, enumerator: SharedEnumerator)] = []
         let regions: JobRegions
@@ -63,6 +65,7 @@ struct JobBuilder {
         let wanted = graph.tasks.indices.filter { region == nil || result.regions.ofTask[$0] == region }
         for task in graph.tasks {
             let first = result.places.count
+            result.firstPlaces.append(first)
             for step in task.steps {
                 result.places.append(
                     JobCheckpoints.Place(id: step.id, name: step.node.name, parallelism: task.parallelism, maxParallelism: task.maxParallelism))
@@ -175,7 +178,7 @@ struct JobBuilder {
                     ? nil
                     : InputGate(
                         inputs: task.entries.map { exchanges in exchanges.flatMap { channels[$0].compactMap { readEnd($0[index], splices) } } },
-                        preserve: { [objects] (batch) throws(MillstreamError) in try batch.encodingObjects(objects) })
+                        endsCount: !hasFinalCheckpoint, preserve: { [objects] (batch) throws(MillstreamError) in try batch.encodingObjects(objects) })
                 try refuseInFlight(states, of: task)
                 var input: SourceInput?
                 if let head = task.steps.first, let made = sources[head.node.id.value] {

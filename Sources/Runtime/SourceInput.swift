@@ -12,6 +12,8 @@ final class SharedEnumerator: @unchecked Sendable {
         /// The readers that the barrier has passed: splits that they get now are in no reader's state.
         var passed: Set<Int> = []
         var late: [SourceSplit] = []
+        /// The enumerator's state as of when the last reader had it or went.
+        var kept: Result<[UInt8], MillstreamError>?
     }
 
     private let lock = Mutex(())
@@ -19,6 +21,8 @@ final class SharedEnumerator: @unchecked Sendable {
     private let userCount: Int
     /// With the lock.
     private var passing: [Passing] = []
+    /// Readers that have ended. With the lock.
+    private var gone: Set<Int> = []
 
     init(_ enumerator: any SplitEnumerator, userCount: Int) {
         self.enumerator = enumerator
@@ -36,7 +40,7 @@ final class SharedEnumerator: @unchecked Sendable {
         }
     }
 
-    func begin(_ id: CheckpointID) { lock.withLock { _ in passing.append(Passing(id: id)) } }
+    func begin(_ id: CheckpointID) { lock.withLock { _ in passing.append(Passing(id: id, passed: gone)) } }
     func abort(_ id: CheckpointID) { lock.withLock { _ in passing.removeAll { $0.id == id } } }
 
     /// The barrier is about to pass a reader. The last one gets the enumerator's state: what nobody has, and what was given out behind the barrier.
@@ -59,8 +63,29 @@ final class SharedEnumerator: @unchecked Sendable {
     }
 
     /// Each subtask calls it once; the last one closes the enumerator.
-    func leave() {
+    func leave(_ subtask: SubtaskIndex) {
+        lock.withLock { _ in
+            gone.insert(subtask.value)
+            for index in passing.indices {
+                passing[index].passed.insert(subtask.value)
+                guard passing[index].passed.count == userCount, passing[index].kept == nil else { continue }
+                do throws(MillstreamError) {
+                    passing[index].kept = .success(try RuntimePart.encode(enumerator: try enumerator.snapshot(), late: passing[index].late))
+                } catch {
+                    passing[index].kept = .failure(error)
+                }
+            }
+        }
         if users.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 { enumerator.close() }
+    }
+
+    /// The enumerator's state, where no reader took it along because the last one had gone before the barrier came to it. Nil if a reader did, and if all had
+    /// gone before the checkpoint began.
+    func take(_ id: CheckpointID) throws(MillstreamError) -> [UInt8]? {
+        try lock.withLock { _ throws(MillstreamError) in
+            guard let index = passing.firstIndex(where: { $0.id == id }), let kept = passing.remove(at: index).kept else { return nil }
+            return try kept.get()
+        }
     }
 
     /// Closes the enumerator of a job that was never started.
@@ -178,7 +203,7 @@ final class SourceInput {
     func close() throws(MillstreamError) {
         defer {
             reader = nil
-            enumerator.leave()
+            enumerator.leave(context.subtask)
         }
         try reader?.close()
     }

@@ -25,7 +25,8 @@ final class Subtask: Wakeable, @unchecked Sendable {
 
     /// What a job's checkpoints ask of a subtask, in order.
     enum Command: Sendable {
-        /// For a source: the barrier goes behind what it has read. `stops`: no row follows it.
+        /// For a source: the barrier goes behind what it has read. `stops`: no row follows it. For others: their producers are all gone, and with them the
+        /// barriers that would have come.
         case barrier(CheckpointBarrier, stops: Bool)
         case complete(CheckpointID)
         case aborted(CheckpointID)
@@ -75,6 +76,8 @@ final class Subtask: Wakeable, @unchecked Sendable {
     private let haste = Haste()
     private var mayFinish = false
     private var isDrained = false
+    /// It goes because nothing is left to do.
+    private var hasComeToEnd = false
     /// Somebody wants the state behind the end of input.
     private var holdsEnd = false
     /// The barrier behind which no row follows, unless its checkpoint fails.
@@ -184,7 +187,12 @@ final class Subtask: Wakeable, @unchecked Sendable {
         links[0].metrics.busyNanoseconds.add(Int(clock.monotonicNanoseconds() &- start))
         switch turn {
         case .finished:
-            do { try close() } catch { owner?.subtaskFailedToClose(self, error) }
+            do {
+                try close()
+                if hasComeToEnd { checkpoints?.ended() }
+            } catch {
+                owner?.subtaskFailedToClose(self, error)
+            }
             phase.store(Phase.done, ordering: .releasing)
             if scheduled != nil { scheduler.forget(self) }
             owner?.subtaskEnded(self)
@@ -236,7 +244,10 @@ final class Subtask: Wakeable, @unchecked Sendable {
                 try take(event)
                 continue
             }
-            if links[0].hasEnded || mayFinish, !links.contains(where: \.hasWork), mayGo() { return .finished }
+            if links[0].hasEnded || mayFinish, !links.contains(where: \.hasWork), mayGo() {
+                hasComeToEnd = true
+                return .finished
+            }
             if links.contains(where: \.hasWork) || links[0].isFull {
                 blockedSince = clock.monotonicNanoseconds()
                 return .sleep(until: nextDeadline(includingSource: false))
@@ -269,6 +280,7 @@ final class Subtask: Wakeable, @unchecked Sendable {
         for command in all {
             switch command {
             case .barrier(let barrier, let stops):
+                if let gate { gate.expect(barrier) }
                 guard let source, let checkpoints else { break }
                 if stops { lastBarrier = barrier.id }
                 do throws(MillstreamError) { try checkpoints.begin(barrier, gate: nil, source: source) } catch { throw error.inOperator(links[0].name) }

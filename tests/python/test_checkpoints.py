@@ -265,6 +265,32 @@ def test_a_batch_job_has_no_checkpoints_and_does_not_restart_because_of_them(mod
     assert found == sorted(set(found))
 
 
+def test_a_savepoint_waits_for_nobody_who_has_gone(tmp_path: Path) -> None:
+    """A job without checkpoints, one of whose two sources has ended: its subtask is no more."""
+    Disturbance.reset(set())
+    found: list[int] = []
+
+    def job() -> StreamExecutionEnvironment:
+        env = StreamExecutionEnvironment.get_execution_environment()
+        short = env.from_collection([-1, -2, -3], Types.LONG()).uid("short")
+        long = env.from_collection(list(range(ROWS)), Types.LONG()).uid("long").map(Disturbed(), Types.LONG()).uid("slow")
+        short.union(long).key_by(lambda n: n % 3, Types.LONG()).sum(0).uid("sum").map(lambda n: n, Types.LONG()).uid("same").add_sink(found.append).uid("sink")
+        return env
+
+    client = job().execute_async()
+    until = time.monotonic() + 30
+    while len(found) < 50 and time.monotonic() < until:
+        time.sleep(0.005)
+    path = client.stop_with_savepoint(False, str(tmp_path)).result(20)
+    assert client.wait(20)
+    stopped = len(found)
+    assert 50 <= stopped < ROWS + 3
+    env = job()
+    env.configure({"execution.state-recovery.path": path})
+    env.execute()
+    assert len(found) == ROWS + 3 and sorted(found[-3:]) == sorted(sum(n for n in [-1, -2, -3, *range(ROWS)] if n % 3 == rest) for rest in range(3))
+
+
 def test_rows_that_were_collected_do_not_come_again() -> None:
     """Without checkpoints there is no telling what the reader has: the job fails, as with Flink."""
     Disturbance.reset({ROWS - 1})

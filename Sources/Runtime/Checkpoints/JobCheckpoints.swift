@@ -60,6 +60,10 @@ final class JobCheckpoints: @unchecked Sendable {
         let places: [Place]
         /// With their tasks.
         var enumerators: [(task: Int, enumerator: SharedEnumerator)]
+        /// The place of each task's head.
+        let firstPlaces: [Int]
+        /// Which subtasks write to each.
+        let producers: [[Int]]
     }
 
     /// Where a savepoint goes and who waits for it.
@@ -80,6 +84,9 @@ final class JobCheckpoints: @unchecked Sendable {
         let savepoint: SavepointRequest?
         let started: Int64
         var states: [Manifest.OperatorState]
+        var answered: Set<Int> = []
+        /// Who was told of the barrier because nobody is left who would bring it.
+        var told: Set<Int> = []
         var byteCount: Int64 = 0
         var isUnaligned = false
         var inFlightByteCount: Int64 = 0
@@ -122,6 +129,12 @@ final class JobCheckpoints: @unchecked Sendable {
     private var finalID: CheckpointID?
     private var timer: Int64?
     private let log: CheckpointLog
+    /// Subtasks that went with their input, which those of a job without checkpoints do, and in which attempt. Nobody looks before there is a savepoint to
+    /// take: short jobs need no thread.
+    private let gone = Mutex<[(subtask: Int, attempt: Int)]>([])
+    private let looksForGone = Atomic<Bool>(false)
+    /// Those of this attempt that are known.
+    private var ended: Set<Int> = []
 
     init(
         jobName: String, settings: CheckpointCoordinator.Settings, alignedTimeout: Int64?, compression: Compression, storage: any CheckpointStorage,
@@ -172,6 +185,7 @@ final class JobCheckpoints: @unchecked Sendable {
         attemptNumber += 1
         attempts = Array(repeating: attemptNumber, count: attempt.subtasks.count)
         drained = []
+        ended = []
         makeCoordinator(attempt)
         // All that is left to do is to commit what the savepoint holds.
         if stopped != nil { attempt.subtasks.forEach { $0.finishWhenOpen() } }
@@ -183,6 +197,7 @@ final class JobCheckpoints: @unchecked Sendable {
         finalID = nil
         coordinator = CheckpointCoordinator(
             settings, subtaskCount: attempt.subtasks.count, now: now, firstID: nextID, retained: completed.map(\.id))
+        for subtask in ended.sorted() { _ = coordinator?.onEnded(subtask: subtask) }
     }
 
     /// Some of the subtasks have failed: nothing that is pending can be completed, and nothing is begun until `replace`.
@@ -207,6 +222,7 @@ final class JobCheckpoints: @unchecked Sendable {
             attempt.subtasks[subtask.number] = subtask
             attempts[subtask.number] = attemptNumber
             drained.remove(subtask.number)
+            ended.remove(subtask.number)
         }
         for (task, enumerator) in made.enumerators {
             guard let index = attempt.enumerators.firstIndex(where: { $0.task == task }) else { continue }
@@ -264,15 +280,43 @@ final class JobCheckpoints: @unchecked Sendable {
         background.run { [self] in
             guard attempts[subtask] == number, let attempt else { return }
             drained.insert(subtask)
-            guard drained.count == attempt.subtasks.count, !isFinal else { return }
-            isFinal = true
-            if let drainRequest {
-                self.drainRequest = nil
-                request(drainRequest)
-            } else {
-                requestFinal()
-            }
+            followDrained(attempt)
         }
+    }
+
+    private func followDrained(_ attempt: Attempt) {
+        guard drained.union(ended).count == attempt.subtasks.count, !isFinal else { return }
+        isFinal = true
+        if let drainRequest {
+            self.drainRequest = nil
+            request(drainRequest)
+        } else {
+            requestFinal()
+        }
+    }
+
+    /// A subtask goes with its input. Savepoints wait for it no longer, and have of it that it had come to its end.
+    func end(_ subtask: Int, attempt number: Int) {
+        gone.withLock { $0.append((subtask, number)) }
+        if looksForGone.load(ordering: .sequentiallyConsistent) { background.run { [self] in lookForGone() } }
+    }
+
+    private func lookForGone() {
+        let all = gone.withLock { gone in
+            defer { gone = [] }
+            return gone
+        }
+        for (subtask, number) in all {
+            guard subtask < attempts.count, attempts[subtask] == number, let attempt else { continue }
+            ended.insert(subtask)
+            if var coordinator {
+                let actions = coordinator.onEnded(subtask: subtask)
+                self.coordinator = coordinator
+                perform(actions)
+            }
+            if drainRequest != nil { followDrained(attempt) }
+        }
+        tellOrphans()
     }
 
     /// The number that the next `begin` gives its attempt.
@@ -281,8 +325,14 @@ final class JobCheckpoints: @unchecked Sendable {
     // MARK: Requests, on the background
 
     func savepoint(_ request: SavepointRequest) {
+        looksForGone.store(true, ordering: .sequentiallyConsistent)
+        lookForGone()
         guard let attempt, coordinator != nil, finalID == nil, drainRequest == nil else {
             request.done(.failure(MillstreamError(.invalidState, "the job does not run, so there is no state to save")))
+            return
+        }
+        guard ended.count < attempt.subtasks.count else {
+            request.done(.failure(MillstreamError(.invalidState, "the job has come to its end, so there is no state to save")))
             return
         }
         guard request.drains else { return self.request(request) }
@@ -364,6 +414,7 @@ final class JobCheckpoints: @unchecked Sendable {
                 }))
         for (_, enumerator) in attempt.enumerators { enumerator.begin(barrier.id) }
         for subtask in attempt.subtasks where subtask.isSource { subtask.post(.barrier(barrier, stops: request.map { $0.stops || $0.drains } ?? false)) }
+        tellOrphans()
         if let alignedTimeout, !barrier.isSavepoint, barrier.alignment == .exactlyOnce {
             background.run(at: clock.monotonicNanoseconds() &+ min(alignedTimeout, 1 << 40) &* 1_000_000) { [weak self] in self?.overtake(barrier.id) }
         }
@@ -373,6 +424,18 @@ final class JobCheckpoints: @unchecked Sendable {
     private func overtake(_ id: CheckpointID) {
         guard let attempt, pending.contains(where: { $0.barrier.id == id }) else { return }
         attempt.subtasks.forEach { $0.post(.overtake(id)) }
+    }
+
+    /// Subtasks whose producers have all gone hear of barriers directly, as Flink's checkpoints begin behind finished tasks.
+    private func tellOrphans() {
+        guard let attempt, !ended.isEmpty else { return }
+        for index in pending.indices {
+            for subtask in attempt.subtasks where !subtask.isSource && !ended.contains(subtask.number) && !pending[index].told.contains(subtask.number) {
+                guard attempt.producers[subtask.number].allSatisfy({ ended.contains($0) }) else { continue }
+                pending[index].told.insert(subtask.number)
+                subtask.post(.barrier(pending[index].barrier, stops: false))
+            }
+        }
     }
 
     /// Writes what a subtask gave, then tells the coordinator.
@@ -398,6 +461,7 @@ final class JobCheckpoints: @unchecked Sendable {
             self.coordinator = coordinator
             return perform(actions)
         }
+        pending[index].answered.insert(snapshot.subtask)
         guard var coordinator else { return }
         let actions = coordinator.onAcknowledged(id, subtask: snapshot.subtask)
         self.coordinator = coordinator
@@ -433,6 +497,11 @@ final class JobCheckpoints: @unchecked Sendable {
 
     private func storeManifest(_ id: CheckpointID) {
         guard let index = pending.firstIndex(where: { $0.barrier.id == id }), var coordinator else { return }
+        do throws(MillstreamError) { try storeEnded(index) } catch {
+            let actions = coordinator.onStoreFailed(id, reason: "\(error)", now: now)
+            self.coordinator = coordinator
+            return perform(actions)
+        }
         let entry = pending[index]
         var states = entry.states
         for place in states.indices { states[place].files.sort { $0.subtask < $1.subtask } }
@@ -468,6 +537,25 @@ final class JobCheckpoints: @unchecked Sendable {
             actions = coordinator.onStoreFailed(id, reason: "\(error)", now: now)
             self.coordinator = coordinator
             perform(actions)
+        }
+    }
+
+    /// What a savepoint has of subtasks that went before it came to them: that they had ended. As in Flink, what state they had is not in it.
+    private func storeEnded(_ index: Int) throws(MillstreamError) {
+        guard let attempt else { return }
+        for subtask in ended.sorted() where !pending[index].answered.contains(subtask) {
+            for place in attempt.chains[subtask] {
+                let parts = StateParts()
+                parts.write(RuntimePart.ended, keyGroup: nil, bytes: [1])
+                let number = attempt.subtasks[subtask].index
+                let (file, byteCount) = try write([parts], place: place, subtask: number, to: pending[index])
+                pending[index].byteCount += byteCount
+                pending[index].states[place].files.append(file)
+            }
+        }
+        for (task, enumerator) in attempt.enumerators {
+            guard let state = try enumerator.take(pending[index].barrier.id) else { continue }
+            pending[index].states[attempt.firstPlaces[task]].coordinator = state
         }
     }
 

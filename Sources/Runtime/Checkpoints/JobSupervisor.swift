@@ -72,7 +72,8 @@ final class JobSupervisor: @unchecked Sendable {
     private func begin(_ made: JobBuilder.Result) {
         if !isBatch {
             checkpoints.begin(
-                JobCheckpoints.Attempt(subtasks: made.subtasks, chains: made.chains, places: made.places, enumerators: made.enumerators))
+                JobCheckpoints.Attempt(subtasks: made.subtasks, chains: made.chains, places: made.places, enumerators: made.enumerators, firstPlaces: made.firstPlaces,
+                    producers: made.progress.map { $0.inputs.map(\.producer) }))
         }
         isGivenUp = false
         job?.start(made, restartsRegions: policy.restarts, warnings: made.warnings)

@@ -91,5 +91,7 @@ final class SubtaskCheckpoints {
 
     func abort(_ id: CheckpointID) { current.removeAll { $0.barrier.id == id } }
     var objects: (any ObjectCoding)? { checkpoints.objects }
+    /// The subtask goes with its input.
+    func ended() { if !hasFinal { checkpoints.end(number, attempt: attempt) } }
     func drained(_ number: Int) { checkpoints.drain(number, attempt: attempt) }
 }

@@ -4,6 +4,7 @@ import Dataflow
 import Glibc
 import Plan
 import Runtime
+import Synchronization
 import Testing
 
 /// Jobs with checkpoints that fail, and processes that die: what is committed in the end is what one undisturbed run gives.
@@ -35,7 +36,7 @@ struct RecoveryTests {
             failure = random.next(below: 2) == 0 ? PlannedFailure(after: failures) : nil
         }
 
-        func plan(restoring path: String?, collects: Bool = false) -> (StreamPlan, Bindings) {
+        func plan(restoring path: String?, collects: Bool = false, fails: Bool = true) -> (StreamPlan, Bindings) {
             var plan = StreamPlan(jobName: "recovery \(seed)")
             var bindings = Bindings()
             plan.configuration.seed = random.next()
@@ -52,7 +53,7 @@ struct RecoveryTests {
             plan.configuration.restart.attempts = 100
             plan.configuration.restart.delay = 5
             bindings.bind(1, source: NumberedSource(splitCount: splitCount, rowsPerSplit: rowsPerSplit, keyCount: keyCount))
-            let failure = failure
+            let failure = fails ? failure : nil
             bindings.bind(2, operator: { CountingOperator(failure) })
             bindings.bind(3, sink: TransactionalSink(world))
             func width() -> Int { 1 + Int(random.next(below: 4)) }
@@ -119,6 +120,49 @@ struct RecoveryTests {
         take()
         #expect(job.status == .finished)
         #expect(found.sorted { $0.lexicographicallyPrecedes($1) } == drawn.expected)
+    }
+
+    @Test("Savepoints of jobs without checkpoints, some of whose subtasks have gone with their input", arguments: 0..<40 as Range<UInt64>)
+    func savepointsOnly(group: UInt64) throws {
+        for seed in group * 10..<group * 10 + 10 {
+            let drawn = Drawn(seed: seed)
+            let storage = SimulatedStorage(seed: seed)
+            var path: String?
+            var stops = 1 + Int(drawn.random.next(below: 4))
+            var run: UInt64 = 0
+            var history: [String] = []
+            var isDrained = false
+            while true {
+                run += 1
+                var (plan, bindings) = drawn.plan(restoring: path, fails: false)
+                plan.configuration.checkpoints.intervalMilliseconds = nil
+                // Readers beyond the splits have nothing to read, and go at once.
+                plan.nodes[0].parallelism = 1 + Int(drawn.random.next(below: 6))
+                let engine = SimulatedEngine(seed: seed &* 37 &+ run, storage: storage)
+                let job = try engine.submit(plan, bindings: bindings)
+                let answer = Mutex<Result<String, MillstreamError>?>(nil)
+                if stops > 0 {
+                    stops -= 1
+                    engine.run(job, tickCountMax: 1 + Int(drawn.random.next(below: 1_200)))
+                    if !job.status.isTerminal {
+                        let drains = drawn.random.next(below: 6) == 0
+                        isDrained = isDrained || drains
+                        job.savepoint(into: "/savepoints", stops: true, drains: drains) { result in answer.withLock { $0 = result } }
+                    }
+                }
+                let before = engine.clock.monotonicNanoseconds()
+                engine.run(job, tickCountMax: 400_000)
+                #expect(engine.clock.monotonicNanoseconds() - before < 300_000_000_000, "seed \(seed): it waited for somebody who had gone")
+                #expect(job.status == .finished, "seed \(seed): \(job.status) \(job.failure.map { "\($0)" } ?? "")\n\(job.explainTime().text)")
+                history.append("\(String(describing: answer.withLock { $0 }))")
+                guard case .success(let saved)? = answer.withLock({ $0 }) else { break }
+                path = saved
+            }
+            let found = drawn.world.rows.sorted { $0.lexicographicallyPrecedes($1) }
+            // Where the input was ended for good, rows are missing, and none comes twice.
+            let isRight = isDrained ? Set(found).count == found.count && Set(found).isSubset(of: drawn.expected) : found == drawn.expected
+            #expect(isRight, "seed \(seed): \(found.count) of \(drawn.expected.count) rows, \(history)")
+        }
     }
 
     private func run(_ seed: UInt64) throws {
