@@ -63,6 +63,7 @@ public struct CheckpointCoordinator {
 
     private struct Pending {
         let barrier: CheckpointBarrier
+        let stops: Bool
         var waiting: Set<Int>
         var isStoring = false
     }
@@ -76,7 +77,7 @@ public struct CheckpointCoordinator {
     private var nextTrigger: Int64?
     private var lastEnd: Int64?
     private var failuresInARow = 0
-    private var requests: [Bool] = []
+    private var requests: [(isSavepoint: Bool, stops: Bool)] = []
     private var hasStopped = false
 
     /// `subtaskCount` subtasks, numbered from 0. After a restart `firstID` is one more than the last checkpoint's, and `retained` are the completed ones that
@@ -97,7 +98,9 @@ public struct CheckpointCoordinator {
     }
 
     private var concurrentMax: Int { settings.minPause > 0 ? 1 : max(1, settings.maxConcurrent) }
-    private var canTrigger: Bool { !hasStopped && pending.count < concurrentMax && !running.isEmpty }
+    /// Nothing begins behind a savepoint that the job stops with: it would commit what timers give behind the savepoint's barrier, and whoever goes on from
+    /// the savepoint would give it again.
+    private var canTrigger: Bool { !hasStopped && pending.count < concurrentMax && !running.isEmpty && !pending.contains(where: \.stops) }
 
     private func earliestTrigger(_ time: Int64) -> Int64 {
         guard settings.minPause > 0, let lastEnd else { return time }
@@ -112,21 +115,20 @@ public struct CheckpointCoordinator {
         return actions + trigger(now)
     }
 
-    /// Somebody wants a checkpoint or a savepoint now. It waits only for room among the concurrent ones.
-    public mutating func request(isSavepoint: Bool, now: ProcessingTime) -> [Action] {
+    /// Somebody wants a checkpoint or a savepoint now. It waits only for room among the concurrent ones. `stops`: the job ends with it, unless it fails.
+    public mutating func request(isSavepoint: Bool, stops: Bool = false, now: ProcessingTime) -> [Action] {
         guard !hasStopped else { return [] }
-        requests.append(isSavepoint)
+        requests.append((isSavepoint, stops))
         return trigger(now)
     }
 
     private mutating func trigger(_ now: ProcessingTime) -> [Action] {
         var actions: [Action] = []
         while canTrigger {
-            let isSavepoint: Bool
+            var (isSavepoint, stops) = (false, false)
             if !requests.isEmpty {
-                isSavepoint = requests.removeFirst()
+                (isSavepoint, stops) = requests.removeFirst()
             } else if let time = nextTrigger, earliestTrigger(time) <= now.milliseconds {
-                isSavepoint = false
                 // A clock that jumped, or a checkpoint that took long, makes one trigger late; it does not make several at once.
                 let interval = max(1, settings.interval ?? 1)
                 let regular = time.addingSaturating(interval)
@@ -138,7 +140,7 @@ public struct CheckpointCoordinator {
             let alignment = isSavepoint && settings.alignment == .unaligned ? .exactlyOnce : settings.alignment
             let barrier = CheckpointBarrier(id: CheckpointID(nextID), triggered: now, alignment: alignment, isSavepoint: isSavepoint)
             nextID &+= 1
-            pending.append(Pending(barrier: barrier, waiting: running))
+            pending.append(Pending(barrier: barrier, stops: stops, waiting: running))
             actions.append(.trigger(barrier))
         }
         return actions
@@ -172,7 +174,9 @@ public struct CheckpointCoordinator {
     /// The manifest is durable: the checkpoint is complete.
     public mutating func onStored(_ id: CheckpointID, now: ProcessingTime) -> [Action] {
         guard let index = pending.firstIndex(where: { $0.barrier.id == id }) else { return [.discard(id)] }
-        let barrier = pending.remove(at: index).barrier
+        let entry = pending.remove(at: index)
+        let barrier = entry.barrier
+        if entry.stops { hasStopped = true }
         lastEnd = now.milliseconds
         failuresInARow = 0
         var actions = [Action.notifyComplete(id)]

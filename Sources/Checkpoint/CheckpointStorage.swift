@@ -25,6 +25,8 @@ public protocol CheckpointStorage: AnyObject, Sendable {
     func deleteDurably(_ name: String) throws(MillstreamError)
     /// Deletes all objects whose names begin with `prefix` and a slash, and what is left of attempts to write them. All of it, whatever fails.
     func deleteGroup(_ prefix: String) throws(MillstreamError)
+    /// Nothing more is written: a place that holds nothing goes.
+    func leave() throws(MillstreamError)
     /// The object's place for a person: a path or a URL.
     func location(_ name: String) -> String
 }
@@ -36,6 +38,7 @@ extension CheckpointStorage {
     public func read(_ name: String, pieces body: (UnsafeRawBufferPointer) throws(MillstreamError) -> Void) throws(MillstreamError) {
         try read(name).withBytes(body)
     }
+    public func leave() throws(MillstreamError) {}
 }
 
 /// An object that is being written.
@@ -103,6 +106,10 @@ public final class CheckpointDirectory: CheckpointStorage {
         }
         cleanUp.attempt { () throws(MillstreamError) in try storage.remove(path) }
         try cleanUp.finish()
+    }
+
+    public func leave() throws(MillstreamError) {
+        if storage.exists(root), try storage.list(root).isEmpty { try storage.remove(root) }
     }
 }
 

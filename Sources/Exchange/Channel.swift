@@ -266,9 +266,10 @@ public final class Channel: Sendable {
         return state.producer
     }
 
-    /// Drops what is in it and forgets both ends. Later messages are dropped.
+    /// Drops what is in it and forgets both ends. Later messages are dropped: a producer that waited for room need not wait any more, and is told.
     public func close() {
-        state.withLock { state in
+        let producer: (any Wakeable)? = state.withLock { state in
+            let producer = state.producer
             state.queue = MessageQueue()
             state.visibleCount = 0
             state.byteCount = 0
@@ -278,9 +279,10 @@ public final class Channel: Sendable {
             state.overtakingCount = 0
             silence(&state)
             state.alarm = nil
+            return producer
         }
         readable.store(false, ordering: .releasing)
-        full.store(false, ordering: .releasing)
+        if full.exchange(false, ordering: .acquiringAndReleasing) { producer?.wake() }
     }
 
     /// Whom to wake: the consumer, if it had nothing before.

@@ -195,6 +195,8 @@ final class ChainLink: Output {
             try operation.onStatus(status, output: self)
             return .done
         case .processingTime(let now):
+            // It had waited behind the end.
+            if hasEnded { return .done }
             return try operation.onProcessingTime(now, output: self)
         case .endOfInput(let input):
             return hadEnded ? .done : try operation.onEndOfInput(input, output: self)

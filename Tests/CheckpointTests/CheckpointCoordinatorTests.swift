@@ -50,6 +50,27 @@ extension CheckpointCoordinator.Action {
         #expect(coordinator.onAcknowledged(CheckpointID(1), subtask: 0) == [])
     }
 
+    @Test func nothingIsTriggeredBehindASavepointThatTheJobStopsWith() {
+        for fails in [false, true] {
+            var coordinator = CheckpointCoordinator(settings { $0.interval = 10; $0.maxConcurrent = 3; $0.tolerableFailures = nil }, subtaskCount: 1, now: at(0))
+            _ = coordinator.onTime(at(10))
+            #expect(coordinator.request(isSavepoint: true, stops: true, now: at(15)).compactMap(\.triggered).map(\.id) == [CheckpointID(2)])
+            #expect(coordinator.onTime(at(20)) == [])
+            #expect(coordinator.request(isSavepoint: false, now: at(21)) == [])
+            // What was under way before it comes to its end.
+            #expect(coordinator.onAcknowledged(CheckpointID(1), subtask: 0) == [.store(CheckpointID(1))])
+            #expect(coordinator.onStored(CheckpointID(1), now: at(25)) == [.notifyComplete(CheckpointID(1))])
+            if fails {
+                let actions = coordinator.onDeclined(CheckpointID(2), reason: "no", now: at(30))
+                #expect(actions.compactMap(\.triggered).map(\.id) == [CheckpointID(3), CheckpointID(4)])
+            } else {
+                #expect(coordinator.onAcknowledged(CheckpointID(2), subtask: 0) == [.store(CheckpointID(2))])
+                #expect(coordinator.onStored(CheckpointID(2), now: at(30)) == [.notifyComplete(CheckpointID(2))])
+                #expect(coordinator.onTime(at(1_000)) == [])
+            }
+        }
+    }
+
     @Test func onlyFailuresInARowCount() {
         var coordinator = CheckpointCoordinator(settings { $0.tolerableFailures = 1 }, subtaskCount: 1, now: at(0))
         func failing(_ id: Int64) -> [CheckpointCoordinator.Action] {

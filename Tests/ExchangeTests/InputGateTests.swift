@@ -40,6 +40,22 @@ struct InputGateTests {
         #expect(!channel.isReadable && channel.queuedCount == 0)
     }
 
+    @Test("A producer that waits for room is woken when its consumer goes, and one that does not wait is left alone")
+    func closing() {
+        for isFull in [false, true] {
+            let channel = Channel(number: 0, byteCountLimit: 250)
+            let producer = Sleeper()
+            channel.connect(producer: producer, consumer: Sleeper())
+            for _ in 0..<(isFull ? 3 : 1) { channel.send(.watermark(.min), byteCount: 100) }
+            #expect(channel.isFull == isFull)
+            for _ in 0..<2 { channel.close() }
+            #expect(!channel.isFull)
+            #expect(producer.count.load(ordering: .relaxed) == (isFull ? 1 : 0))
+            channel.send(.watermark(.min), byteCount: 1_000)
+            #expect(!channel.isFull && channel.queuedCount == 0)
+        }
+    }
+
     @Test("Small parts are gathered into full batches, and everything leaves before a watermark")
     func gathers() throws {
         let channels = Self.channels(4)

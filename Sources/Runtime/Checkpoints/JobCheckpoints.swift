@@ -262,6 +262,11 @@ final class JobCheckpoints: @unchecked Sendable {
         files.finish()
     }
 
+    /// The job has ended: nothing more is written.
+    func leave() {
+        do { try storage.leave() } catch {}
+    }
+
     // MARK: From subtasks, on any thread
 
     /// The attempt's number keeps answers of an earlier attempt apart.
@@ -343,7 +348,7 @@ final class JobCheckpoints: @unchecked Sendable {
     private func request(_ request: SavepointRequest) {
         guard var coordinator else { return }
         savepoints.append(request)
-        let actions = coordinator.request(isSavepoint: true, now: now)
+        let actions = coordinator.request(isSavepoint: true, stops: request.stops || request.drains, now: now)
         self.coordinator = coordinator
         perform(actions)
     }

@@ -199,6 +199,7 @@ final class JobSupervisor: @unchecked Sendable {
         default: isKept = configuration.keepsFinished
         }
         if !isKept, !keeps { checkpoints.discardCompleted() }
+        checkpoints.leave()
         job?.end()
         background.finish()
     }

@@ -155,7 +155,11 @@ extension DrawnJob {
         var found: [Int64: [[Int64?]]] = [:]
         for row in mainRows { found[row[0] ?? 0, default: []].append(row) }
         let wrong = expected.keys.sorted().first { expected[$0] != found[$0] }
-        return wrong.map { ["the results of key \($0) are in another order"] } ?? []
+        return wrong.map { key in
+            let (wanted, came) = (expected[key] ?? [], found[key] ?? [])
+            let place = zip(wanted, came).enumerated().first { $0.element.0 != $0.element.1 }?.offset ?? min(wanted.count, came.count)
+            return ["the results of key \(key) are in another order: from \(place) on \(Self.text(Array(came[place...]))) instead of \(Self.text(Array(wanted[place...])))"]
+        } ?? []
     }
 
     // MARK: What depends on the interleaving

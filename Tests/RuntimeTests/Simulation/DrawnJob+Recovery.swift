@@ -159,7 +159,7 @@ extension DrawnJob {
                 if problems.isEmpty, savepoint.hasStopped { continue }
                 problems += problemsOfCommitted()
             case .failed: problems.append("the job failed in run \(run): \(String(describing: job.failure))")
-            default: problems.append("the job hangs in run \(run), \(job.status), \(mode), \(step), after \(engine.tickCount) choices")
+            default: problems.append("the job hangs in run \(run), \(job.status), \(mode), \(step), after \(engine.tickCount) choices: \(job.explainTime().text); failures \(job.failures.suffix(2).map(\.error.message))")
             }
             if !problems.isEmpty {
                 problems.append("\(mode), \(step), runs: \(history.joined(separator: ", ")); last checkpoints \(job.checkpoints.suffix(3).map { "\($0.id.value) \($0.outcome)" })")

@@ -64,6 +64,7 @@ struct RecoveryPointTests {
         #expect(job.status == .finished)
         #expect(rows(world) == expected)
         #expect(storage.paths == [])
+        #expect(try storage.list(directory) == [])
         return storage.operationCount
     }
 
@@ -90,6 +91,24 @@ struct RecoveryPointTests {
             #expect(Self.rows(world) == Self.expected, "operation \(point)")
             // What the second run wrote is gone; what the first one left is the user's to restore from again, or to delete.
             #expect(storage.paths == left, "operation \(point)")
+        }
+    }
+
+    @Test("A finished job that keeps its last checkpoint can be started from it: it finishes again, and gives nothing more")
+    func keptCheckpoint() throws {
+        let (world, storage) = (OutsideWorld(), SimulatedStorage(seed: 1))
+        var former: String?
+        for run in 1...3 {
+            var (plan, bindings) = Self.plan(world, restoring: former, parallelism: run)
+            plan.configuration.checkpoints.keepsFinished = true
+            let engine = SimulatedEngine(seed: UInt64(run), storage: storage)
+            let job = try engine.submit(plan, bindings: bindings)
+            engine.run(job)
+            #expect(job.status == .finished)
+            #expect(Self.rows(world) == Self.expected, "run \(run)")
+            let latest = try #require(try DrawnJob.latest(on: storage))
+            #expect(latest.hasPrefix("\(Self.directory)/") && latest != former, "run \(run)")
+            former = latest
         }
     }
 

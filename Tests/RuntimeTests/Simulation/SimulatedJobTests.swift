@@ -54,6 +54,18 @@ struct SimulatedJobTests {
         #expect(job.runWithCrashes().problems == [])
     }
 
+    @Test("No checkpoint behind a savepoint that a job stops with commits what comes again from the savepoint", arguments: [1_247] as [UInt64])
+    func checkpointBehindSavepoint(seed: UInt64) {
+        var job = DrawnJob(seed: seed, crashes: true)
+        #expect(job.runWithCrashes().problems == [])
+    }
+
+    @Test("A subtask that waits for room before one that has gone with a savepoint goes too", arguments: [10_090, 10_425] as [UInt64])
+    func closedChannel(seed: UInt64) {
+        var job = DrawnJob(seed: seed, crashes: true)
+        #expect(job.runWithCrashes().problems == [])
+    }
+
     @Test("A clock that is set neither ends a checkpoint nor keeps the last one from its end", arguments: [196, 398] as [UInt64])
     func clockJumps(seed: UInt64) {
         var job = DrawnJob(seed: seed, crashes: true)

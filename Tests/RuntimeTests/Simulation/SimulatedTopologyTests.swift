@@ -34,6 +34,9 @@ struct SimulatedTopologyTests {
         }
     }
 
+    @Test("An operator whose end waits behind other work hears of no time behind it", arguments: [1_452] as [UInt64])
+    func timeBehindTheEnd(seed: UInt64) throws { _ = try run(seed) }
+
     private func run(_ seed: UInt64) throws -> Outcome {
         let topology = RandomTopology(seed: seed)
         let ledger = topology.ledger
