@@ -19,7 +19,7 @@ ROCKSDB := python/src/millstream/libmillstream_rocksdb.so
 SWIFT_SOURCES := $(shell find Sources include -type f 2>/dev/null) Package.swift
 NATIVE_SOURCES := $(shell find python/src/native -type f 2>/dev/null) include/millstream.h
 
-.PHONY: build demo test test-fast test-swift test-python test-c bench reference wheel install simulate soak crashpoints sanitize record-golden format lint clean setup
+.PHONY: build demo test test-fast test-swift test-python test-c bench reference wheel install simulate soak crashpoints sanitize larger-than-memory record-golden format lint clean setup
 
 build: setup $(LIBRARY) $(ROCKSDB) .venv/.millstream-package
 
@@ -90,6 +90,10 @@ crashpoints: build
 # The tests under AddressSanitizer and ThreadSanitizer, and the Python boundary's references counted over 10^5 calls: half an hour. make sanitize [CHECKS="address thread leaks"]
 sanitize: setup
 	@scripts/sanitize.sh $(CHECKS)
+
+# 5 GB of state in a process that may have 1 GB of memory; the tests have a smaller one.
+larger-than-memory: build
+	@.venv/bin/python scripts/larger_than_memory.py
 
 # Records what Apache Flink prints for the scripts of Tests/conformance: make record-golden [NAMES="union* timers"]
 record-golden: setup

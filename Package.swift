@@ -47,7 +47,7 @@ let package = Package(
             name: "CABI", dependencies: ["CMillstream", "Columnar", "Dataflow", "Plan", "Operators", "Connectors", "Checkpoint", "Runtime"],
             swiftSettings: engine),
         // Columns of every type from a seed, and checkpoints of one operator, for several rooms' tests.
-        .target(name: "TestColumns", dependencies: ["Checkpoint", "Columnar", "Dataflow"], path: "Tests/Support"),
+        .target(name: "TestColumns", dependencies: ["Checkpoint", "Columnar", "Dataflow", "State"], path: "Tests/Support"),
         .testTarget(name: "ColumnarTests", dependencies: ["CMillstream", "Columnar", "TestColumns"], exclude: ["Golden"]),
         .testTarget(name: "CheckpointTests", dependencies: ["Checkpoint", "Columnar", "Dataflow", "State", "TestColumns"]),
         .testTarget(name: "StateTests", dependencies: ["Columnar", "Dataflow", "Plan", "State", "TestColumns"], swiftSettings: engine),

@@ -122,7 +122,8 @@ void millstream_environment_free(millstream_environment *environment);
  * "execution.runtime-mode" (STREAMING, BATCH, AUTOMATIC), "pipeline.operator-chaining.enabled", "pipeline.auto-watermark-interval" ("200 ms",
  * of event time: by how much a watermark advances before it goes out anew; "0 ms": after every row that advances it), and Millstream's own:
  * "millstream.workers", "millstream.batch.rows", "millstream.exchange.memory" ("4 mb"), "millstream.seed", "millstream.event-time.stall-warning" ("60 s":
- * how long event time may stand still while rows come, until a line on standard error says so; "0 ms": never). An unknown key or a value of the wrong
+ * how long event time may stand still while rows come, until a line on standard error says so; "0 ms": never). Those of checkpoints and restarts are in
+ * docs/checkpoints.md, those of the state backend ("state.backend.type": hashmap or rocksdb) in docs/state-backends.md. An unknown key or a value of the wrong
  * form is refused. */
 millstream_status millstream_environment_configure(
     millstream_environment *environment, const char *key, const char *value, millstream_error **error);

@@ -12,7 +12,7 @@ extension JobConfiguration {
         "parallelism.default", "pipeline.max-parallelism", "execution.buffer-timeout.interval", "execution.runtime-mode",
         "pipeline.operator-chaining.enabled", "pipeline.auto-watermark-interval", "millstream.workers", "millstream.batch.rows", "millstream.exchange.memory", "millstream.seed",
         "millstream.event-time.stall-warning",
-    ] + CheckpointConfiguration.optionKeys + RestartConfiguration.optionKeys
+    ] + CheckpointConfiguration.optionKeys + RestartConfiguration.optionKeys + StateBackendConfiguration.optionKeys
 
     /// Throws `configuration` for an unknown key and for a value of the wrong form; then nothing changes.
     mutating func set(_ option: Option) throws(MillstreamError) {
@@ -30,6 +30,7 @@ extension JobConfiguration {
         case "millstream.event-time.stall-warning": stallWarningMilliseconds = try option.milliseconds()
         case _ where CheckpointConfiguration.optionKeys.contains(option.key): try checkpoints.set(option)
         case _ where RestartConfiguration.optionKeys.contains(option.key): try restart.set(option)
+        case _ where StateBackendConfiguration.optionKeys.contains(option.key): try state.set(option)
         default: throw Option.unknown(option.key, among: JobConfiguration.optionKeys, of: "option")
         }
     }

@@ -106,7 +106,9 @@ public final class OperatorContext {
     /// What the operator goes on from, known before it is opened; nil where it begins anew. An operator that had no state has a reader without parts.
     public let restored: RestoredState?
     /// Opens stores for state that need not fit into memory; nil where state is kept in memory.
-    public let stores: (any StateStores)?
+    public var stores: (any StateStores)?
+    /// How they are used; nil where there are none.
+    public var paging: StatePaging?
     /// The subtask's: set when the job stops without finishing.
     public let stop: StopFlag
     /// From any thread, also after the operator's end: the operator's subtask looks at it soon. Never waits.

@@ -63,11 +63,12 @@ final class ProcessOperator: Operator {
             declarations.map { ($0.name, $0.kind.stored) }, types: declarations.map { StateTypes(value: $0.valueType, key: $0.keyType) },
             hostObjects: hostObjects, clock: context.clock)
         self.state = state
+        if keyed != nil { try state.openStore(context) }
         if let reader = context.restored?.reader {
             // Before the function is opened: it finds its operator state then, and its timers are there when it asks for the first of its own.
             try state.restoreOperatorState(from: reader, subtask: context.subtask, parallelism: context.parallelism)
             if keyed != nil {
-                var table: KeyTable?
+                var table = state.table
                 try state.restoreKeys(from: reader, table: &table)
                 keyed?.restore(table)
             }
@@ -81,7 +82,7 @@ final class ProcessOperator: Operator {
         state.begin(nil)
         defer { state.end(nil) }
         try caller.prepareSnapshot(checkpoint, state: state)
-        try state.snapshot(keyed?.table, maxParallelism: context.maxParallelism, into: writer)
+        try state.snapshot(keyed?.table, maxParallelism: context.maxParallelism, checkpoint: checkpoint, into: writer)
     }
 
     func process(_ batch: Batch, input: Int, output: any Output) throws(MillstreamError) -> Progress {
@@ -99,6 +100,7 @@ final class ProcessOperator: Operator {
                 return try keyed?.look(up: batch, input: input, into: base) ?? []
             }
             slots = rows
+            if let table = keyed?.table { try state?.enter(rows, in: table) }
         }
         caller.rowsBefore = rowsBefore[input]
         return try begin(request, parent: batch, slots: slots, isTimer: false, output: output)
@@ -177,6 +179,7 @@ final class ProcessOperator: Operator {
             if response.resumption == 0 {
                 if !isTimer { rowsBefore[request.input] += Int64(request.count) }
                 state?.end(keyed?.table)
+                try state?.settle()
                 phase = .idle
                 if isTimer, let firing { phase = .timers(firing.0, firing.1) }
                 return true
@@ -203,6 +206,7 @@ final class ProcessOperator: Operator {
         let count = due.slots.count
         guard count > 0 else { return }
         firing = (domain, time)
+        try state.enter(due.slots, in: table)
         let times = Column(type: DataType.bigInt.notNull, count: count, values: Buffer.copying(due.times))
         var request = HostRequest(.timers, count: count)
         request.integers = [Int64(domain.rawValue)]
@@ -227,6 +231,7 @@ final class ProcessOperator: Operator {
 
     func close() throws(MillstreamError) {
         phase = .idle
+        state?.closeStore()
         defer {
             state = nil
             keyed = nil

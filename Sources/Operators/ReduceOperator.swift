@@ -15,6 +15,8 @@ final class ReduceOperator: Operator {
     private let hostObjects: HostObjects?
     private let accumulators: RowStore
     private let accumulatorTypes: [DataType]
+    /// Keeps them in a store; in STREAMING mode.
+    private let paged: PagedRows?
     private var context: OperatorContext?
     /// In BATCH mode: the keys' last values.
     private let last: LastRows?
@@ -37,10 +39,12 @@ final class ReduceOperator: Operator {
         lastAreAccumulators = types.map(\.nullable) == output.types.map(\.nullable)
         results = givesLastOnly && !lastAreAccumulators ? RowStore(types: output.types, hostObjects: hostObjects) : nil
         last = givesLastOnly ? LastRows(results ?? accumulators, schema: output) : nil
+        paged = givesLastOnly ? nil : PagedRows(accumulators, types: types, part: Self.part, fields: Self.fields(types))
     }
 
     func open(_ context: OperatorContext) throws(MillstreamError) {
         self.context = context
+        try paged?.open(context)
         try caller.open(context)
     }
 
@@ -52,6 +56,7 @@ final class ReduceOperator: Operator {
         _ = try keyed.look(up: batch, into: rows)
         local.assign(rows, count: batch.count)
         withExtendedLifetime(places) {}
+        if let paged, let table = keyed.table { try paged.enter(local.slots, in: table) }
 
         var request = HostRequest(.reduce, count: batch.count, columns: Array(batch.columns.prefix(batch.schema.fields.count)), schema: batch.schema)
         request.slots = local.rows
@@ -80,6 +85,7 @@ final class ReduceOperator: Operator {
         try local.slots.withUnsafeBufferPointer { (slots) throws(MillstreamError) in
             if let base = slots.baseAddress { try accumulators.set(response.accumulators, slots: base, count: slots.count) }
         }
+        try paged?.settle()
         if let last {
             try last.note(local, results: lastAreAccumulators ? nil : results?.columns)
         } else if let results {
@@ -96,10 +102,12 @@ final class ReduceOperator: Operator {
 
     private static let part = "reduce/accumulators"
     private static let resultPart = "reduce/results"
-    private var stateFields: [Field] { accumulatorTypes.enumerated().map { Field("accumulator\($0.offset)", $0.element.nullable) } }
+    private var stateFields: [Field] { Self.fields(accumulatorTypes) }
+    private static func fields(_ types: [DataType]) -> [Field] { types.enumerated().map { Field("accumulator\($0.offset)", $0.element.nullable) } }
     private var resultFields: [Field] { schema.fields.map { Field("result.\($0.name)", $0.type.nullable) } }
 
     func snapshot(_ checkpoint: CheckpointBarrier, into writer: any StateWriter) throws(MillstreamError) {
+        if let paged, !paged.isOff { return try paged.snapshot(checkpoint, into: writer) }
         guard let context, let table = keyed.table, last?.isEmitted != true else { return }
         try KeyedRecords(table, Self.part, stateFields, isOrdered: last != nil).write(accumulators, maxParallelism: context.maxParallelism, to: writer)
         if let results, let last {
@@ -109,11 +117,15 @@ final class ReduceOperator: Operator {
     }
 
     func restore(from reader: any StateReader) throws(MillstreamError) {
+        if let paged, !paged.isOff { return keyed.restore(try paged.restore(from: reader, hostObjects: hostObjects)) }
         guard let table = try KeyedRecords.restore(Self.part, stateFields, isOrdered: last != nil, from: reader, hostObjects, into: accumulators) else { return }
         keyed.restore(table)
         if let results { _ = try KeyedRecords.restore(Self.resultPart, resultFields, isOrdered: false, from: reader, hostObjects, into: results, table) }
         last?.restore(slotCount: table.slotEnd)
     }
 
-    func close() throws(MillstreamError) { try caller.close() }
+    func close() throws(MillstreamError) {
+        paged?.close()
+        try caller.close()
+    }
 }

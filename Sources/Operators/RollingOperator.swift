@@ -15,6 +15,8 @@ final class RollingOperator: Operator {
     private let local = LocalSlots()
     /// The record that each key emitted last.
     private let records: RowStore
+    /// Keeps them in a store; in STREAMING mode.
+    private let paged: PagedRows?
     /// In BATCH mode.
     private let last: LastRows?
     private let hostObjects: HostObjects?
@@ -40,9 +42,15 @@ final class RollingOperator: Operator {
         keyed = KeyedRows(keys: keys, hostObjects: hostObjects)
         records = RowStore(types: input.fields.map(\.type), hostObjects: hostObjects)
         last = givesLastOnly ? LastRows(records, schema: output) : nil
+        paged = givesLastOnly ? nil : PagedRows(records, types: input.fields.map(\.type), part: Self.part, fields: stateFields)
     }
 
-    func open(_ context: OperatorContext) throws(MillstreamError) { self.context = context }
+    func open(_ context: OperatorContext) throws(MillstreamError) {
+        self.context = context
+        try paged?.open(context)
+    }
+
+    func close() throws(MillstreamError) { paged?.close() }
 
     func process(_ batch: Batch, input: Int, output: any Output) throws(MillstreamError) -> Progress {
         if batch.isEmpty { return .done }
@@ -50,8 +58,10 @@ final class RollingOperator: Operator {
         let places = Buffer(byteCount: 4 * batch.count)
         let rows = places.pointer(as: Int32.self)
         _ = try keyed.look(up: batch, into: rows)
+        if let paged, let table = keyed.table { try paged.enter(rows, count: batch.count, in: table) }
         if let columns = try runningSums(batch, rows) {
             withExtendedLifetime(places) {}
+            try paged?.settle()
             return try emit(columns, batch, output)
         }
         local.assign(rows, count: batch.count)
@@ -79,6 +89,7 @@ final class RollingOperator: Operator {
             }
         }
         try keep(columns, numbers)
+        try paged?.settle()
         if let last {
             try last.note(local, results: nil)
             return .done
@@ -132,11 +143,13 @@ final class RollingOperator: Operator {
     private static let part = "rolling/records"
 
     func snapshot(_ checkpoint: CheckpointBarrier, into writer: any StateWriter) throws(MillstreamError) {
+        if let paged, !paged.isOff { return try paged.snapshot(checkpoint, into: writer) }
         guard let context, let table = keyed.table, last?.isEmitted != true else { return }
         try KeyedRecords(table, Self.part, stateFields, isOrdered: last != nil).write(records, maxParallelism: context.maxParallelism, to: writer)
     }
 
     func restore(from reader: any StateReader) throws(MillstreamError) {
+        if let paged, !paged.isOff { return keyed.restore(try paged.restore(from: reader, hostObjects: hostObjects)) }
         guard let table = try KeyedRecords.restore(Self.part, stateFields, isOrdered: last != nil, from: reader, hostObjects, into: records) else { return }
         keyed.restore(table)
         last?.restore(slotCount: table.slotEnd)

@@ -173,6 +173,7 @@ public struct JobConfiguration: Hashable, Sendable {
     public var seed: UInt64?
     public var checkpoints = CheckpointConfiguration()
     public var restart = RestartConfiguration()
+    public var state = StateBackendConfiguration()
 
     public init() {
         parallelism = 1

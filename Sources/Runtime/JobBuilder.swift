@@ -29,6 +29,9 @@ struct JobBuilder {
     var hasFinalCheckpoint = false
     /// What the attempt goes on from.
     var restored: RestoredCheckpoint?
+    /// Where state goes that need not fit into memory; nil where all of it stays there.
+    var stores: (any StateStores)?
+    var paging: StatePaging?
     /// Those of an earlier attempt, whose rows their reader may have had already.
     var collectQueues: [Int: CollectQueue] = [:]
     /// nil: all of them. Else only the subtasks of this one are made, with the numbers that they have in the whole job.
@@ -153,13 +156,19 @@ struct JobBuilder {
                     let metrics = OperatorMetrics()
                     links.append(
                         ChainLink(operation: operation, inputCount: step.inputs.count, emitsOnlyFinalWatermark: graph.isBatch) { requestWakeUp in
-                            OperatorContext(
+                            let context = OperatorContext(
                                 operatorID: step.id, operatorName: step.node.name, subtask: SubtaskIndex(index), parallelism: task.parallelism,
                                 maxParallelism: task.maxParallelism, jobName: plan.jobName, jobID: jobID, checkpointing: hasFinalCheckpoint, clock: clock,
                                 random: SeededRandom(seed: seed &+ UInt64(number) &* 1_000_003 &+ UInt64(links.count)), metrics: metrics,
                                 operatorState: operatorState(of: step.node),
-                                restored: states.isEmpty ? nil : states[links.count].restored, stop: stop, notify: wake, requestWakeUp: requestWakeUp)
+                                restored: states.isEmpty ? nil : states[links.count].restored, stores: stores, stop: stop, notify: wake,
+                                requestWakeUp: requestWakeUp)
+                            context.paging = paging
+                            return context
                         })
+                    if case .window = step.node.operation {
+                        paging?.warn("the state of '\(step.node.name)' stays in memory, whatever state.backend.type says: windows have no store")
+                    }
                     result.statistics.append(
                         OperatorStatistics(
                             operatorID: step.id.text, name: step.node.name, subtask: index, subtaskNumber: number,

@@ -42,6 +42,7 @@ struct JobPreparation {
             progress: { supervisorBox.supervisor?.noteProgress() })
         let checkpoints = self.checkpoints
 
+        let stores = try StateBackend(plan.configuration.state, objects: objects, warnings: standardError)
         let queues = QueueBox()
         // Used by one thread at a time: the submitting one, then the background.
         nonisolated(unsafe) let parts = parts
@@ -60,6 +61,8 @@ struct JobPreparation {
             builder.jobID = jobID
             builder.region = region
             if !graph.isBatch {
+                builder.stores = stores.map { parts?.stores($0.stores) ?? $0.stores }
+                builder.paging = stores?.paging
                 builder.checkpoints = checkpoints
                 builder.hasFinalCheckpoint = configuration.isOn
                 builder.collectQueues = queues.queues

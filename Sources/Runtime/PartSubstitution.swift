@@ -17,6 +17,12 @@ package protocol PartSubstitution: AnyObject {
     func inFlight(_ channels: [InFlightChannel]) -> [InFlightChannel]
     /// What comes again into a subtask's channels.
     func replayed(_ channels: [[Message]]) -> [[Message]]
+    /// Where operators get the stores of their state from.
+    func stores(_ made: any StateStores) -> any StateStores
+}
+
+extension PartSubstitution {
+    package func stores(_ made: any StateStores) -> any StateStores { made }
 }
 
 /// A second channel behind a first one, and who carries messages from the one to the other.

@@ -20,6 +20,9 @@ struct KeyIndex: ~Copyable {
     /// One more than the highest slot given out so far.
     private(set) var slotEnd = 0
     private(set) var count = 0
+    /// Whether pairs of keys with one hash are noted when the second one comes: for those who keep keys by hash.
+    var tracksCollisions = false
+    var collisions: [(slot: Int32, other: Int32)] = []
 
     init() {
         mask = Self.entryCountMin - 1

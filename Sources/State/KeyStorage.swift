@@ -34,20 +34,25 @@ extension KeyStorage {
         for row in 0..<count where slots[row] < 0 {
             let hash = hashes[row]
             var position = Int(truncatingIfNeeded: hash) & index.mask
+            var collided: [Int32] = []
             while true {
                 let entry = index.entries[position]
                 if entry == 0 {
                     guard inserts else { break }
                     let slot = try index.insert(hash, at: position, self)
                     newSlots.append(Int32(truncatingIfNeeded: slot))
+                    for other in collided { index.collisions.append((Int32(truncatingIfNeeded: slot), other)) }
                     slots[row] = Int32(truncatingIfNeeded: slot)
                     store(row: row, slot: slot, hash: hash)
                     break
                 }
                 let slot = KeyIndex.slot(entry)
-                if KeyIndex.matches(entry, hash), self.hash(slot) == hash, try isEqual(row: row, slot: slot) {
-                    slots[row] = Int32(truncatingIfNeeded: slot)
-                    break
+                if KeyIndex.matches(entry, hash), self.hash(slot) == hash {
+                    if try isEqual(row: row, slot: slot) {
+                        slots[row] = Int32(truncatingIfNeeded: slot)
+                        break
+                    }
+                    if index.tracksCollisions { collided.append(Int32(truncatingIfNeeded: slot)) }
                 }
                 position = (position + 1) & index.mask
             }

@@ -45,6 +45,19 @@ public final class KeyTable {
     /// The key group of a slot's key.
     public func keyGroup(_ slot: Int, maxParallelism: Int) -> Int { KeyGroup.index(hash: storage.hash(slot), maxParallelism: maxParallelism) }
 
+    /// Whether `takeCollisions` has something to give.
+    var tracksCollisions: Bool {
+        get { index.tracksCollisions }
+        set { index.tracksCollisions = newValue }
+    }
+
+    /// The pairs of different keys with one hash of which the second came since the last call.
+    func takeCollisions() -> [(slot: Int32, other: Int32)] {
+        if index.collisions.isEmpty { return [] }
+        defer { index.collisions = [] }
+        return index.collisions
+    }
+
     /// All slots in use, ascending.
     public func liveSlots() -> [Int32] {
         var result: [Int32] = []

@@ -69,18 +69,19 @@ public struct RestoredRows {
 extension StateReader {
     /// Like the next one, for columns with these names.
     func forEachBlock(
-        _ name: String, fields: [String], table: inout KeyTable?, hostObjects: HostObjects?,
+        _ name: String, fields: [String], table: inout KeyTable?, hostObjects: HostObjects?, rowCountMax: Int = .max,
         _ body: (RestoredRows, KeyTable) throws(MillstreamError) -> Void
     ) throws(MillstreamError) {
-        try forEachBlock(name, columnCount: fields.count, fields: fields, table: &table, hostObjects: hostObjects, body)
+        try forEachBlock(
+            name, columnCount: fields.count, fields: fields, table: &table, hostObjects: hostObjects, rowCountMax: rowCountMax, body)
     }
 
     /// Reads what `KeyTable.write` wrote, block by block. `table` is made from the first block's keys where it is nil; keys that it lacks are added.
     ///
     /// Throws `decode` for blocks of other columns than keys and `columnCount` more (or of those called `fields`), and for keys of other types than the
-    /// table's.
+    /// table's. Blocks of more than `rowCountMax` rows come in pieces.
     public func forEachBlock(
-        _ name: String, columnCount: Int, fields: [String]? = nil, table: inout KeyTable?, hostObjects: HostObjects?,
+        _ name: String, columnCount: Int, fields: [String]? = nil, table: inout KeyTable?, hostObjects: HostObjects?, rowCountMax: Int = .max,
         _ body: (RestoredRows, KeyTable) throws(MillstreamError) -> Void
     ) throws(MillstreamError) {
         var found = table
@@ -101,22 +102,39 @@ extension StateReader {
             let keys = Array(batch.columns[..<keyCount])
             let types = keys.map { $0.type.nullable }
             let known: KeyTable
-            if let found { known = found } else { known = try KeyTable(types: types, hostObjects: hostObjects) }
+            if let found {
+                known = found
+            } else {
+                known = try KeyTable(types: types, hostObjects: hostObjects ?? keys.lazy.compactMap(\.hostObjects).first)
+            }
             found = known
             guard known.types.map(\.nullable) == types else {
                 throw MillstreamError(
                     .decode, "the keys of the state '\(name)' are of the types \(types) in the checkpoint, and \(known.types) in the job",
                     hint: "The type of a key cannot change between a checkpoint and the job that goes on from it.", domain: .external)
             }
-            guard let hashes = try batch.keyed(by: keys).keyHashes else { throw .internal("a keyed batch has no hashes") }
-            var slots = [Int32](repeating: 0, count: batch.count)
-            let newCount = try slots.withUnsafeMutableBufferPointer { (target) throws(MillstreamError) in
-                guard let base = target.baseAddress else { return 0 }
-                return try known.lookup(keys: keys, hashes: hashes.pointer(as: UInt64.self), count: batch.count, slots: base)
+            for start in stride(from: 0, to: batch.count, by: max(1, min(rowCountMax, batch.count))) {
+                let piece = batch.count > rowCountMax ? batch.slice(start, min(rowCountMax, batch.count - start)) : batch
+                try piece.look(up: keyCount, in: known, body)
             }
-            withExtendedLifetime(hashes) {}
-            try body(RestoredRows(slots: slots, newCount: newCount, columns: Array(batch.columns[keyCount...])), known)
         }
         table = found
+    }
+}
+
+extension Batch {
+    /// The slots of rows that begin with `keyCount` columns of keys.
+    fileprivate func look(
+        up keyCount: Int, in table: KeyTable, _ body: (RestoredRows, KeyTable) throws(MillstreamError) -> Void
+    ) throws(MillstreamError) {
+        let keys = Array(columns[..<keyCount])
+        guard let hashes = try keyed(by: keys).keyHashes else { throw .internal("a keyed batch has no hashes") }
+        var slots = [Int32](repeating: 0, count: count)
+        let newCount = try slots.withUnsafeMutableBufferPointer { (target) throws(MillstreamError) in
+            guard let base = target.baseAddress else { return 0 }
+            return try table.lookup(keys: keys, hashes: hashes.pointer(as: UInt64.self), count: count, slots: base)
+        }
+        withExtendedLifetime(hashes) {}
+        try body(RestoredRows(slots: slots, newCount: newCount, columns: Array(columns[keyCount...])), table)
     }
 }

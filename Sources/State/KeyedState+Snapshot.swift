@@ -12,7 +12,7 @@ extension KeyedState {
     static let partPrefix = "keyed/"
 
     /// How the states lie in a checkpoint: the columns behind those of the key.
-    private static func fields(_ kind: StateCells.Kind) -> [String] {
+    static func fields(_ kind: StateCells.Kind) -> [String] {
         switch kind {
         case .value: ["value"]
         case .list: ["element"]
@@ -24,11 +24,14 @@ extension KeyedState {
 
     /// Writes everything: the states and timers of keys as `keyed/…` and `timers/…`, operator state as `operator/…`. What a host may change in place, its
     /// values and keys, is copied now, the rest behind the barrier.
-    public func snapshot(_ table: KeyTable?, maxParallelism: Int, into writer: any StateWriter) throws(MillstreamError) {
+    public func snapshot(
+        _ table: KeyTable?, maxParallelism: Int, checkpoint: CheckpointBarrier? = nil, into writer: any StateWriter
+    ) throws(MillstreamError) {
         try operatorState.snapshot(hostObjects: hostObjects, into: writer)
         for part in carried { try writer.write(part.name, keyGroup: part.keyGroup, batch: part.batch) }
+        let isStored = try checkpoint.map { (barrier) throws(MillstreamError) in try snapshotStore(barrier, into: writer) } ?? false
         guard let table, table.count > 0 else { return }
-        let perKey = stores.indices.filter { isPerKey[$0] }
+        let perKey = isStored ? [] : stores.indices.filter { isPerKey[$0] }
         let deferred = perKey.filter { canBeDeferred($0) }
         let hasTimers = eventTimers.count + processingTimers.count > 0
         let frozen = deferred.isEmpty && !hasTimers ? nil : table.freeze(maxParallelism: maxParallelism)
@@ -109,9 +112,15 @@ extension KeyedState {
     public func restoreKeys(from reader: any StateReader, table: inout KeyTable?) throws(MillstreamError) {
         for index in stores.indices where isPerKey[index] {
             let cells = stores[index]
-            try reader.forEachBlock(Self.partPrefix + names[index], fields: Self.fields(cells.kind), table: &table, hostObjects: hostObjects) {
-                (rows, table) throws(MillstreamError) in
+            try reader.forEachBlock(
+                Self.partPrefix + names[index], fields: Self.fields(cells.kind), table: &table, hostObjects: hostObjects,
+                rowCountMax: isPaged ? StoredState.restoredRowCount : .max
+            ) { (rows, table) throws(MillstreamError) in
+                try enter(rows.slots, in: table)
                 try fill(index, rows, slotEnd: table.slotEnd)
+                guard let pager else { return }
+                for slot in rows.slots { pager.change(Int(slot)) }
+                try settle()
             }
         }
         try restoreTimers(eventTimers, "timers/event", reader, &table)

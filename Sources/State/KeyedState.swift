@@ -38,6 +38,9 @@ public final class KeyedState: HostStateAccess {
     private var unkeyedRowCount = 0
     /// Where the keys of `selectKeys` are; nil before the first keyed batch.
     public var table: KeyTable?
+    /// Where states are that are not in memory; nil where all are.
+    var pageStore: PageStore?
+    var pager: KeyPager?
     /// Handles that nobody refers to any more once the request is over.
     private var garbage: [HostObjects.Handle?] = []
 
@@ -103,6 +106,9 @@ public final class KeyedState: HostStateAccess {
         }
         let first = unkeyedRowCount + slots.count
         guard let table else { return (first, 0, []) }
+        try pager?.enterAll()
+        for (index, cells) in stores.enumerated() where isPerKey[index] { cells.reserve(table.slotEnd) }
+        uses.reserve(table.slotEnd)
         let used = table.liveSlots().filter { stores[state].isUsed(Int($0)) }
         let keys = try used.withUnsafeBufferPointer { (slots) throws(MillstreamError) in
             guard let base = slots.baseAddress, !slots.isEmpty else { return [Column]() }
@@ -125,8 +131,10 @@ public final class KeyedState: HostStateAccess {
             uses[Int(slot)] = -1
             unused.append(slot)
         }
-        guard !unused.isEmpty else { return }
         for slot in unused { uses[Int(slot)] = 0 }
+        // What the store has of a key is deleted there first.
+        if let pager { unused = pager.erasable(unused) }
+        guard !unused.isEmpty else { return }
         unused.withUnsafeBufferPointer { if let base = $0.baseAddress { table.erase(slots: base, count: $0.count) } }
     }
 
@@ -190,6 +198,12 @@ public final class KeyedState: HostStateAccess {
         if state < isPerKey.count, isPerKey[state] { uses[slot] += (isThere ? 1 : 0) - (wasThere ? 1 : 0) }
     }
 
+    /// The store has something else than the slot from now on.
+    @inline(__always)
+    private func change(_ state: Int, _ slot: Int) {
+        if let pager, state < isPerKey.count, isPerKey[state] { pager.change(slot) }
+    }
+
     // MARK: Value state
 
     public func value(_ state: Int, row: Int) throws(MillstreamError) -> StateValue? {
@@ -204,6 +218,7 @@ public final class KeyedState: HostStateAccess {
             let old = cells.values[slot]
             cells.values[slot] = value
             discard(old)
+            change(state, slot)
             count(state, slot, wasThere: old != nil, isThere: value != nil)
         } catch {
             discard(value)
@@ -228,6 +243,7 @@ public final class KeyedState: HostStateAccess {
         do throws(MillstreamError) {
             let slot = try place(state, row)
             let cells = try cells(state, .list)
+            change(state, slot)
             count(state, slot, wasThere: !cells.lists[slot].isEmpty, isThere: true)
             cells.lists[slot].append(value)
         } catch {
@@ -239,6 +255,7 @@ public final class KeyedState: HostStateAccess {
     public func listClear(_ state: Int, row: Int) throws(MillstreamError) {
         let slot = try place(state, row)
         let cells = try cells(state, .list)
+        change(state, slot)
         count(state, slot, wasThere: !cells.lists[slot].isEmpty, isThere: false)
         for value in cells.lists[slot] { discard(value) }
         cells.lists[slot] = []
@@ -247,10 +264,11 @@ public final class KeyedState: HostStateAccess {
     // MARK: Map state
 
     private func withMap<Result>(
-        _ state: Int, _ row: Int, _ body: (inout StateMap) throws(MillstreamError) -> Result
+        _ state: Int, _ row: Int, changes: Bool = false, _ body: (inout StateMap) throws(MillstreamError) -> Result
     ) throws(MillstreamError) -> Result {
         let slot = try place(state, row)
         let cells = try cells(state, .map)
+        if changes { change(state, slot) }
         let before = cells.maps[slot].count
         let result = try body(&cells.maps[slot])
         let after = cells.maps[slot].count
@@ -271,7 +289,7 @@ public final class KeyedState: HostStateAccess {
     public func mapPut(_ state: Int, row: Int, key: StateValue, value: StateValue) throws(MillstreamError) {
         var isHandedOn = false
         do throws(MillstreamError) {
-            try withMap(state, row) { (map) throws(MillstreamError) in
+            try withMap(state, row, changes: true) { (map) throws(MillstreamError) in
                 isHandedOn = true
                 try put(key, value, into: &map)
             }
@@ -303,7 +321,7 @@ public final class KeyedState: HostStateAccess {
 
     public func mapRemove(_ state: Int, row: Int, key: StateValue) throws(MillstreamError) {
         let hash = try hash(key)
-        try withMap(state, row) { (map) throws(MillstreamError) in
+        try withMap(state, row, changes: true) { (map) throws(MillstreamError) in
             guard let place = try map.place(of: hash, { (other) throws(MillstreamError) in try isEqual(key, other) }) else { return }
             let entry = map.remove(at: place)
             discard(entry.key)
@@ -312,7 +330,7 @@ public final class KeyedState: HostStateAccess {
     }
 
     public func mapClear(_ state: Int, row: Int) throws(MillstreamError) {
-        try withMap(state, row) { (map) throws(MillstreamError) in
+        try withMap(state, row, changes: true) { (map) throws(MillstreamError) in
             for value in map.contents { discard(value) }
             map = StateMap()
         }

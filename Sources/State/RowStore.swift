@@ -97,6 +97,27 @@ public final class RowStore {
         nested?.remove(slots, count: rowCount)
     }
 
+    /// Roughly how many bytes the rows of some slots take, with texts and values of a host.
+    func byteCount(of slots: [Int32]) -> Int {
+        var total = slots.count * layout.stride
+        for slot in slots where contains(Int(slot)) {
+            let record = records + Int(slot) &* layout.stride
+            for field in layout.fields {
+                switch field.storage {
+                case .bytes:
+                    let bytes = (record + field.byteOffset).loadUnaligned(as: OwnedBytes.self)
+                    if !bytes.isInline { total += bytes.length + 32 }
+                case .handles: total += Self.handleByteCount
+                case .bits, .fixed: break
+                }
+            }
+        }
+        return total
+    }
+
+    /// What a value of a host is taken to need.
+    private static let handleByteCount = 100
+
     /// Forgets everything, and keeps the memory.
     public func removeAll() {
         snapshots.touchAll()

@@ -70,6 +70,11 @@ struct StateMap {
         for place in keys.indices { if let key = keys[place], let value = values[place] { body(key, value) } }
     }
 
+    /// The entries in order, with the hashes of their keys.
+    func forEachHashed(_ body: (UInt64, StateValue, StateValue) -> Void) {
+        for place in keys.indices { if let key = keys[place], let value = values[place] { body(hashes[place], key, value) } }
+    }
+
     /// All keys and values.
     var contents: [StateValue] { keys.compactMap { $0 } + values.compactMap { $0 } }
 

@@ -2,6 +2,7 @@ import Columnar
 import Dataflow
 import Plan
 import Operators
+import TestColumns
 import Testing
 
 /// Runs one operator outside a job: collects what it emits, and lets `isFull` be set.
@@ -19,12 +20,13 @@ final class OperatorHarness: Output {
     private(set) var batchCountPerCallMax = 0
     private var batchCountBefore = 0
 
-    init(_ operation: any Operator, restored: RestoredState? = nil, subtask: Int = 0, parallelism: Int = 1) throws {
+    init(_ operation: any Operator, restored: RestoredState? = nil, subtask: Int = 0, parallelism: Int = 1, backend: TestBackend = .memory) throws {
         self.operation = operation
         let context = OperatorContext(
             operatorID: OperatorID("test"), operatorName: "test", subtask: SubtaskIndex(subtask), parallelism: parallelism, maxParallelism: 128,
-            jobName: "test", clock: clock, random: SeededRandom(seed: 1), metrics: metrics, restored: restored,
+            jobName: "test", clock: clock, random: Dataflow.SeededRandom(seed: 1), metrics: metrics, restored: restored,
             requestWakeUp: { [self] in wakeUp = min(wakeUp ?? .max, $0.milliseconds) })
+        backend.prepare(context)
         try operation.open(context)
         if let restored { try operation.restore(from: restored.reader) }
     }

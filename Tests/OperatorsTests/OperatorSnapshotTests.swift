@@ -12,21 +12,25 @@ import Testing
 
     // MARK: Rows
 
-    private enum KeyKind: CaseIterable { case bigInt, text, object, two }
+    enum KeyKind: CaseIterable { case bigInt, text, object, two }
 
     /// The keys, then: whole numbers, small ones, floating point of both widths, decimals, texts of any length, truth, lists of texts, host values.
-    private struct Input {
+    struct Input {
         let keyKind: KeyKind
         var columns: RandomColumns
         let schema: Schema
         let keys: [Int]
+        /// The fields behind the keys.
+        let values: [Field]
 
         static let values: [Field] = [
             Field("v", .bigInt), Field("t", .tinyInt), Field("d", .double), Field("f", .float), Field("m", DataType(.decimal(precision: 10, scale: 2))),
             Field("s", .string), Field("b", .boolean), Field("a", DataType(.array(.string))), Field("o", .object),
         ]
 
-        init(_ seed: Int) {
+        /// Without lists where `isFlat`.
+        init(_ seed: Int, isFlat: Bool = false) {
+            values = Self.values.filter { !isFlat || $0.name != "a" }
             keyKind = KeyKind.allCases[seed % 4]
             columns = RandomColumns(seed)
             let keyFields: [Field] = switch keyKind {
@@ -36,13 +40,13 @@ import Testing
             case .two: [Field("k", .bigInt), Field("l", .string)]
             }
             keys = Array(keyFields.indices)
-            schema = Schema(keyFields + Self.values, shape: .tuple)
+            schema = Schema(keyFields + values, shape: .tuple)
         }
 
         /// The place of a value's column.
         func place(_ name: String) -> Int { schema.fields.firstIndex { $0.name == name } ?? 0 }
 
-        private func key(_ number: Int) -> [Scalar] {
+        func key(_ number: Int) -> [Scalar] {
             let text = Scalar.string(number % 2 == 0 ? "key \(number)" : "a key longer than a view \(number)")
             switch keyKind {
             case .bigInt: return [.int64(Int64(number))]
@@ -58,7 +62,7 @@ import Testing
                 for (builder, scalar) in zip(builders, key(columns.random.int(0..<keyCount))) { try builder.append(scalar) }
             }
             var made = builders.map { $0.finish() }
-            for field in Self.values { made.append(try columns.column(field.type, count)) }
+            for field in values { made.append(try columns.column(field.type, count)) }
             return Batch(schema: schema, columns: made, count: count, timestamps: Column(type: .bigInt, count: count, values: Buffer.copying(times)))
         }
 
@@ -88,21 +92,24 @@ import Testing
 
     // MARK: The comparison
 
-    private func compare(
-        _ what: String, seed: Int, _ input: Input, isBatch: Bool = false, _ make: () throws -> any Operator
+    func compare(
+        _ what: String, seed: Int, _ input: Input, isBatch: Bool = false, backends: (before: TestBackend, after: TestBackend) = (.memory, .memory),
+        parallelism: (Int, Int)? = nil, _ make: () throws -> any Operator
     ) throws {
         var input = input
         var steps = try input.steps()
         if isBatch { steps = steps.compactMap { Self.inBatchMode($0) } }
         let cut = input.columns.random.int(0..<steps.count)
-        let (before, after) = [(1, 1), (2, 2), (1, 4), (4, 1), (3, 2)][input.columns.random.int(0..<5)]
+        let drawn = [(1, 1), (2, 2), (1, 4), (4, 1), (3, 2)][input.columns.random.int(0..<5)]
+        let (before, after) = parallelism ?? drawn
         let isFull = input.columns.random.chance(50)
-        let context = "\(what), seed \(seed), step \(cut) of \(steps.count), \(before) to \(after)"
+        let context = "\(what), seed \(seed), step \(cut) of \(steps.count), \(before) to \(after), \(backends.before) to \(backends.after)"
 
-        func begin() throws -> ParallelOperator {
-            try ParallelOperator(parallelism: before, keys: input.keys, clock: SimulatedClock(start: 1_000_000), isFull: isFull, make: make)
+        func begin(_ backend: TestBackend) throws -> ParallelOperator {
+            try ParallelOperator(
+                parallelism: before, keys: input.keys, clock: SimulatedClock(start: 1_000_000), isFull: isFull, backend: backend, make: make)
         }
-        let undisturbed = try begin()
+        let undisturbed = try begin(.memory)
         try undisturbed.perform(steps[..<cut])
         _ = undisturbed.takeLines()
         try undisturbed.perform(steps[cut...])
@@ -110,7 +117,7 @@ import Testing
 
         // What was handed over is written when the operator has gone on to its end.
         let checkpoint = try SnapshotHarness(objects: DigitCoding())
-        let snapshotted = try begin()
+        let snapshotted = try begin(backends.before)
         try snapshotted.perform(steps[..<cut])
         _ = snapshotted.takeLines()
         let time = snapshotted.clock.now().milliseconds
@@ -121,14 +128,16 @@ import Testing
         try checkpoint.write(held)
 
         let restored = try ParallelOperator(
-            parallelism: after, keys: input.keys, clock: SimulatedClock(start: time), isFull: isFull, from: checkpoint, make: make)
+            parallelism: after, keys: input.keys, clock: SimulatedClock(start: time), isFull: isFull, from: checkpoint, backend: backends.after,
+            make: make)
         // A snapshot right after the restore is as good as the first.
         let again = try SnapshotHarness(objects: DigitCoding())
         try again.write(try restored.snapshot(again))
         try restored.perform(steps[cut...])
         check(expected, restored.takeLines(), isSameParallelism: before == after, context)
         let twice = try ParallelOperator(
-            parallelism: before, keys: input.keys, clock: SimulatedClock(start: time), isFull: isFull, from: again, make: make)
+            parallelism: before, keys: input.keys, clock: SimulatedClock(start: time), isFull: isFull, from: again, backend: backends.before,
+            make: make)
         try twice.perform(steps[cut...])
         check(expected, twice.takeLines(), isSameParallelism: before == after, "\(context) and back")
         try undisturbed.close()
@@ -137,7 +146,7 @@ import Testing
     }
 
     /// The step as BATCH mode has it: rows without timestamps wait for nothing, and there is one watermark.
-    private static func inBatchMode(_ step: ParallelOperator.Step) -> ParallelOperator.Step? {
+    static func inBatchMode(_ step: ParallelOperator.Step) -> ParallelOperator.Step? {
         switch step {
         case .rows(var batch):
             batch.timestamps = nil
@@ -148,7 +157,7 @@ import Testing
     }
 
     /// In as many subtasks as before everything comes as it came there; else the rows of each key do.
-    private func check(
+    func check(
         _ expected: [[(key: String, text: String)]], _ found: [[(key: String, text: String)]], isSameParallelism: Bool, _ context: String
     ) {
         if isSameParallelism { return #expect(found.map { $0.map(\.text) } == expected.map { $0.map(\.text) }, "\(context)") }
@@ -160,12 +169,12 @@ import Testing
 
     // MARK: Host functions
 
-    private static func read(_ column: Column, _ row: Int) -> Int64 { column.isNull(row) ? 0 : column.pointer(as: Int64.self)[row] }
+    static func read(_ column: Column, _ row: Int) -> Int64 { column.isNull(row) ? 0 : column.pointer(as: Int64.self)[row] }
 
-    private static func bigInts(_ values: [Int64]) -> Column { Column(type: .bigInt, count: values.count, values: Buffer.copying(values)) }
+    static func bigInts(_ values: [Int64]) -> Column { Column(type: .bigInt, count: values.count, values: Buffer.copying(values)) }
 
     /// Folds rows: the first `numbers` of the accumulator's columns add up what `add` gives for a row, the others have the last row's `places`.
-    private static func fold(
+    static func fold(
         _ request: HostRequest, sum: Int, places: [Int], add: (Int) -> Int64
     ) throws(MillstreamError) -> (accumulators: [Column], running: [Int64]) {
         guard let slots = request.slots else { throw .internal("no slots") }
@@ -191,7 +200,7 @@ import Testing
     }
 
     /// Adds up `v`; the rest is the last row's.
-    private static func reduce(_ input: Input) -> FakeHostFunction {
+    static func reduce(_ input: Input) -> FakeHostFunction {
         let sum = input.place("v")
         return FakeHostFunction { (request) throws(MillstreamError) in
             let (accumulators, running) = try fold(request, sum: sum, places: Array(input.schema.fields.indices)) { read(request.columns[sum], $0) }
@@ -202,7 +211,7 @@ import Testing
     }
 
     /// Like `reduce`, with accumulators of other types than its results: the sum, and how many rows.
-    private static func countingReduce(_ input: Input) -> FakeHostFunction {
+    static func countingReduce(_ input: Input) -> FakeHostFunction {
         let sum = input.place("v")
         return FakeHostFunction(accumulatorTypes: [.bigInt, .int]) { (request) throws(MillstreamError) in
             guard let slots = request.slots else { throw .internal("no slots") }
@@ -221,7 +230,7 @@ import Testing
     }
 
     /// A key, how many rows, and the last text, host value and list.
-    private static func aggregate(_ input: Input) -> FakeHostFunction {
+    static func aggregate(_ input: Input) -> FakeHostFunction {
         let places = [0, 0] + ["s", "o", "a"].map { input.place($0) }
         let types = [input.schema.fields[0].type, .bigInt] + places[2...].map { input.schema.fields[$0].type }
         return FakeHostFunction(accumulatorTypes: types) { (request) throws(MillstreamError) in
@@ -240,7 +249,7 @@ import Testing
     }
 
     /// Key, window, and all that the function sees of it as a text.
-    private static func window() -> FakeHostFunction {
+    static func window() -> FakeHostFunction {
         FakeHostFunction { (request) throws(MillstreamError) in
             guard let offsets = request.elementOffsets else { throw .internal("no offsets") }
             let texts = request.columns.map { rows($0) }
@@ -258,7 +267,7 @@ import Testing
 
     // MARK: Windows
 
-    private static let assigners: [(String, Assigner)] = [
+    static let assigners: [(String, Assigner)] = [
         ("tumbling", .tumbling(size: 10, offset: 3, isEventTime: true)), ("sliding", .sliding(size: 12, slide: 4, offset: 0, isEventTime: true)),
         ("sliding unevenly", .sliding(size: 10, slide: 7, offset: 1, isEventTime: true)),
         ("with gaps", .sliding(size: 5, slide: 12, offset: 3, isEventTime: true)), ("session", .session(gap: 4, isEventTime: true)),
@@ -267,10 +276,10 @@ import Testing
         ("sliding by the clock", .sliding(size: 12, slide: 4, offset: 0, isEventTime: false)), ("session by the clock", .session(gap: 3, isEventTime: false)),
     ]
 
-    private static let calls: [AggregateCall.Function] = [.count, .sum, .average, .min, .max]
+    static let calls: [AggregateCall.Function] = [.count, .sum, .average, .min, .max]
 
     /// All aggregates that the columns allow.
-    private func calls(_ input: Input) throws -> [AggregateCall] {
+    func calls(_ input: Input) throws -> [AggregateCall] {
         var calls = [AggregateCall(.countAll, column: nil, name: "n")]
         for (place, field) in input.schema.fields.enumerated() where !input.keys.contains(place) {
             for function in Self.calls {
@@ -282,9 +291,9 @@ import Testing
         return calls
     }
 
-    private func node(_ operation: Plan.Operation, _ output: Schema) -> Node { Node(id: NodeID(0), name: "node", inputs: [], operation: operation, output: output) }
+    func node(_ operation: Plan.Operation, _ output: Schema) -> Node { Node(id: NodeID(0), name: "node", inputs: [], operation: operation, output: output) }
 
-    private func window(_ assigner: Assigner, _ function: Int, _ input: Input, lateness: Int64) throws -> any Operator {
+    func window(_ assigner: Assigner, _ function: Int, _ input: Input, lateness: Int64) throws -> any Operator {
         var bindings = Bindings()
         bindings.hostObjects = testObjects
         bindings.bind(1, function: Self.reduce(input))

@@ -48,7 +48,8 @@ final class ParallelOperator {
 
     /// Begins anew, or where `checkpoint` was taken. The clock is that of all subtasks.
     init(
-        parallelism: Int, keys: [Int], clock: SimulatedClock, isFull: Bool, from checkpoint: SnapshotHarness? = nil, make: () throws -> any Operator
+        parallelism: Int, keys: [Int], clock: SimulatedClock, isFull: Bool, from checkpoint: SnapshotHarness? = nil, backend: TestBackend = .memory,
+        make: () throws -> any Operator
     ) throws {
         self.clock = clock
         self.keys = keys
@@ -57,14 +58,15 @@ final class ParallelOperator {
             let request: (ProcessingTime) -> Void = { [unowned subtask] time in subtask.wakeUp = subtask.wakeUp.map { min($0, time) } ?? time }
             if let checkpoint {
                 let context = try checkpoint.context(
-                    subtask: index, parallelism: parallelism, maxParallelism: Self.maxParallelism, clock: clock, requestWakeUp: request)
+                    subtask: index, parallelism: parallelism, maxParallelism: Self.maxParallelism, clock: clock, backend: backend, requestWakeUp: request)
                 try checkpoint.open(subtask.operation, context)
             } else {
-                try subtask.operation.open(
-                    OperatorContext(
-                        operatorID: OperatorID("test"), operatorName: "test", subtask: SubtaskIndex(index), parallelism: parallelism,
-                        maxParallelism: Self.maxParallelism, jobName: "test", clock: clock, random: Dataflow.SeededRandom(seed: 1),
-                        metrics: OperatorMetrics(), requestWakeUp: request))
+                let context = OperatorContext(
+                    operatorID: OperatorID("test"), operatorName: "test", subtask: SubtaskIndex(index), parallelism: parallelism,
+                    maxParallelism: Self.maxParallelism, jobName: "test", clock: clock, random: Dataflow.SeededRandom(seed: 1),
+                    metrics: OperatorMetrics(), requestWakeUp: request)
+                backend.prepare(context)
+                try subtask.operation.open(context)
             }
         }
     }

@@ -146,7 +146,6 @@ Types.STRING().get_java_type_info()
     kinds = {(finding.line, finding.name, finding.kind) for finding in check_source(source).sorted()}
     texts = "\n".join(finding.text for finding in check_source(source).sorted())
     assert kinds == {
-        (9, "EmbeddedRocksDBStateBackend", "no effect"),
         (11, "ExecutionConfig.set_latency_tracking_interval", "no effect"),
         (12, "ExecutionConfig.set_task_cancellation_timeout", "no effect"),
         (13, "StreamExecutionEnvironment.set_python_requirements", "no effect"),

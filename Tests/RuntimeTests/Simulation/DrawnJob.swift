@@ -184,6 +184,13 @@ struct DrawnJob {
         if mode == .punctual, one(in: 6), !crashes { plan.configuration.mode = .automatic }
         // Of a random source of its own, so that the rest of a seed's job stays what it was.
         if mode == .exact, !crashes, SeededRandom(seed: seed ^ 0xBA7C4).next(below: 6) == 0 { plan.configuration.mode = .batch }
+        // Drawn apart again: where state is, and how many keys of it fit into memory: none, a few, all.
+        let backends = SeededRandom(seed: seed ^ 0x5709E)
+        if backends.next(below: 2) == 0 {
+            plan.configuration.state.kind = .sortedMemory
+            plan.configuration.state.memoryByteCount = [0, 800, 8_000, 1 << 20][Int(backends.next(below: 4))]
+            plan.configuration.state.isIncremental = backends.next(below: 2) == 0
+        }
         around.slowness = faults.contains(.slowFunctions) ? 30 : 0
         around.piece = faults.contains(.pieces) ? UInt64(1 + below(8)) : .max
         if faults.contains(.failingFunction) { around.failsAtRow = below(rowCount) }

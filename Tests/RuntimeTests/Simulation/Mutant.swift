@@ -23,6 +23,8 @@ enum Mutant: String, CaseIterable, CustomTestStringConvertible {
     case dropsTimer, firesTimerTwice, timerOffByOne, ignoresTimerDeletion, forgetsStateClear, forgetsListClear, mixesUpKeys
     // Functions of the host
     case misplacesKey, forgetsMerge, watermarkBeforeRows, losesRowOfGenerator
+    // Stores of state
+    case forgetsDirtyKey, fetchesStaleValue
     // Checkpoints
     case commitsEarly, forgetsTimers, forgetsKeyedState, forgetsLateSplits, remembersOldPosition, barrierOvertakesRows, losesCommittables
     // Unaligned checkpoints
@@ -56,6 +58,7 @@ enum Mutant: String, CaseIterable, CustomTestStringConvertible {
             break
         case .barrierOvertakesRows: break
         case .forgetsOvertaken, .forgetsReadAhead, .replaysTwice, .replaysLate: job.plan.configuration.checkpoints.isUnaligned = true
+        case .forgetsDirtyKey, .fetchesStaleValue: if job.plan.configuration.state.kind != .sortedMemory { return nil }
         case .commitsEarly, .losesCommittables: job.sinks.forEach { $0.mutant = self }
         case .forgetsLateSplits: job.sources.forEach { $0.forgetsReturned = true }
         case .remembersOldPosition: job.sources.forEach { $0.remembersOldPosition = true }
@@ -185,6 +188,13 @@ final class MutantParts: PartSubstitution {
         // The first message behind the others.
         case .replaysLate: channels.map { Array($0.dropFirst()) + Array($0.prefix(1)) }
         default: channels
+        }
+    }
+
+    func stores(_ made: any StateStores) -> any StateStores {
+        switch mutant {
+        case .forgetsDirtyKey, .fetchesStaleValue: AlteredStores(made, mutant)
+        default: made
         }
     }
 
@@ -517,4 +527,61 @@ private final class ForgetfulWriter: StateWriter {
     func write(_ name: String, keyGroup: KeyGroup?, bytes: [UInt8]) throws(MillstreamError) {
         if !forgets(name, keyGroup) { try inner.write(name, keyGroup: keyGroup, bytes: bytes) }
     }
+
+    func write(_ name: String, files: any StoreFiles) throws(MillstreamError) { try inner.write(name, files: files) }
+}
+
+/// Stores to which not every change comes.
+private final class AlteredStores: StateStores {
+    private let inner: any StateStores
+    private let mutant: Mutant?
+
+    init(_ inner: any StateStores, _ mutant: Mutant?) {
+        self.inner = inner
+        self.mutant = mutant
+    }
+
+    func open(_ place: StorePlace, from earlier: [any StoredStore]) throws(MillstreamError) -> any StateStore {
+        AlteredStore(try inner.open(place, from: earlier), mutant)
+    }
+}
+
+private final class AlteredStore: StateStore {
+    private let inner: any StateStore
+    private let mutant: Mutant?
+    private var writeCount = 0
+
+    init(_ inner: any StateStore, _ mutant: Mutant?) {
+        self.inner = inner
+        self.mutant = mutant
+    }
+
+    func get(_ keys: PackedBytes, into values: PackedBytes) throws(MillstreamError) { try inner.get(keys, into: values) }
+
+    func write(_ keys: PackedBytes, _ values: PackedBytes) throws(MillstreamError) {
+        writeCount += 1
+        let (kept, given) = (PackedBytes(), PackedBytes())
+        for index in 0..<keys.count {
+            // As if the slot had not been marked when it changed: the first one, or each that was there before.
+            switch mutant {
+            case .forgetsDirtyKey where index == 0 && writeCount % 3 == 0: continue
+            case .fetchesStaleValue where writeCount % 2 == 0 && !values.isAbsent(index):
+                let (one, known) = (PackedBytes(), PackedBytes())
+                one.append(keys[index])
+                try inner.get(one, into: known)
+                if !known.isAbsent(0) { continue }
+            default: break
+            }
+            kept.append(keys[index])
+            if values.isAbsent(index) { given.appendAbsent() } else { given.append(values[index]) }
+        }
+        if kept.count > 0 { try inner.write(kept, given) }
+    }
+
+    func deleteRange(_ range: KeyRange) throws(MillstreamError) { try inner.deleteRange(range) }
+    func scan(_ range: KeyRange) throws(MillstreamError) -> any StoreCursor { try inner.scan(range) }
+    func view() throws(MillstreamError) -> any StoreView { try inner.view() }
+    func files() throws(MillstreamError) -> any StoreFiles { try inner.files() }
+    var byteCount: Int64 { inner.byteCount }
+    func close() { inner.close() }
 }

@@ -13,6 +13,7 @@ from millstream.datastream.checkpoint_storage import bytes_in, checked_checkpoin
 from millstream.datastream.checkpointing_mode import CheckpointingMode
 from millstream.datastream.externalized_checkpoint_retention import ExternalizedCheckpointRetention
 from millstream.datastream.state_backend import PredefinedOptions
+from millstream.datastream.state_backend_options import STATE_KEYS, state_backend_options
 from millstream.datastream.time_characteristic import TimeCharacteristic
 from millstream.exceptions import ConfigurationError, nearest
 
@@ -176,10 +177,10 @@ def check_key(key: str, value: str) -> None:
             _CHECKS[key](value)
         except ValueError as error:
             raise ConfigurationError(f"{key} cannot be {value!r}: {error}") from None
-    if key in CHECKPOINT_KEYS:
+    if key in CHECKPOINT_KEYS or key in STATE_KEYS:
         trial = _native.Environment()
         try:
-            for option in checkpoint_options({key: value}):
+            for option in (*checkpoint_options({key: value}), *state_backend_options({key: value})):
                 trial.configure(*option)
         except ValueError as error:
             raise ConfigurationError(f"{key} cannot be {value!r}: {error}") from None
@@ -193,3 +194,4 @@ def native_options(settings: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         if key in settings:
             yield key, settings[key]
     yield from checkpoint_options(settings)
+    yield from state_backend_options(settings)

@@ -15,7 +15,7 @@ from millstream.common.configuration import Configuration, map_text, parse_map
 from millstream.common.execution_config import ExecutionConfig, checked_parallelism
 from millstream.datastream.checkpoint_config import CheckpointConfig
 from millstream.datastream.checkpointing_mode import CheckpointingMode
-from millstream.datastream.state_backend import BACKEND_KEYS, HashMapStateBackend, StateBackend, state_backend_from
+from millstream.datastream.state_backend import BACKEND_KEYS, StateBackend, state_backend_from
 from millstream.datastream.time_characteristic import TimeCharacteristic
 from millstream.exceptions import ConfigurationError, InputOutputError
 from millstream.notices import say_once, without_jvm
@@ -75,7 +75,7 @@ class EnvironmentConfiguration:
     # ---- State ----
 
     def set_state_backend(self, state_backend: StateBackend) -> Self:
-        """Sets where state lives. This release keeps it in memory in any case, and says so once in the log for another backend.
+        """Sets where state lives: in memory, or with :class:`EmbeddedRocksDBStateBackend` on the local disk (docs/state-backends.md).
 
         >>> from millstream.datastream import HashMapStateBackend, StreamExecutionEnvironment
         >>> env = StreamExecutionEnvironment.get_execution_environment()
@@ -84,8 +84,6 @@ class EnvironmentConfiguration:
         """
         if not isinstance(state_backend, StateBackend):
             raise TypeError(f"a StateBackend is needed, e.g. HashMapStateBackend(), not {state_backend!r}")
-        if not isinstance(state_backend, HashMapStateBackend):
-            self._say_what_lacks(state_backend)
         for key in BACKEND_KEYS:
             self._configuration.remove_config(key)
         for key, value in state_backend.to_configuration().items():
@@ -105,9 +103,9 @@ class EnvironmentConfiguration:
         return kept
 
     def enable_changelog_state_backend(self, enabled: bool) -> Self:
-        """Keeps whether changes of state shall be logged between checkpoints: a checkpoint holds all of the state in any case."""
+        """Keeps whether changes of state shall be logged between checkpoints. There is no log: incremental checkpoints of RocksDB serve its end."""
         if enabled:
-            say_once("the changelog state backend", "is kept, and takes effect with a later release: a checkpoint holds all of the state")
+            say_once("the changelog state backend", "is kept, and has no effect: RocksDB's incremental checkpoints write what has changed")
         self._configuration.set_boolean(_CHANGELOG_KEY, enabled)
         return self
 
@@ -267,16 +265,6 @@ class EnvironmentConfiguration:
     def _append(self, key: str, value: str, separator: str = ",") -> None:
         known = self._configuration.get_string(key)
         self._configuration.set_string(key, value if known is None else f"{known}{separator}{value}")
-
-    def _say_what_is_kept(self, settings: Configuration) -> None:
-        """Says once what settings by key ask for that this release does not do."""
-        backend = state_backend_from(settings)
-        if backend is not None:
-            self._say_what_lacks(backend)
-
-    def _say_what_lacks(self, backend: StateBackend) -> None:
-        if backend.to_configuration().get(BACKEND_KEYS[0]) != "hashmap":
-            say_once(type(backend).__name__, "is kept, and takes effect with a later release: this one keeps state in memory")
 
 
 guard(globals())

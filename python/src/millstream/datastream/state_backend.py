@@ -1,7 +1,6 @@
-"""Where the state of a running job lives.
+"""Where the state of a running job lives: in memory, as :class:`HashMapStateBackend` says, or in RocksDB on the local disk.
 
-This release keeps all state in memory, as :class:`HashMapStateBackend` says. The other choices are configuration: they are kept under Flink's keys,
-and say once in the log that they take effect with a later release.
+A backend stands for settings under Flink's keys (``state.backend.type`` and what belongs to it); docs/state-backends.md says which one when.
 """
 
 from __future__ import annotations
@@ -84,7 +83,7 @@ class StateBackend(ABC):
 
 
 class HashMapStateBackend(StateBackend):
-    """Keeps state in memory; the default, and what this release does in any case.
+    """Keeps state in memory; the default.
 
     >>> from millstream.datastream import StreamExecutionEnvironment
     >>> env = StreamExecutionEnvironment.get_execution_environment().set_state_backend(HashMapStateBackend())
@@ -170,7 +169,7 @@ class _RocksDB(StateBackend):
 
 
 class EmbeddedRocksDBStateBackend(_RocksDB):
-    """Keeps state in RocksDB on the local disk, for state larger than memory. It takes effect with a later release: this one keeps state in memory.
+    """Keeps state in RocksDB on the local disk, for state larger than memory; the keys that were met lately are in memory (docs/state-backends.md).
 
     >>> backend = EmbeddedRocksDBStateBackend(enable_incremental_checkpointing=True)
     >>> backend.set_db_storage_paths("file:///mnt/fast/state")

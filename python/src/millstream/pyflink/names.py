@@ -237,9 +237,7 @@ _SILENT = {
     "DataStream.slot_sharing_group": "on one machine all operators share one pool of threads",
     "DataStreamSink.slot_sharing_group": "on one machine all operators share one pool of threads",
     "StreamExecutionEnvironment.register_slot_sharing_group": "on one machine all operators share one pool of threads",
-    "StateTtlConfig.Builder.cleanup_in_rocksdb_compact_filter": "state is kept in memory",
-    "EmbeddedRocksDBStateBackend": "state is kept in memory, as HashMapStateBackend says",
-    "RocksDBStateBackend": "state is kept in memory, as HashMapStateBackend says",
+    "StateTtlConfig.Builder.cleanup_in_rocksdb_compact_filter": "timers remove what is expired",
 }
 _ENVIRONMENT = "datastream.stream_execution_environment.StreamExecutionEnvironment"
 _EXECUTION = "common.execution_config.ExecutionConfig"

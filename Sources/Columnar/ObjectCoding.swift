@@ -1,6 +1,4 @@
-import Columnar
-
-/// Turns values of the host language into bytes and back: what a checkpoint does with OBJECT columns.
+/// Turns values of the host language into bytes and back: what checkpoints and state stores do with OBJECT columns.
 public protocol ObjectCoding: AnyObject, Sendable {
     /// A BYTES column of as many values as `column`, null where it is. Throws where a value cannot be kept.
     func encode(_ column: Column) throws(MillstreamError) -> Column

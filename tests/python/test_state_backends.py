@@ -1,0 +1,74 @@
+"""State in RocksDB: what comes out is what memory gives, with less memory than state."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from millstream.common import Configuration, Types
+from millstream.datastream import KeyedProcessFunction, RuntimeContext, StreamExecutionEnvironment
+from millstream.datastream.state import ListStateDescriptor, MapStateDescriptor, ValueStateDescriptor
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def environment(backend: str, memory: str = "16 mb", **more: str) -> StreamExecutionEnvironment:
+    settings = {"state.backend.type": backend, "state.backend.rocksdb.memory.fixed-per-slot": memory, "parallelism.default": "1", **more}
+    return StreamExecutionEnvironment.get_execution_environment(Configuration.from_dict(settings))
+
+
+class Everything(KeyedProcessFunction):
+    """Has something in states of each kind, and tells what."""
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        self.count = runtime_context.get_state(ValueStateDescriptor("count", Types.LONG()))
+        self.last = runtime_context.get_state(ValueStateDescriptor("last", Types.PICKLED_BYTE_ARRAY()))
+        self.words = runtime_context.get_list_state(ListStateDescriptor("words", Types.STRING()))
+        self.seen = runtime_context.get_map_state(MapStateDescriptor("seen", Types.PICKLED_BYTE_ARRAY(), Types.LONG()))
+
+    def process_element(self, value: tuple[Any, int], ctx: KeyedProcessFunction.Context) -> Iterator[str]:
+        key, number = value
+        count = (self.count.value() or 0) + 1
+        yield f"{key} {count} {self.last.value()} {list(self.words.get() or [])} {sorted(self.seen.items(), key=str)}"
+        self.count.update(count)
+        self.last.update({"number": number, "key": key})
+        if number % 5 == 0:
+            self.words.clear()
+        self.words.add(f"word {number}")
+        self.seen.put((number % 4, key), number)
+
+
+@pytest.mark.parametrize("keys", ["declared", "objects"])
+def test_states_of_functions_are_what_they_are_in_memory(keys: str) -> None:
+    draw = random.Random(7)
+    key_of = (
+        (lambda number: f"key {number}")
+        if keys == "declared"
+        else (lambda number: [number, float(number), (number, "x"), bool(number)][draw.randrange(4)])
+    )
+    rows = [(key_of(draw.randrange(400)), number) for number in range(6_000)]
+    found = []
+    for backend, memory in (("hashmap", "16 mb"), ("rocksdb", "40 kb")):
+        env = environment(backend, memory, **{"millstream.batch.rows": "50"})
+        stream = env.from_collection(rows, None if keys == "objects" else Types.TUPLE([Types.STRING(), Types.LONG()]))
+        keyed = stream.key_by(lambda row: row[0], Types.STRING() if keys == "declared" else None)
+        found.append(list(keyed.process(Everything(), Types.STRING()).execute_and_collect()))
+    assert found[0] == found[1]
+
+
+@pytest.mark.slow
+def test_state_larger_than_memory(tmp_path: Path) -> None:
+    """600 MB of state, and never more than 120 MB resident."""
+    command = [sys.executable, str(REPOSITORY / "scripts" / "larger_than_memory.py"), "--state-mb", "600", "--limit-mb", "512"]
+    command += ["--state-memory-mb", "40", "--directory", str(tmp_path)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
+    assert ran.returncode == 0, ran.stderr + ran.stdout
+    result = json.loads(ran.stdout)
+    assert result["complete"]
+    assert result["peak_resident_mb"] <= 120, result
