@@ -83,6 +83,14 @@ public final class KeyPager {
         maxParallelism = context.maxParallelism
         groups = context.keyGroups
         writesEarly = context.checkpointing
+        guard coding.isHashed else { return }
+        // The keys of the first batch came before anybody looked for pairs among them.
+        let known = table.liveSlots().sorted { table.hash(Int($0)) < table.hash(Int($1)) }
+        flags.reserve(table.slotEnd)
+        for (slot, next) in zip(known, known.dropFirst()) where table.hash(Int(slot)) == table.hash(Int(next)) {
+            flags[Int(slot)] |= Flag.shared
+            flags[Int(next)] |= Flag.shared
+        }
     }
 
     // MARK: Batches
