@@ -84,7 +84,6 @@ class StreamExecutionEnvironment(EnvironmentConfiguration):
         for key, value in settings.to_dict().items():
             check_key(key, value)
         self._configuration.add_all(settings)
-        self._say_what_is_kept(settings)
 
     def get_config(self) -> ExecutionConfig:
         """What holds for all operators."""
