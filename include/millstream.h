@@ -740,6 +740,49 @@ millstream_status millstream_savepoint_describe(const char *path, char **json, m
    MILLSTREAM_DECODE for damaged files, MILLSTREAM_IO. */
 millstream_status millstream_savepoint_read(
     const char *path, const char *uid, const char *part, struct ArrowArrayStream *out, char **columns, millstream_error **error);
+/* What the manifest of a savepoint or checkpoint says, as JSON; no other file is read: {"job":"...","checkpoint":7,"savepoint":true,"triggered":<ms since the
+   epoch>,"operators":[{"uid":"...","name":"...","parallelism":1,"maxParallelism":128,"files":[{"subtask":0,"name":"...","bytes":123,"rows":4}, ...]}, ...],
+   "properties":{"objects/<uid>/<part>":"plain, or pickle and the classes, a line each","host.python":"3.12.1", ...}}. To be freed with
+   millstream_string_free. */
+millstream_status millstream_savepoint_manifest(const char *path, char **json, millstream_error **error);
+/* The results that sinks have prepared in it, and that a job commits when it starts from there, as JSON: [{"id":"...","uid":"...","name":"...","subtask":0,
+   "checkpoint":7,"bytes":123,"description":"..."}, ...]. After MILLSTREAM_COMMIT_UNKNOWN somebody decides about them, with millstream_savepoint_resolve. */
+millstream_status millstream_savepoint_commits(const char *path, char **json, millstream_error **error);
+/* Makes a copy of a savepoint or checkpoint in the new directory `target`, in which is decided about prepared results: `decisions` is NULL or pairs
+   { id, "committed" | "retry" | "aborted", ..., NULL }. What is committed or aborted is not committed when a job starts from the copy; all else is. The
+   copy's number is one more. Errors: MILLSTREAM_INVALID_ARGUMENT for an id that is not there, MILLSTREAM_DECODE for damaged files, MILLSTREAM_IO. */
+millstream_status millstream_savepoint_resolve(
+    const char *path, const char *target, const char *const *decisions, millstream_error **error);
+
+/* Makes savepoints out of rows, and out of other savepoints. One thread at a time. */
+typedef struct millstream_savepoint_writer millstream_savepoint_writer;
+/* `base`: the savepoint or checkpoint whose operators are carried over, which stays as it is; NULL: none. `max_parallelism` is that of operators that are
+   new; 0: 128. */
+millstream_status millstream_savepoint_writer_create(
+    const char *base, int32_t max_parallelism, millstream_savepoint_writer **writer, millstream_error **error);
+/* Gives the operator `uid`, which is made with `name` (may be NULL) where it is not there, the rows of a part of its state, in place of those that it had:
+   "keyed/count" with the key's columns key0, key1, ... and value, element, or map_key and map_value; "timers/event" with key0, ..., time, number;
+   "operator/list/x" with element; and so on (docs/state-format.md). `types` is NULL or pairs { column, type, ..., NULL } of the types that the columns have in
+   the job; else they have those that they had, or those of the stream. OBJECT columns come as binary, as the host writes them down. Takes the stream. */
+millstream_status millstream_savepoint_writer_put(
+    millstream_savepoint_writer *writer, const char *uid, const char *name, const char *part, const char *const *types, struct ArrowArrayStream *rows,
+    millstream_error **error);
+/* Removes an operator, or a part of its state (NULL: all). */
+millstream_status millstream_savepoint_writer_remove(
+    millstream_savepoint_writer *writer, const char *uid, const char *part, millstream_error **error);
+/* Gives an operator another uid. */
+millstream_status millstream_savepoint_writer_rename(
+    millstream_savepoint_writer *writer, const char *uid, const char *other, millstream_error **error);
+/* Writes a savepoint into the new directory `path`, and returns when it is durable. */
+millstream_status millstream_savepoint_writer_write(millstream_savepoint_writer *writer, const char *path, millstream_error **error);
+/* NULL is nothing to free. */
+void millstream_savepoint_writer_free(millstream_savepoint_writer *writer);
+/* What would become of the state in a savepoint if the environment's nodes were executed from it, as JSON; nothing runs. Each operator of the one or the
+   other has entries: [{"uid":"...","name":"...","states":["keyed/count"],"outcome":"kept","reason":"..."}, ...]. The outcomes: "kept"; "migrated": kept, in
+   other types or columns; "carried": no operator asks for it, and it is written again; "rebuilt": the savepoint has none of it, so that it begins empty; "lost":
+   left behind, where that is allowed; "refused": the job would not start. */
+millstream_status millstream_environment_plan_diff(
+    millstream_environment *environment, const char *path, char **json, millstream_error **error);
 /* The same of a job that runs, all of it at one moment: as a savepoint that is kept in memory. The job goes on. */
 millstream_status millstream_job_state(
     millstream_job *job, const char *uid, const char *part, struct ArrowArrayStream *out, char **columns, millstream_error **error);

@@ -9,7 +9,10 @@ extension CheckpointConfiguration {
     static let optionKeys = [
         "interval", "mode", "timeout", "min-pause", "max-concurrent-checkpoints", "tolerable-failed-checkpoints", "unaligned.enabled",
         "aligned-checkpoint-timeout", "externalized-checkpoint-retention", "num-retained", "dir", "savepoint-dir",
-    ].map { prefix + $0 } + ["execution.state-recovery.path", "execution.state-recovery.ignore-unclaimed-state", "millstream.checkpoints.compression", "millstream.checkpoints.keep-finished"]
+    ].map { prefix + $0 } + [
+        "execution.state-recovery.path", "execution.state-recovery.ignore-unclaimed-state", "millstream.checkpoints.compression",
+        "millstream.checkpoints.keep-finished", "millstream.recovery.fall-back", "millstream.recovery.older-checkpoints", "millstream.host",
+    ]
 
     /// Throws `configuration` for a value of the wrong form; then nothing changes.
     mutating func set(_ option: Option) throws(MillstreamError) {
@@ -29,6 +32,18 @@ extension CheckpointConfiguration {
         case Self.prefix + "dir": directory = try path(option)
         case Self.prefix + "savepoint-dir": savepointDirectory = try path(option)
         case "execution.state-recovery.path": restorePath = try path(option)
+        case "millstream.host":
+            hostProperties = option.value.split(separator: "\n").map { line in
+                let parts = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+                return HostProperty(String(parts[0]), parts.count > 1 ? String(parts[1]) : "")
+            }
+        case "millstream.recovery.fall-back": fallsBack = try option.boolean()
+        case "millstream.recovery.older-checkpoints":
+            var paths: [String] = []
+            for line in option.value.split(separator: "\n") {
+                paths.append(try directoryPath(String(line)) { option.refusal("absolute paths, one a line") })
+            }
+            olderPaths = paths
         case "execution.state-recovery.ignore-unclaimed-state": allowsNonRestoredState = try option.boolean()
         case "millstream.checkpoints.keep-finished": keepsFinished = try option.boolean()
         default: compression = [.none, .lz4, .zstd][try option.choice(["none", "lz4", "zstd"])]

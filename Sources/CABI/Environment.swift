@@ -1,4 +1,5 @@
 import CMillstream
+import Checkpoint
 import Columnar
 import Dataflow
 import Plan
@@ -129,6 +130,40 @@ public func millstream_environment_plan_json(
         let box = try environmentBox(environment)
         let result = try place(json, "json")
         result.pointee = try giveText(planJSON(try box.edit { editor throws(MillstreamError) in editor.plan }))
+    }
+}
+
+@c @implementation
+public func millstream_environment_plan_diff(
+    _ environment: OpaquePointer?, _ path: UnsafePointer<CChar>?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+    _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> millstream_status {
+    guarded(error) { () throws(MillstreamError) in
+        let box = try environmentBox(environment)
+        let result = try place(json, "json")
+        let reader = try savepoint(path)
+        let (plan, parts) = try box.edit { editor throws(MillstreamError) in (editor.plan, editor.parts) }
+        let diff = try PlanDiff(plan, bindings: makeBindings(plan, parts), savepoint: reader)
+        var writer = JSONText()
+        writer.raw("[")
+        for (index, entry) in diff.entries.enumerated() {
+            writer.raw(index == 0 ? "{\"uid\":" : ",{\"uid\":")
+            writer.string(entry.uid)
+            writer.raw(",\"name\":")
+            writer.string(entry.name)
+            writer.raw(",\"states\":[")
+            for (number, state) in entry.states.enumerated() {
+                if number > 0 { writer.raw(",") }
+                writer.string(state)
+            }
+            writer.raw("],\"outcome\":")
+            writer.string(entry.outcome.rawValue)
+            writer.raw(",\"reason\":")
+            writer.string(entry.reason)
+            writer.raw("}")
+        }
+        writer.raw("]")
+        result.pointee = try giveText(writer.text)
     }
 }
 

@@ -9,6 +9,7 @@ enum HandleKind: UInt8 {
     case job = 5
     case notifier = 6
     case clock = 7
+    case savepointWriter = 8
 
     var name: String {
         switch self {
@@ -19,6 +20,7 @@ enum HandleKind: UInt8 {
         case .job: "job"
         case .notifier: "notifier"
         case .clock: "clock"
+        case .savepointWriter: "savepoint writer"
         }
     }
 }
@@ -115,7 +117,7 @@ final class HandleTable: @unchecked Sendable {
     private func article(_ kind: HandleKind) -> String {
         switch kind {
         case .error, .environment, .expression: "an \(kind.name)"
-        case .function, .job, .notifier, .clock: "a \(kind.name)"
+        case .function, .job, .notifier, .clock, .savepointWriter: "a \(kind.name)"
         }
     }
 }

@@ -23,7 +23,7 @@ public func millstream_environment_execute(
 }
 
 /// The running parts that the plan's numbers name. Each use of a function knows its node.
-private func makeBindings(_ plan: StreamPlan, _ parts: [EnvironmentBox.Part]) -> Bindings {
+func makeBindings(_ plan: StreamPlan, _ parts: [EnvironmentBox.Part]) -> Bindings {
     var bindings = Bindings()
     bindings.hostObjects = Library.shared.hostObjects
     for (number, part) in parts.enumerated() {

@@ -55,7 +55,7 @@ public func millstream_job_state(
     }
 }
 
-private func savepoint(_ path: UnsafePointer<CChar>?) throws(MillstreamError) -> SavepointReader {
+func savepoint(_ path: UnsafePointer<CChar>?) throws(MillstreamError) -> SavepointReader {
     let text = try readText(path, "path")
     var root = try directoryPath(text) { MillstreamError(.invalidArgument, "the path of a savepoint is absolute, and this is '\(text)'") }
     if root.hasSuffix("/" + Manifest.name) { root.removeLast(Manifest.name.count + 1) }

@@ -197,8 +197,9 @@ public struct Manifest: Hashable, Sendable {
         var head = FormatReader(UnsafeRawBufferPointer(rebasing: all[8..<16]), subject: path, origin: 8)
         let checksum = try head.number(UInt64.self)
         let body = UnsafeRawBufferPointer(rebasing: all[16...])
-        guard StableHash.xxh64(body, seed: UInt64(body.count)) == checksum else {
-            throw MillstreamError.damaged(path, at: 8, "the checksum of its \(body.count) bytes is not \(checksum)")
+        let hash = StableHash.xxh64(body, seed: UInt64(body.count))
+        guard hash == checksum else {
+            throw MillstreamError.damaged(path, at: 8, "its \(body.count) bytes", checksum: hash, expected: checksum)
         }
         var source = FormatReader(body, subject: path, origin: 16)
         jobName = try source.text()

@@ -22,7 +22,9 @@ public final class SavepointReader {
         self.storage = storage
         self.group = group
         let name = group.isEmpty ? Manifest.name : "\(group)/\(Manifest.name)"
-        manifest = try Manifest(decoding: try storage.read(name), path: storage.location(name))
+        do throws(MillstreamError) {
+            manifest = try Manifest(decoding: try storage.read(name), path: storage.location(name))
+        } catch { throw error.of(checkpointFile: storage.location(name)) }
     }
 
     private func state(of uid: String) throws(MillstreamError) -> Manifest.OperatorState {
@@ -35,13 +37,60 @@ public final class SavepointReader {
 
     private func files(_ state: Manifest.OperatorState) throws(MillstreamError) -> [StateFileReader] {
         var files: [StateFileReader] = []
-        for part in state.files {
-            files.append(
-                try StateFileReader(
-                    storage, name: group.isEmpty ? part.file.name : "\(group)/\(part.file.name)", summary: part.file, subtask: part.subtask,
-                    formerParallelism: state.parallelism, objects: WrittenObjects()))
-        }
+        for part in state.files { files.append(try open(part, of: state)) }
         return files
+    }
+
+    private func place(_ part: Manifest.SubtaskFile) -> String { group.isEmpty ? part.file.name : "\(group)/\(part.file.name)" }
+
+    func open(_ part: Manifest.SubtaskFile, of state: Manifest.OperatorState) throws(MillstreamError) -> StateFileReader {
+        do throws(MillstreamError) {
+            return try StateFileReader(
+                storage, name: place(part), summary: part.file, subtask: part.subtask, formerParallelism: state.parallelism, objects: UndecodedObjects())
+        } catch { throw error.of(checkpointFile: storage.location(place(part))) }
+    }
+
+    /// Checks every byte of every file.
+    public func verify() throws(MillstreamError) {
+        for state in manifest.operators {
+            for part in state.files { try open(part, of: state).verify() }
+        }
+    }
+
+    /// Copies a file as it is, once all of it is checked.
+    func copy(_ part: Manifest.SubtaskFile, of state: Manifest.OperatorState, to target: any CheckpointStorage, name: String) throws(MillstreamError) -> StateFile.Summary {
+        try open(part, of: state).verify()
+        let object = try target.begin(name)
+        do throws(MillstreamError) {
+            try storage.read(place(part)).withBytes { (bytes) throws(MillstreamError) in try object.write(bytes) }
+            try object.commit()
+        } catch {
+            object.abandon()
+            throw error
+        }
+        return part.file
+    }
+
+    /// The columns of one part of an operator's state, as the job has them; nil where there is no such part.
+    public func fields(_ name: String, of uid: String) throws(MillstreamError) -> [Field]? {
+        let state = try state(of: uid)
+        for part in state.files {
+            let file = try open(part, of: state)
+            guard file.names.contains(name) else { continue }
+            return try file.first(name)?.schema.fields ?? []
+        }
+        return nil
+    }
+
+    /// The parts of an operator's state with their columns; only as much is read as says so.
+    public func partFields(of uid: String) throws(MillstreamError) -> [(name: String, fields: [Field])] {
+        let state = try state(of: uid)
+        var parts: [(name: String, fields: [Field])] = []
+        for part in state.files {
+            let file = try open(part, of: state)
+            for name in file.names where !parts.contains(where: { $0.name == name }) { parts.append((name, try file.first(name)?.schema.fields ?? [])) }
+        }
+        return parts
     }
 
     /// The parts of an operator's state that are rows, in the order in which they were written. Throws `invalidArgument` for an operator that is not there.
@@ -87,7 +136,7 @@ public final class SavepointReader {
 }
 
 /// Leaves a host's values as they were written down.
-private final class WrittenObjects: ObjectCoding {
+private final class UndecodedObjects: ObjectCoding {
     func encode(_ column: Column) throws(MillstreamError) -> Column { column }
     func decode(_ column: Column) throws(MillstreamError) -> Column { column }
 }

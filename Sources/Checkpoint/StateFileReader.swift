@@ -78,12 +78,15 @@ public final class StateFileReader: StateReader {
         let checksum = try trailer.number(UInt64.self)
         guard indexOffset >= Int64(headCount), indexOffset <= trailerStart else { throw trailer.damaged("its index is at \(indexOffset)") }
         let trailerHash = StableHash.xxh64(UnsafeRawBufferPointer(rebasing: trailerBytes[..<16]), seed: UInt64(byteCount))
-        if let summary, summary.checksum != trailerHash { throw trailer.damaged("it is another file than the checkpoint's") }
+        if let summary, summary.checksum != trailerHash {
+            throw trailer.damaged("it is another file than the checkpoint's: the checksum of its end is \(trailerHash), and \(summary.checksum) was expected")
+        }
         let indexBuffer = try storage.read(name, indexOffset..<trailerStart)
         defer { withExtendedLifetime(indexBuffer) {} }
         let indexBytes = UnsafeRawBufferPointer(start: indexBuffer.base, count: Int(trailerStart - indexOffset))
-        guard StableHash.xxh64(indexBytes, seed: UInt64(bitPattern: indexOffset)) == checksum else {
-            throw MillstreamError.damaged(path, at: Int(indexOffset), "the checksum of its index is not \(checksum)")
+        let indexHash = StableHash.xxh64(indexBytes, seed: UInt64(bitPattern: indexOffset))
+        guard indexHash == checksum else {
+            throw MillstreamError.damaged(path, at: Int(indexOffset), "its index", checksum: indexHash, expected: checksum)
         }
         var source = FormatReader(indexBytes, subject: path, origin: Int(indexOffset))
         var blocks: [StateFile.Block] = []
@@ -123,6 +126,16 @@ public final class StateFileReader: StateReader {
             }
             try body(block.keyGroup, batch)
         }
+    }
+
+    /// The first block of rows of a part, whatever its key group; nil where there is none.
+    func first(_ name: String) throws(MillstreamError) -> Batch? {
+        guard let block = blocks.first(where: { $0.name == name && $0.kind == .batch }) else { return nil }
+        var first: Batch?
+        try forEachBlock([block]) { (_, bytes) throws(MillstreamError) in
+            first = try coding.decode(bytes, subject: "\(path)', part '\(name)", origin: 0)
+        }
+        return first
     }
 
     public func bytes(_ name: String) throws(MillstreamError) -> [(keyGroup: KeyGroup?, bytes: [UInt8])] {
@@ -166,8 +179,9 @@ public final class StateFileReader: StateReader {
             let buffer = try storage.read(name, start..<end)
             for block in wanted[first..<last] {
                 let stored = UnsafeRawBufferPointer(start: buffer.base + Int(block.offset - start), count: block.storedByteCount)
-                guard StableHash.xxh64(stored, seed: 0) == block.checksum else {
-                    throw MillstreamError.damaged(path, at: Int(block.offset), "the checksum of the block '\(block.name)' is not \(block.checksum)")
+                let hash = StableHash.xxh64(stored, seed: 0)
+                guard hash == block.checksum else {
+                    throw MillstreamError.damaged(path, at: Int(block.offset), "the block '\(block.name)'", checksum: hash, expected: block.checksum)
                 }
                 if block.compression == .none {
                     guard block.byteCount == block.storedByteCount else { throw unpacking(block) }

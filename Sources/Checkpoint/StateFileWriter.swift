@@ -11,6 +11,8 @@ public final class StateFileWriter: StateWriter {
     private let coding: BatchCoding
     private var blocks: [StateFile.Block] = []
     private var offset: Int64 = 0
+    /// What the file has of values of the host.
+    public private(set) var objects = WrittenObjects()
 
     /// Begins the object `name`.
     public init(
@@ -27,7 +29,7 @@ public final class StateFileWriter: StateWriter {
     }
 
     public func write(_ name: String, keyGroup: KeyGroup?, batch: Batch) throws(MillstreamError) {
-        try write(name, keyGroup, .batch, rowCount: batch.count, try coding.encode(batch))
+        try write(name, keyGroup, .batch, rowCount: batch.count, try coding.encode(batch) { self.objects.note($0, in: name) })
     }
 
     public func write(_ name: String, keyGroup: KeyGroup?, bytes: [UInt8]) throws(MillstreamError) {

@@ -63,6 +63,8 @@ public struct MillstreamError: Error, Sendable, CustomStringConvertible {
     public var recordIndex: Int64?
     /// The exception of a host function.
     public var hostException: HostException?
+    /// The file of a checkpoint that is damaged or not there.
+    public var damagedFile: String?
     /// What failed in the clean-up after this; nothing that explains it. At most `suppressedCountMax`.
     public private(set) var suppressed: [MillstreamError] = []
 

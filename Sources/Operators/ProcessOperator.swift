@@ -10,7 +10,7 @@ import State
 ///
 /// Timers fire in the order of their time, one per key and crossing, so that what a key's timer registers comes before the key's later ones. A response
 /// with a resumption, and timers that are left when the outputs are full, go on in `resume`.
-final class ProcessOperator: Operator {
+final class ProcessOperator: Operator, StateDeclaring {
     /// What is being done; after `more` it goes on there.
     private enum Phase {
         case idle
@@ -75,6 +75,10 @@ final class ProcessOperator: Operator {
         }
         try caller.open(context, state: state)
         askForWakeUp()
+    }
+
+    func declaredParts() -> [DeclaredPart] {
+        declarations.map { KeyedState.declaredPart($0.name, $0.kind.stored, StateTypes(value: $0.valueType, key: $0.keyType)) }
     }
 
     func snapshot(_ checkpoint: CheckpointBarrier, into writer: any StateWriter) throws(MillstreamError) {

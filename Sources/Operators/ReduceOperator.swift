@@ -7,14 +7,14 @@ import State
 ///
 /// The function sees the accumulators of the batch's keys and the rows' numbers among them; the rest stays here. In BATCH mode each key's last value comes out
 /// alone, when the input has ended, with the last timestamp there is.
-final class ReduceOperator: Operator {
+final class ReduceOperator: Operator, StateDeclaring {
     private var caller: HostCaller
     private let schema: Schema
     private var keyed: KeyedRows
     private let local = LocalSlots()
     private let hostObjects: HostObjects?
     private let accumulators: RowStore
-    private let accumulatorTypes: [DataType]
+    private let stateFields: [Field]
     /// Keeps them in a store; in STREAMING mode.
     private let paged: PagedRows?
     private var context: OperatorContext?
@@ -35,11 +35,13 @@ final class ReduceOperator: Operator {
         keyed = KeyedRows(keys: keys, hostObjects: hostObjects)
         let types = function.accumulatorTypes.isEmpty ? input.fields.map(\.type) : function.accumulatorTypes
         accumulators = RowStore(types: types, hostObjects: hostObjects)
-        accumulatorTypes = types
+        // Those of the input have its fields' names, so that they are known again where the input has changed.
+        stateFields = types.map(\.nullable) == input.types.map(\.nullable)
+            ? input.fields.map { Field("accumulator.\($0.name)", $0.type.nullable) } : types.enumerated().map { Field("accumulator\($0.offset)", $0.element.nullable) }
         lastAreAccumulators = types.map(\.nullable) == output.types.map(\.nullable)
         results = givesLastOnly && !lastAreAccumulators ? RowStore(types: output.types, hostObjects: hostObjects) : nil
         last = givesLastOnly ? LastRows(results ?? accumulators, schema: output) : nil
-        paged = givesLastOnly ? nil : PagedRows(accumulators, types: types, part: Self.part, fields: Self.fields(types))
+        paged = givesLastOnly ? nil : PagedRows(accumulators, types: types, part: Self.part, fields: stateFields)
     }
 
     func open(_ context: OperatorContext) throws(MillstreamError) {
@@ -102,9 +104,9 @@ final class ReduceOperator: Operator {
 
     private static let part = "reduce/accumulators"
     private static let resultPart = "reduce/results"
-    private var stateFields: [Field] { Self.fields(accumulatorTypes) }
-    private static func fields(_ types: [DataType]) -> [Field] { types.enumerated().map { Field("accumulator\($0.offset)", $0.element.nullable) } }
     private var resultFields: [Field] { schema.fields.map { Field("result.\($0.name)", $0.type.nullable) } }
+
+    func declaredParts() -> [DeclaredPart] { [DeclaredPart(Self.part, stateFields)] }
 
     func snapshot(_ checkpoint: CheckpointBarrier, into writer: any StateWriter) throws(MillstreamError) {
         if let paged, !paged.isOff { return try paged.snapshot(checkpoint, into: writer) }

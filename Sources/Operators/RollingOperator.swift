@@ -7,7 +7,7 @@ import State
 ///
 /// As in Flink, sum, min and max keep the other fields of the key's first record, while minBy and maxBy give the whole record with the extreme value, the
 /// first one where several have it. Integer sums wrap. Nulls do not count. In BATCH mode each key's last record comes out alone, when the input has ended.
-final class RollingOperator: Operator {
+final class RollingOperator: Operator, StateDeclaring {
     private let aggregate: RollingAggregate
     private let column: Int
     private let schema: Schema
@@ -141,6 +141,8 @@ final class RollingOperator: Operator {
     func resume(output: any Output) throws(MillstreamError) -> Progress { try last?.emit(output) ?? .done }
 
     private static let part = "rolling/records"
+
+    func declaredParts() -> [DeclaredPart] { [DeclaredPart(Self.part, stateFields)] }
 
     func snapshot(_ checkpoint: CheckpointBarrier, into writer: any StateWriter) throws(MillstreamError) {
         if let paged, !paged.isOff { return try paged.snapshot(checkpoint, into: writer) }

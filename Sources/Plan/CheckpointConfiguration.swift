@@ -34,6 +34,24 @@ public struct CheckpointConfiguration: Hashable, Sendable {
     /// Whether state of operators that the job has not is left behind; else it is an error.
     public var allowsNonRestoredState = false
 
+    /// Whether a job goes on from an earlier checkpoint where its last one is damaged; else it fails.
+    public var fallsBack = false
+    /// The paths of checkpoints to fall back to from `restorePath`, the newest first. Nil: those beside it.
+    public var olderPaths: [String]?
+
+    /// What the host is, for the manifest: names and values.
+    public var hostProperties: [HostProperty] = []
+
+    public struct HostProperty: Hashable, Sendable {
+        public var name: String
+        public var value: String
+
+        public init(_ name: String, _ value: String) {
+            self.name = name
+            self.value = value
+        }
+    }
+
     public init() {}
 
     public var isOn: Bool { intervalMilliseconds != nil }

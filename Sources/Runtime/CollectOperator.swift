@@ -47,6 +47,12 @@ final class CollectOperator: Operator {
         commit(throughout: CheckpointID(.max))
     }
 
+    /// The first checkpoint that has the rows of a part; nil for a part of another kind.
+    static func checkpoint(ofPart name: String) -> CheckpointID? {
+        guard name.hasPrefix(part) else { return nil }
+        return name.dropFirst(part.count).split(separator: "/").first.flatMap { Int64($0) }.map { CheckpointID($0) }
+    }
+
     func onCheckpointComplete(_ checkpoint: CheckpointID) { commit(throughout: checkpoint) }
 
     func close() { held = [] }

@@ -84,6 +84,14 @@ enum SinkState {
         }
     }
 
+    /// For each committable the first checkpoint that had it.
+    static func first(_ batch: Batch) throws(MillstreamError) -> [CheckpointID] {
+        try check(batch, committableSchema, committables)
+        let numbers = batch.columns[0].pointer(as: Int64.self)
+        defer { withExtendedLifetime(batch) {} }
+        return (0..<batch.count).map { CheckpointID(numbers[batch.selection?[$0] ?? $0]) }
+    }
+
     private static func check(_ batch: Batch, _ schema: Schema, _ part: String) throws(MillstreamError) {
         guard batch.schema.fields.map(\.name) == schema.fields.map(\.name), batch.schema.types == schema.types else {
             throw MillstreamError(.decode, "the part '\(part)' of the checkpoint has the columns \(batch.schema.fields.map(\.name)), not \(schema.fields.map(\.name))", domain: .external)

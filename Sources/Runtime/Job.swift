@@ -271,6 +271,24 @@ public final class Job: SubtaskOwner, @unchecked Sendable {
         firstFailure?.suppress(error)
     }
 
+    /// The failure that the job ends with, in more words.
+    func explainFailure(_ error: MillstreamError) {
+        monitor.lock()
+        defer { monitor.unlock() }
+        firstFailure = error
+        if let last = failureHistory.indices.last { failureHistory[last] = Failure(time: failureHistory[last].time, error: error) }
+    }
+
+    /// Something went wrong that the job goes on from: it is told with its failures, and said at once.
+    func noteSetback(_ error: MillstreamError) {
+        monitor.lock()
+        note(error)
+        let output = warnings
+        monitor.unlock()
+        var text = "millstream: job '\(name)': \(error.message)\n"
+        text.withUTF8 { bytes in try? output?.write(UnsafeRawBufferPointer(bytes)) }
+    }
+
     /// Before the start: who is asked what follows the end of an attempt.
     func supervise(_ supervisor: JobSupervisor) {
         self.supervisor = supervisor

@@ -54,6 +54,8 @@ struct JobBuilder {
         let regions: JobRegions
         /// A batch job: no checkpoints.
         let isBatch: Bool
+        /// What went wrong before the attempt, and is said when it begins.
+        var notices: [MillstreamError] = []
         let warnings: any TextOutput
     }
 

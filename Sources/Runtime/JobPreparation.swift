@@ -11,7 +11,7 @@ struct JobPreparation {
     private let job: Job
     private let supervisor: JobSupervisor
     private let checkpoints: JobCheckpoints
-    private let restored: JobCheckpoints.Completed?
+    private let restored: RecoveryPoints
     private let makeResult: JobSupervisor.Build
 
     /// Throws `plan` and `configuration` for what the user can mend.
@@ -25,7 +25,9 @@ struct JobPreparation {
         let configuration = plan.configuration.checkpoints
         let jobID = hexadecimal(StableHash.hash(Int64(bitPattern: seed))) + hexadecimal(StableHash.hash(machineClock.now().milliseconds &+ machineClock.monotonicNanoseconds()))
         let objects: (any ObjectCoding)? = HostObjectCoding(bindings.hostObjects)
-        restored = try configuration.restorePath.map { (path) throws(MillstreamError) in try Self.savepoint(path, storage, objects) }
+        restored = RecoveryPoints(
+            candidates: try configuration.restorePath.map { (path) throws(MillstreamError) in try Self.savepoints(path, configuration, storage) } ?? [],
+            fallsBack: configuration.fallsBack)
 
         let target: any CheckpointStorage
         if configuration.isOn, let directory = configuration.directory {
@@ -38,7 +40,8 @@ struct JobPreparation {
             jobName: plan.jobName, settings: CheckpointCoordinator.Settings(configuration),
             alignedTimeout: configuration.overtakes && configuration.alignedTimeoutMilliseconds > 0 ? configuration.alignedTimeoutMilliseconds : nil,
             compression: Compression(configuration.compression),
-            storage: target, objects: objects, restored: restored, background: background, clock: machineClock, log: job.checkpointLog, fail: { [weak job] in job?.fail($0) },
+            hostProperties: configuration.hostProperties.map { Manifest.Property("host." + $0.name, $0.value) },
+            storage: target, objects: objects, restored: restored.candidates, background: background, clock: machineClock, log: job.checkpointLog, fail: { [weak job] in job?.fail($0) },
             progress: { supervisorBox.supervisor?.noteProgress() })
         let checkpoints = self.checkpoints
 
@@ -46,7 +49,7 @@ struct JobPreparation {
         let queues = QueueBox()
         // Used by one thread at a time: the submitting one, then the background.
         nonisolated(unsafe) let parts = parts
-        makeResult = { (completed, region) throws(MillstreamError) in
+        makeResult = { (points, region) throws(MillstreamError) in
             var lowering = Lowering(plan, bindings: bindings)
             var graph = try lowering.lower()
             var environment = ConnectorEnvironment(
@@ -60,6 +63,7 @@ struct JobPreparation {
                 parts: parts)
             builder.jobID = jobID
             builder.region = region
+            var choice: RecoveryPoints.Choice?
             if !graph.isBatch {
                 builder.stores = stores.map { parts?.stores($0.stores) ?? $0.stores }
                 builder.paging = stores?.paging
@@ -67,14 +71,17 @@ struct JobPreparation {
                 builder.hasFinalCheckpoint = configuration.isOn
                 builder.collectQueues = queues.queues
                 builder.objects = objects
-                if let completed {
-                    let found = try RestoredCheckpoint(completed.storage, group: completed.group, objects: objects)
+                choice = try points.choose(objects: objects, sinks: Self.sinks(graph, environment))
+                if let found = choice?.restored {
                     try found.adapt(&graph, plan: plan)
                     builder.graph = graph
                     builder.restored = found
                 }
             }
-            let made = try builder.build()
+            var made: JobBuilder.Result
+            do throws(MillstreamError) { made = try builder.build() } catch { throw points.explained(error) }
+            made.notices = choice?.notices ?? []
+            checkpoints.note(choice)
             queues.queues = made.collectQueues
             manualClock?.add(made.subtasks)
             return made
@@ -97,22 +104,68 @@ struct JobPreparation {
     /// The queues of collecting sinks, which outlive an attempt. One thread at a time.
     private final class QueueBox: @unchecked Sendable { var queues: [Int: CollectQueue] = [:] }
 
-    /// The savepoint or checkpoint at a path: that of its directory, or of its manifest.
-    private static func savepoint(_ path: String, _ storage: any Storage, _ objects: (any ObjectCoding)?) throws(MillstreamError) -> JobCheckpoints.Completed {
+    /// The savepoint or checkpoint at a path, that of its directory or of its manifest; then those that a job may fall back to.
+    private static func savepoints(
+        _ path: String, _ configuration: CheckpointConfiguration, _ storage: any Storage
+    ) throws(MillstreamError) -> [JobCheckpoints.Completed] {
         var root = path
         while root.count > 1, root.hasSuffix("/") { root.removeLast() }
         if root.hasSuffix("/" + Manifest.name) { root.removeLast(Manifest.name.count + 1) }
-        guard storage.exists("\(root)/\(Manifest.name)") else {
+        let older: [String]
+        if let given = configuration.olderPaths { older = given } else { older = try checkpoints(before: root, storage) }
+        guard storage.exists("\(root)/\(Manifest.name)") || (configuration.fallsBack && !older.isEmpty) else {
             throw MillstreamError(
                 .io, "there is no savepoint or checkpoint at '\(path)': it has no file \(Manifest.name)",
                 hint: "Name the directory of one, such as .../savepoint-1a2b3c-... or .../chk-7.", domain: .external)
         }
-        // A checkpoint may need objects that lie beside its own directory.
-        let slash = root.lastIndex(of: "/") ?? root.startIndex
-        let group = String(root[root.index(after: slash)...])
-        let directory = try CheckpointDirectory(storage, root: String(root[..<slash]), isReadOnly: true)
-        let manifest = try RestoredCheckpoint(directory, group: group, objects: objects).manifest
-        return JobCheckpoints.Completed(id: manifest.id, storage: directory, group: group)
+        var result: [JobCheckpoints.Completed] = []
+        for place in [root] + older {
+            // A checkpoint may need objects that lie beside its own directory.
+            let slash = place.lastIndex(of: "/") ?? place.startIndex
+            let group = String(place[place.index(after: slash)...])
+            let directory = try CheckpointDirectory(storage, root: String(place[..<slash]), isReadOnly: true)
+            // Where the manifest is damaged, the name of the directory has its number.
+            let id: CheckpointID
+            do throws(MillstreamError) { id = try RestoredCheckpoint(directory, group: group, objects: nil).manifest.id } catch {
+                guard error.damagedFile != nil else { throw error }
+                id = CheckpointID(number(of: place) ?? 0)
+            }
+            result.append(JobCheckpoints.Completed(id: id, storage: directory, group: group))
+        }
+        return result
+    }
+
+    /// The complete checkpoints of the same run that come before the one at `root`, the newest first.
+    private static func checkpoints(before root: String, _ storage: any Storage) throws(MillstreamError) -> [String] {
+        guard let own = number(of: root), let slash = root.lastIndex(of: "/"), slash != root.startIndex else { return [] }
+        let parent = String(root[..<slash])
+        guard storage.exists(parent) else { return [] }
+        let numbers = try storage.list(parent).compactMap { number(of: "/" + $0) }.filter { $0 < own }
+        return numbers.sorted(by: >).map { "\(parent)/chk-\($0)" }.filter { storage.exists("\($0)/\(Manifest.name)") }
+    }
+
+    /// N of a path that ends in `/chk-N`.
+    private static func number(of path: String) -> Int64? {
+        let prefix = "chk-"
+        guard let name = path.split(separator: "/").last, name.hasPrefix(prefix) else { return nil }
+        return Int64(name.dropFirst(prefix.count))
+    }
+
+    /// The sinks of a job, and whether they make results visible at checkpoints.
+    private static func sinks(
+        _ graph: JobGraph, _ environment: ConnectorEnvironment
+    ) -> [(id: OperatorID, name: String, commits: () throws(MillstreamError) -> Bool)] {
+        var sinks: [(id: OperatorID, name: String, commits: () throws(MillstreamError) -> Bool)] = []
+        for step in graph.tasks.flatMap(\.steps) {
+            guard case .sink(let description) = step.node.operation else { continue }
+            sinks.append((step.id, step.node.name, { () throws(MillstreamError) in
+                if case .collect = description.kind { return true }
+                let committer = try SinkFactory.make(description, input: step.inputs.first ?? Schema([]), environment: environment).makeCommitter()
+                committer?.close()
+                return committer != nil
+            }))
+        }
+        return sinks
     }
 }
 

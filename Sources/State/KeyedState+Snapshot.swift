@@ -110,6 +110,7 @@ extension KeyedState {
     /// Reads the states and timers of keys. `table` is made where there are keys and it is nil. Comes before the first request. States that are not declared
     /// are kept as they are, and written again.
     public func restoreKeys(from reader: any StateReader, table: inout KeyTable?) throws(MillstreamError) {
+        try Self.checkTimeToLive(zip(names, isPerKey).compactMap { $1 ? $0 : nil }, parts: reader.names)
         for index in stores.indices where isPerKey[index] {
             let cells = stores[index]
             try reader.forEachBlock(

@@ -98,14 +98,15 @@ enum StateColumns {
     /// another type: only integers may have become wider.
     static func values(_ column: Column, declared: DataType, state: String) throws(MillstreamError) -> [StateValue] {
         let type = stored(declared)
-        guard column.type.nullable == type.nullable || widens(column.type, to: type) else {
+        if let reason = TypeEvolution.refusal(from: column.type.notNull, to: type) {
             throw MillstreamError(
-                .decode, "the state '\(state)' is of type \(column.type.nullable) in the checkpoint, and of type \(type.nullable) in the job",
+                .decode, "the state '\(state)' is of type \(column.type.nullable) in the checkpoint, and of type \(type.nullable) in the job: \(reason)",
                 hint: "Give the state its former type, or another name.", domain: .external)
         }
         guard column.nullCount == 0 else {
             throw MillstreamError(.decode, "the state '\(state)' has a null in the checkpoint, where no null can be", domain: .external)
         }
+        let column = column.type.nullable == type.nullable ? column : try TypeEvolution.convert(column, to: type)
         var result: [StateValue] = []
         result.reserveCapacity(column.count)
         switch (column.type.layout, column.type.kind) {
@@ -131,12 +132,5 @@ enum StateColumns {
     private static func append<Number: FixedWidthInteger & BitwiseCopyable>(_ column: Column, _ number: Number.Type, _ result: inout [StateValue]) {
         let values = column.pointer(as: Number.self)
         for row in 0..<column.count { result.append(.int64(Int64(values[row]))) }
-    }
-
-    /// Whether all numbers of the one type are numbers of the other.
-    private static func widens(_ type: DataType, to wider: DataType) -> Bool {
-        let ranks: [DataType.Kind] = [.tinyInt, .smallInt, .int, .bigInt]
-        if let rank = ranks.firstIndex(of: type.kind), let other = ranks.firstIndex(of: wider.kind) { return rank < other }
-        return false
     }
 }

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 /* Sums of the numbers from 0 on, by their remainder of 3, without end. */
-static millstream_job *summing(const char *restore) {
+static void plan(const char *restore) {
     start();
     if (restore) OK(millstream_environment_configure(environment, "execution.state-recovery.path", restore, &error));
     millstream_expression *columns[] = {binary(MILLSTREAM_REMAINDER, column(0), integer(3)), column(0)};
@@ -25,6 +25,10 @@ static millstream_job *summing(const char *restore) {
     OK(millstream_node_set(environment, sums, "parallelism", restore ? "3" : "2", &error));
     input = input_from(sums);
     OK(millstream_sink_blackhole(environment, &input, &sink, &error));
+}
+
+static millstream_job *summing(const char *restore) {
+    plan(restore);
     return execute();
 }
 
@@ -122,6 +126,49 @@ int main(void) {
     int64_t saved = count_of(&stream);
     CHECK(saved >= before);
     FAILS(MILLSTREAM_IO, "no such", millstream_savepoint_describe("/tmp/no such savepoint", &json, &error));
+
+    /* A savepoint made of that one, with the rows of the sums put into it. */
+    OK(millstream_savepoint_manifest(path, &json, &error));
+    CHECK(strstr(json, "\"savepoint\":true") != NULL && strstr(json, "\"uid\":\"sums\"") != NULL && strstr(json, "\"properties\":{}") != NULL);
+    millstream_string_free(json);
+    OK(millstream_savepoint_commits(path, &json, &error));
+    CHECK(strcmp(json, "[]") == 0);
+    millstream_string_free(json);
+    char made[4096], resolved[4096];
+    snprintf(made, sizeof made, "%s/made", directory);
+    snprintf(resolved, sizeof resolved, "%s/resolved", directory);
+    const char *decisions[] = {"0123", "committed", NULL}, *wrong[] = {"0123", "perhaps", NULL}, *types[] = {"nothing", "INT", NULL};
+    FAILS(MILLSTREAM_INVALID_ARGUMENT, "no result '0123'", millstream_savepoint_resolve(path, resolved, decisions, &error));
+    FAILS(MILLSTREAM_CONFIGURATION, "expected committed, retry or aborted", millstream_savepoint_resolve(path, resolved, wrong, &error));
+    OK(millstream_savepoint_resolve(path, resolved, NULL, &error));
+    millstream_savepoint_writer *writer = NULL;
+    FAILS(MILLSTREAM_INVALID_ARGUMENT, "max parallelism is 40000", millstream_savepoint_writer_create(NULL, 40000, &writer, &error));
+    OK(millstream_savepoint_writer_create(path, 0, &writer, &error));
+    OK(millstream_savepoint_read(path, "sums", "rolling/records", &stream, NULL, &error));
+    OK(millstream_savepoint_writer_put(writer, "sums", NULL, "rolling/records", NULL, &stream, &error));
+    OK(millstream_savepoint_read(path, "sums", "rolling/records", &stream, NULL, &error));
+    FAILS(MILLSTREAM_INVALID_ARGUMENT, "no column 'nothing'", millstream_savepoint_writer_put(writer, "sums", NULL, "rolling/records", types, &stream, &error));
+    FAILS(MILLSTREAM_INVALID_ARGUMENT, "no state 'keyed/x'", millstream_savepoint_writer_remove(writer, "sums", "keyed/x", &error));
+    FAILS(MILLSTREAM_INVALID_ARGUMENT, "no operator with the uid 'products'", millstream_savepoint_writer_rename(writer, "products", "x", &error));
+    OK(millstream_savepoint_writer_rename(writer, "sums", "totals", &error));
+    OK(millstream_savepoint_writer_rename(writer, "totals", "sums", &error));
+    OK(millstream_savepoint_writer_write(writer, made, &error));
+    FAILS(MILLSTREAM_IO, "already", millstream_savepoint_writer_write(writer, made, &error));
+    millstream_savepoint_writer_free(writer);
+    millstream_savepoint_writer_free(NULL);
+    FAILS(MILLSTREAM_INVALID_HANDLE, "freed", millstream_savepoint_writer_write(writer, made, &error));
+    OK(millstream_savepoint_read(made, "sums", "rolling/records", &stream, NULL, &error));
+    CHECK(count_of(&stream) == saved);
+
+    /* What a job would make of it. */
+    plan(made);
+    OK(millstream_environment_plan_diff(environment, made, &json, &error));
+    CHECK(strstr(json, "\"rolling/records\"],\"outcome\":\"kept\",\"reason\":\"dealt out anew: the parallelism was 2, and is 3\"") != NULL);
+    millstream_string_free(json);
+    job = execute();
+    wait_for_state(job);
+    CHECK(count_now(job) >= saved);
+    stop(job);
 
     /* Another job goes on with the next number, at another parallelism. */
     job = summing(path);

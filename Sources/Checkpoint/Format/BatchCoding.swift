@@ -14,7 +14,8 @@ public struct BatchCoding {
         static let all: Hidden = [.rowKinds, .timestamps, .keyHashes]
     }
 
-    public func encode(_ batch: Batch) throws(MillstreamError) -> [UInt8] {
+    /// `onObjects` is shown what is written of OBJECT columns.
+    public func encode(_ batch: Batch, onObjects: ((Column) -> Void)? = nil) throws(MillstreamError) -> [UInt8] {
         let batch = try batch.compacted()
         var out = FormatWriter()
         out.reserve(64 + batch.columns.reduce(0) { $0 + 64 + Self.roughByteCount($1) })
@@ -27,7 +28,7 @@ public struct BatchCoding {
         out.put(batch.schema.shape.rawValue)
         out.put(UInt32(truncatingIfNeeded: batch.schema.fields.count))
         out.put(UInt32(truncatingIfNeeded: batch.columns.count))
-        let writer = ColumnWriter(objects: objects)
+        let writer = ColumnWriter(objects: objects, onObjects: onObjects)
         for (index, column) in batch.columns.enumerated() {
             let field = index < batch.schema.fields.count ? batch.schema.fields[index] : Field("", column.type)
             try out.put(field.name)

@@ -3,6 +3,8 @@ import Columnar
 /// Writes columns in the layout of docs/state-format.md: only the values of the window, only the bytes that views point to.
 struct ColumnWriter {
     let objects: (any ObjectCoding)?
+    /// Is shown what is written of OBJECT columns.
+    var onObjects: ((Column) -> Void)?
 
     /// A column without its type. Throws `limitExceeded` for more than 2 GiB of text, `unsupported` for OBJECT without a coder.
     func write(_ column: Column, into out: inout FormatWriter) throws(MillstreamError) {
@@ -21,9 +23,15 @@ struct ColumnWriter {
         case .row:
             for index in column.children.indices { try write(column.field(index), into: &out) }
         case .handles:
-            if let encoded = column.encodedObjects { return try write(encoded, into: &out) }
-            guard let objects else { throw ObjectsUnwritable.error }
-            try write(try objects.encode(column), into: &out)
+            let encoded: Column
+            if let known = column.encodedObjects {
+                encoded = known
+            } else {
+                guard let objects else { throw ObjectsUnwritable.error }
+                encoded = try objects.encode(column)
+            }
+            onObjects?(encoded)
+            try write(encoded, into: &out)
         }
         withExtendedLifetime(column) {}
     }

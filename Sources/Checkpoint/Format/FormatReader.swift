@@ -56,8 +56,28 @@ package struct FormatReader {
 }
 
 extension MillstreamError {
+    /// Bytes have another checksum than was written down when they were.
+    package static func damaged(_ path: String, at place: Int, _ what: String, checksum found: UInt64, expected: UInt64) -> MillstreamError {
+        .damaged(path, at: place, "the checksum of \(what) is \(hexadecimal(found)), and \(hexadecimal(expected)) was expected")
+    }
+
+    /// The same error as one about a damaged file, where it is about one that cannot be read at all.
+    package func of(checkpointFile path: String) -> MillstreamError {
+        guard damagedFile == nil, code == .io || code == .decode else { return self }
+        var error = self
+        error.damagedFile = path
+        return error
+    }
+
+    private static func hexadecimal(_ number: UInt64) -> String {
+        let digits = String(number, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
     /// A file of a checkpoint does not hold what it should.
     package static func damaged(_ path: String, at place: Int, _ what: String) -> MillstreamError {
-        MillstreamError(.decode, "'\(path)' is damaged at byte \(place): \(what)", domain: .external)
+        var error = MillstreamError(.decode, "'\(path)' is damaged at byte \(place): \(what)", domain: .external)
+        error.damagedFile = path
+        return error
     }
 }

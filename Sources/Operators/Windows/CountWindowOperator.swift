@@ -7,7 +7,7 @@ import State
 ///
 /// This is PyFlink's rule; in Flink's Java API windows *end* at every `slide`-th row, and the first ones are not full (docs/decisions/count-windows.md). Each
 /// window has its own contents, so no row is kept once its last window has fired. What is left at the end of input does not fire, as in Flink.
-final class CountWindowOperator: Operator {
+final class CountWindowOperator: Operator, StateDeclaring {
     private let size: Int64
     private let slide: Int64
     private let keys: WindowKeys
@@ -120,6 +120,8 @@ final class CountWindowOperator: Operator {
     private static let countFields = [Field("rows", DataType.bigInt.notNull)]
     private static let part = "window/contents"
     private var stateFields: [Field] { [Field("window", DataType.bigInt.notNull)] + contents.stateFields }
+
+    func declaredParts() -> [DeclaredPart] { [DeclaredPart(Self.countPart, Self.countFields), DeclaredPart(Self.part, stateFields)] }
 
     func snapshot(_ checkpoint: CheckpointBarrier, into writer: any StateWriter) throws(MillstreamError) {
         guard let context else { return }

@@ -7,7 +7,7 @@ import State
 ///
 /// Sessions are merged before lateness is judged, so that the merged window decides. A session that has fired and been cleaned up is gone; a later row
 /// inside its range opens a new one. Within a batch, rows are assigned one by one (a merge changes what follows), and folded together.
-final class SessionWindowOperator: Operator {
+final class SessionWindowOperator: Operator, StateDeclaring {
     private struct Session {
         var key: Int32
         var start: Int64
@@ -309,6 +309,8 @@ final class SessionWindowOperator: Operator {
         return [Field("window_start", time), Field("window_end", time), Field("order", DataType.bigInt.notNull), Field("has_fired", DataType.tinyInt.notNull)]
             + contents.stateFields
     }
+
+    func declaredParts() -> [DeclaredPart] { [DeclaredPart(Self.part, stateFields)] }
 
     func snapshot(_ checkpoint: CheckpointBarrier, into writer: any StateWriter) throws(MillstreamError) {
         guard let context else { return }

@@ -11,7 +11,7 @@ import State
 ///
 /// Late rows, allowed lateness and firing follow Flink's WindowOperator with its default triggers: a window is late, and gone, once
 /// `end - 1 + allowedLateness` has been passed; a row that is late but allowed fires its window again at once, with all that it holds.
-final class TimeWindowOperator: Operator {
+final class TimeWindowOperator: Operator, StateDeclaring {
     private let size: Int64
     private let slide: Int64
     private let offset: Int64
@@ -545,6 +545,8 @@ final class TimeWindowOperator: Operator {
             ] + pane.contents.stateFields
         }
     }
+
+    func declaredParts() throws(MillstreamError) -> [DeclaredPart] { [DeclaredPart(Self.part, try stateFields)] }
 
     func snapshot(_ checkpoint: CheckpointBarrier, into writer: any StateWriter) throws(MillstreamError) {
         guard let context else { return }

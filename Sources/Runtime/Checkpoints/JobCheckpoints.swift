@@ -87,6 +87,8 @@ final class JobCheckpoints: @unchecked Sendable {
         var answered: Set<Int> = []
         /// Who was told of the barrier because nobody is left who would bring it.
         var told: Set<Int> = []
+        /// What the operators' files have of values of the host, by place.
+        var objects: [Int: [WrittenObjects]] = [:]
         var byteCount: Int64 = 0
         var isUnaligned = false
         var inFlightByteCount: Int64 = 0
@@ -98,11 +100,19 @@ final class JobCheckpoints: @unchecked Sendable {
         let group: String
     }
 
+    /// What the running attempt went on from.
+    private var current: Completed?
+    /// What cannot be used any more. Those of the job's own go with its next checkpoint.
+    private var damaged: [RecoveryPoints.Damaged] = []
+    private var damagedOwn: [Completed] = []
+
     private let jobName: String
     private let settings: CheckpointCoordinator.Settings
     /// How long barriers wait behind rows before they overtake them; nil: as long as it takes.
     private let alignedTimeout: Int64?
     private let compression: Compression
+    /// What the host is: its version, and those of what writes its values.
+    private let hostProperties: [Manifest.Property]
     private let storage: any CheckpointStorage
     let objects: (any ObjectCoding)?
     private let background: any Background
@@ -137,14 +147,16 @@ final class JobCheckpoints: @unchecked Sendable {
     private var ended: Set<Int> = []
 
     init(
-        jobName: String, settings: CheckpointCoordinator.Settings, alignedTimeout: Int64?, compression: Compression, storage: any CheckpointStorage,
-        objects: (any ObjectCoding)?, restored: Completed?, background: any Background, clock: any Clock,
+        jobName: String, settings: CheckpointCoordinator.Settings, alignedTimeout: Int64?, compression: Compression,
+        hostProperties: [Manifest.Property] = [], storage: any CheckpointStorage,
+        objects: (any ObjectCoding)?, restored: [Completed], background: any Background, clock: any Clock,
         log: CheckpointLog, fail: @escaping @Sendable (MillstreamError) -> Void, progress: @escaping @Sendable () -> Void
     ) {
         self.jobName = jobName
         self.settings = settings
         self.alignedTimeout = alignedTimeout
         self.compression = compression
+        self.hostProperties = hostProperties
         self.storage = storage
         files = CheckpointFiles(storage)
         self.objects = objects
@@ -153,22 +165,42 @@ final class JobCheckpoints: @unchecked Sendable {
         self.log = log
         self.fail = fail
         self.progress = progress
-        restoredFrom = restored
-        nextID = (restored?.id.value ?? 0) + 1
+        self.restored = restored
+        // Behind all that there has been, also where the job falls back: a sink may know the checkpoints that it has committed by their numbers.
+        nextID = (restored.map(\.id.value).max() ?? 0) + 1
         origin = (clock.now().milliseconds, clock.monotonicNanoseconds())
     }
 
-    /// What the job was started from; never deleted.
-    private let restoredFrom: Completed?
+    /// What the job was started from, and what it may fall back to from there, the newest first; never deleted.
+    private let restored: [Completed]
 
     /// The savepoint that the job ends with: its results are committed, so that nothing earlier may be gone back to. Never deleted.
     private var stopped: Completed?
 
-    /// The last complete checkpoint, which a restart goes on from. On the background.
-    var latest: Completed? {
-        let latest = completed.last ?? restoredFrom
-        guard let stopped, latest.map({ $0.id < stopped.id }) ?? true else { return latest }
-        return stopped
+    /// The complete checkpoints that a restart can go on from, the last one first. On the background, or before the first attempt.
+    var recoveryPoints: RecoveryPoints {
+        let all = completed.reversed() + restored
+        if let stopped, all.first.map({ $0.id < stopped.id }) ?? true { return RecoveryPoints(candidates: [stopped], known: damaged) }
+        return RecoveryPoints(candidates: all, known: damaged)
+    }
+
+    /// What an attempt was made from, and what was found to be damaged then. Before `begin`.
+    func note(_ choice: RecoveryPoints.Choice?) {
+        current = choice?.checkpoint
+        for entry in choice?.damaged ?? [] { noteDamaged(entry) }
+    }
+
+    /// An attempt has found that what it goes on from is damaged.
+    func noteDamaged(_ error: MillstreamError) {
+        let found = recoveryPoints.candidates.first { error.damagedFile?.hasPrefix($0.location + "/") == true }
+        if let found = found ?? current { noteDamaged(RecoveryPoints.Damaged(checkpoint: found, error: error)) }
+    }
+
+    private func noteDamaged(_ entry: RecoveryPoints.Damaged) {
+        guard !damaged.contains(where: { $0.checkpoint.location == entry.checkpoint.location }) else { return }
+        damaged.append(entry)
+        guard completed.contains(where: { $0.location == entry.checkpoint.location }) else { return }
+        damagedOwn.append(entry.checkpoint)
     }
 
     private let origin: (milliseconds: Int64, nanoseconds: Int64)
@@ -196,7 +228,8 @@ final class JobCheckpoints: @unchecked Sendable {
         isFinal = false
         finalID = nil
         coordinator = CheckpointCoordinator(
-            settings, subtaskCount: attempt.subtasks.count, now: now, firstID: nextID, retained: completed.map(\.id))
+            settings, subtaskCount: attempt.subtasks.count, now: now, firstID: nextID,
+            retained: completed.filter { entry in !damagedOwn.contains { $0.location == entry.location } }.map(\.id))
         for subtask in ended.sorted() { _ = coordinator?.onEnded(subtask: subtask) }
     }
 
@@ -453,7 +486,8 @@ final class JobCheckpoints: @unchecked Sendable {
             for (link, place) in attempt.chains[snapshot.subtask].enumerated() {
                 let parts = ((link == 0 ? [snapshot.head] : []) + [snapshot.states[link]].compactMap { $0 }).filter { !$0.isEmpty }
                 if parts.isEmpty { continue }
-                let (file, byteCount) = try write(parts, place: place, subtask: attempt.subtasks[snapshot.subtask].index, to: pending[index])
+                let (file, byteCount, objects) = try write(parts, place: place, subtask: attempt.subtasks[snapshot.subtask].index, to: pending[index])
+                pending[index].objects[place, default: []].append(objects)
                 pending[index].byteCount += byteCount
                 pending[index].states[place].files.append(file)
             }
@@ -476,7 +510,7 @@ final class JobCheckpoints: @unchecked Sendable {
     /// The file, and how many bytes were written; those of stores that the storage has already are not.
     private func write(
         _ parts: [StateParts], place: Int, subtask: SubtaskIndex, to pending: Pending
-    ) throws(MillstreamError) -> (file: Manifest.SubtaskFile, byteCount: Int64) {
+    ) throws(MillstreamError) -> (file: Manifest.SubtaskFile, byteCount: Int64, objects: WrittenObjects) {
         // The manifest has names within the group, so that a savepoint can be moved.
         let name = "op-\(place)-\(subtask.value)"
         let file = try StateFileWriter(pending.storage, name: "\(pending.group)/\(name)", compression: compression, objects: objects)
@@ -493,7 +527,7 @@ final class JobCheckpoints: @unchecked Sendable {
             for part in parts { try part.replay(to: writer) }
             var summary = try file.finish()
             summary.name = name
-            return (Manifest.SubtaskFile(subtask: subtask, file: summary, stores: writer.stores), summary.byteCount + upload.writtenByteCount)
+            return (Manifest.SubtaskFile(subtask: subtask, file: summary, stores: writer.stores), summary.byteCount + upload.writtenByteCount, file.objects)
         } catch {
             file.abandon()
             throw error
@@ -510,7 +544,11 @@ final class JobCheckpoints: @unchecked Sendable {
         let entry = pending[index]
         var states = entry.states
         for place in states.indices { states[place].files.sort { $0.subtask < $1.subtask } }
-        let manifest = Manifest(jobName: jobName, id: id, isSavepoint: entry.barrier.isSavepoint, triggered: entry.barrier.triggered, operators: states)
+        let objects = states.indices.flatMap { WrittenObjects.properties(of: states[$0].id.text, entry.objects[$0] ?? []) }
+        let previous = recoveryPoints.ofRegion.candidates.first.map { [Manifest.Property(RecoveryPoints.previous, "\($0.id.value)")] } ?? []
+        let manifest = Manifest(
+            jobName: jobName, id: id, isSavepoint: entry.barrier.isSavepoint, triggered: entry.barrier.triggered, operators: states,
+            properties: objects + hostProperties + previous)
         let actions: [CheckpointCoordinator.Action]
         do throws(MillstreamError) {
             let object = try entry.storage.begin("\(entry.group)/\(Manifest.name)")
@@ -525,6 +563,8 @@ final class JobCheckpoints: @unchecked Sendable {
             note(entry, .completed)
             if entry.savepoint == nil {
                 completed.append(Completed(id: id, storage: entry.storage, group: entry.group))
+                for entry in damagedOwn { discard(entry.id) }
+                damagedOwn = []
                 progress()
             }
             let endsJob = entry.savepoint.map { $0.stops || $0.drains } ?? false

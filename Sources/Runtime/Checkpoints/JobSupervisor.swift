@@ -9,7 +9,7 @@ import Synchronization
 /// Everything happens on the job's background, but for what is said otherwise.
 final class JobSupervisor: @unchecked Sendable {
     /// Makes the subtasks of an attempt that goes on from a checkpoint: all, or those of one region.
-    typealias Build = @Sendable (JobCheckpoints.Completed?, _ region: Int?) throws(MillstreamError) -> JobBuilder.Result
+    typealias Build = @Sendable (RecoveryPoints, _ region: Int?) throws(MillstreamError) -> JobBuilder.Result
 
     private weak var job: Job?
     private let checkpoints: JobCheckpoints
@@ -77,6 +77,7 @@ final class JobSupervisor: @unchecked Sendable {
         }
         isGivenUp = false
         job?.start(made, restartsRegions: policy.restarts, warnings: made.warnings)
+        for notice in made.notices { job?.noteSetback(notice) }
     }
 
     /// A checkpoint is complete.
@@ -96,6 +97,17 @@ final class JobSupervisor: @unchecked Sendable {
     private func follow(_ status: JobStatus, _ failure: MillstreamError?) {
         checkpoints.endAttempt()
         waitingRegions = []
+        if status == .failing, let failure, failure.damagedFile != nil {
+            let points = recoveryPoints
+            checkpoints.noteDamaged(failure)
+            guard points.fallsBack else {
+                // Another attempt would read the same bytes.
+                job?.explainFailure(points.explained(failure))
+                return conclude(status, keeps: true)
+            }
+            // Only the whole job can go back.
+            isGivenUp = false
+        }
         if status == .failing, let failure, !isGivenUp {
             var decision = decide(failure)
             if decision != .fail, !mayRepeat(nil) {
@@ -109,6 +121,7 @@ final class JobSupervisor: @unchecked Sendable {
                 return
             }
         }
+        if let failure, failure.code == .commitUnknown { explainUnknownCommit(failure) }
         conclude(job?.isToEnd != false ? .cancelling : status, keeps: failure?.code == .commitUnknown)
     }
 
@@ -140,6 +153,8 @@ final class JobSupervisor: @unchecked Sendable {
             // What all subtasks agreed on, such as the end of their input, cannot be taken back for some of them.
             return job.failAll(failure)
         }
+        // Damage of the checkpoint is the whole job's matter.
+        if failure.damagedFile != nil { return job.failAll(failure) }
         var failure = failure
         var decision = decide(failure)
         if decision != .fail, !mayRepeat(region) {
@@ -158,7 +173,7 @@ final class JobSupervisor: @unchecked Sendable {
     private func restartRegion(_ region: Int) {
         guard waitingRegions.contains(region), let job, job.isRunning else { return }
         do throws(MillstreamError) {
-            let made = try build(checkpoints.latest, region)
+            let made = try build(recoveryPoints.ofRegion, region)
             waitingRegions.remove(region)
             policy.onStart(now: clock.now().milliseconds)
             if !isBatch { checkpoints.replace(made, resumes: waitingRegions.isEmpty) }
@@ -168,17 +183,37 @@ final class JobSupervisor: @unchecked Sendable {
         }
     }
 
+    /// Says where the results are kept of which nobody knows whether they are visible, and what decides about them.
+    private func explainUnknownCommit(_ failure: MillstreamError) {
+        guard configuration.isOn, let kept = checkpoints.recoveryPoints.candidates.first else { return }
+        var failure = failure
+        let place = kept.location
+        let how = place.hasPrefix("/")
+            ? "They are kept in '\(place)': `millstream savepoint commits \(place)` lists them, `millstream savepoint resolve` decides about them."
+            : "They were kept in memory alone: set execution.checkpointing.dir."
+        failure.hint = [failure.hint, how].compactMap { $0 }.joined(separator: " ")
+        job?.explainFailure(failure)
+    }
+
     private func restart() {
         guard isWaiting else { return }
         isWaiting = false
         do throws(MillstreamError) {
-            let made = try build(checkpoints.latest, nil)
+            let made = try build(recoveryPoints, nil)
             policy.onStart(now: clock.now().milliseconds)
             begin(made)
         } catch {
             job?.failRestart(error)
+            // What there is to go on from is damaged, or cannot be used: no further attempt finds it whole.
+            if error.damagedFile != nil || error.code == .invalidState { return conclude(.failing, keeps: true) }
             follow(.failing, error)
         }
+    }
+
+    private var recoveryPoints: RecoveryPoints {
+        var points = checkpoints.recoveryPoints
+        points.fallsBack = configuration.fallsBack
+        return points
     }
 
     /// From any thread: the job was cancelled while it waited for its next attempt.

@@ -20,7 +20,9 @@ final class RestoredCheckpoint: @unchecked Sendable {
         self.group = group
         self.objects = objects
         let name = group.isEmpty ? Manifest.name : "\(group)/\(Manifest.name)"
-        manifest = try Manifest(decoding: try storage.read(name), path: storage.location(name))
+        do throws(MillstreamError) {
+            manifest = try Manifest(decoding: try storage.read(name), path: storage.location(name))
+        } catch { throw error.of(checkpointFile: storage.location(name)) }
         var states: [OperatorID: Manifest.OperatorState] = [:]
         for state in manifest.operators { states[state.id] = state }
         self.states = states
@@ -67,15 +69,32 @@ final class RestoredCheckpoint: @unchecked Sendable {
     /// All subtasks have what they need: the files' memory goes.
     func release() { files.withLock { $0 = [:] } }
 
-    private func open(_ part: Manifest.SubtaskFile, of parallelism: Int) throws(MillstreamError) -> StateFileReader {
+    func open(_ part: Manifest.SubtaskFile, of parallelism: Int) throws(MillstreamError) -> StateFileReader {
         try files.withLock { files throws(MillstreamError) in
             if let known = files[part.file.name] { return known }
-            let reader = try StateFileReader(
-                storage, name: group.isEmpty ? part.file.name : "\(group)/\(part.file.name)", summary: part.file, subtask: part.subtask,
-                formerParallelism: parallelism, objects: objects)
+            let reader = try read(part, of: parallelism)
             files[part.file.name] = reader
             return reader
         }
+    }
+
+    /// Reads a file to the end without keeping it.
+    func check(_ part: Manifest.SubtaskFile, of state: Manifest.OperatorState) throws(MillstreamError) {
+        try read(part, of: state.parallelism).verify()
+        for store in part.stores {
+            let opened = CheckpointedStore(storage, group: group, subtask: part.subtask, keyGroups: 0..<state.maxParallelism, files: store.files)
+            for file in store.files {
+                do throws(MillstreamError) { try opened.read(file) { _ in } } catch { throw error.of(checkpointFile: opened.location(file)) }
+            }
+        }
+    }
+
+    private func read(_ part: Manifest.SubtaskFile, of parallelism: Int) throws(MillstreamError) -> StateFileReader {
+        let name = group.isEmpty ? part.file.name : "\(group)/\(part.file.name)"
+        do throws(MillstreamError) {
+            return try StateFileReader(
+                storage, name: name, summary: part.file, subtask: part.subtask, formerParallelism: parallelism, objects: objects)
+        } catch { throw error.of(checkpointFile: storage.location(name)) }
     }
 }
 

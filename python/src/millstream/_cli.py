@@ -29,6 +29,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     check = commands.add_parser("check", help="lists the names of PyFlink that a script uses and that are missing here, differ or have no effect")
     check.add_argument("scripts", nargs="+", metavar="SCRIPT")
     check.add_argument("--json", action="store_true", help="one object with all findings")
+    savepoint = commands.add_parser(
+        "savepoint", help="what is in a savepoint or checkpoint, and what becomes of results that may or may not be visible"
+    )
+    actions = savepoint.add_subparsers(dest="action", metavar="action", required=True)
+    for action, purpose in (
+        ("describe", "operators, their states and columns; every byte is checked"),
+        ("commits", "results that sinks have prepared"),
+        ("resolve", "a copy in which is decided about prepared results"),
+    ):
+        added = actions.add_parser(action, help=purpose)
+        added.add_argument("path", metavar="PATH", help="the directory of a savepoint or checkpoint")
+        if action == "resolve":
+            added.add_argument("--committed", nargs="+", metavar="ID", default=[], help="they are visible: nothing is left to do")
+            added.add_argument(
+                "--retry", nargs="+", metavar="ID", default=[], help="the job commits them once more when it starts, as all that is not named"
+            )
+            added.add_argument("--abort", nargs="+", metavar="ID", default=[], help="they are given up")
+            added.add_argument("--output", metavar="DIR", help="the copy's directory; by default beside the original")
+        else:
+            added.add_argument("--json", action="store_true", help="as JSON")
     options = parser.parse_args(given)
     try:
         status = _printed(parser, options)
@@ -45,6 +65,10 @@ def _printed(parser: argparse.ArgumentParser, options: argparse.Namespace) -> in
         from millstream.pyflink.check import check_command
 
         return check_command(options.scripts, options.json)
+    if options.command == "savepoint":
+        from millstream.savepoint_command import savepoint_command
+
+        return savepoint_command(options)
     if options.command == "info":
         print(info())
         return 0

@@ -528,6 +528,8 @@ class Environment:
         """Frees it; later calls raise InvalidHandleError. Also happens when it is collected."""
     def configure(self, key: str, value: str) -> None: ...
     def plan_json(self) -> str: ...
+    def plan_diff(self, path: str, /) -> str:
+        """What becomes of a savepoint's state in the job, as JSON."""
     def set(self, node: int, key: str, value: str) -> None:
         """`name`, `uid`, `parallelism`, `max-parallelism`, `chaining`, `buffer-timeout`, `slot-sharing-group`, `defined-at`."""
     def add_side_output(self, node: int, tag: str, schema: str) -> None: ...
@@ -638,6 +640,18 @@ def savepoint_describe(path: str, /) -> str:
 
 def savepoint_read(path: str, uid: str, part: str, /) -> tuple[Any, str]:
     """The rows of one part of an operator's state: a capsule of an Arrow stream, and the columns' names and types as JSON."""
+
+def savepoint_manifest(path: str, /) -> str:
+    """What a savepoint's manifest says: the job, the operators with their files, and properties, as JSON."""
+
+def savepoint_commits(path: str, /) -> str:
+    """The results that sinks have prepared in a savepoint, as JSON."""
+
+def savepoint_resolve(path: str, target: str, decisions: list[tuple[str, str]], /) -> None:
+    """Makes a copy of a savepoint in which is decided about prepared results: (id, "committed", "retry" or "aborted")."""
+
+def savepoint_write(base: str | None, max_parallelism: int, target: str, changes: list[tuple[Any, ...]], /) -> None:
+    """Makes a savepoint out of `base`, with changes in order: ("put", uid, name, part, types, stream), ("remove", uid, part), ("rename", uid, other)."""
 
 def shutdown(milliseconds: int = 10_000) -> None:
     """Cancels all jobs and stops the engine's threads; runs at interpreter exit by itself. Afterwards every call raises InvalidStateError."""

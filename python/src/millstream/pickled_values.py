@@ -101,6 +101,30 @@ def decode(data: bytes) -> Any:
         raise RefusedValue(f"a pickled value of a state cannot be read: {type(failure).__name__}: {failure}") from failure
 
 
+def check(path: str) -> None:
+    """Whether a value of the class at an import path may be read, and can be. Raises ``RefusedValue`` as :func:`decode` does for such a value.
+
+    >>> check("decimal.Decimal")
+    """
+    for place in range(len(path) - 1, 0, -1):
+        # Modules have no capital letters more often than not, but nothing says so: the longest name that is a module's, by what is allowed, wins.
+        if path[place] == "." and path[place + 1 :] in _DATA.get(path[:place], ()):
+            return
+    if path == "builtins.getattr":
+        return
+    module, _, name = path.rpartition(".")
+    if not (path in _allowed or "*" in _allowed or any(path.startswith(entry[:-1]) for entry in _allowed if entry.endswith(".*"))):
+        raise RefusedValue(_not_allowed(path))
+    _Unpickler(io.BytesIO()).look_up(module, name)
+
+
+def _not_allowed(path: str) -> str:
+    return (
+        f"the checkpoint has a value of {path}, which this program has not allowed\n"
+        f"If it is a class of yours, allow it before the job starts: env.register_type({path!r}), or the setting state.pickle.allowed."
+    )
+
+
 class _Unpickler(pickle.Unpickler):
     """Looks up what is allowed, and nothing else."""
 
@@ -117,10 +141,21 @@ class _Unpickler(pickle.Unpickler):
             # What a module merely imports is not its own: "shop.*" does not mean shop.os.system.
             if getattr(found, "__module__", None) == module and getattr(found, "__qualname__", None) == name:
                 return found
-        raise RefusedValue(
-            f"the checkpoint has a value of {path}, which this program has not allowed\n"
-            f"If it is a class of yours, allow it before the job starts: env.register_type({path!r}), or the setting state.pickle.allowed."
-        )
+        raise RefusedValue(_not_allowed(path))
+
+    def look_up(self, module: str, name: str) -> None:
+        """Finds a class that is allowed, whose module may be any part of the name: those of nested classes have points."""
+        first: RefusedValue | None = None
+        while module:
+            try:
+                self._found(module, name)
+                return
+            except RefusedValue as refusal:
+                first = first or refusal
+            module, _, last = module.rpartition(".")
+            name = f"{last}.{name}"
+        if first is not None:
+            raise first
 
     def _found(self, module: str, name: str) -> Any:
         try:

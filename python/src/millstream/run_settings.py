@@ -12,6 +12,8 @@ class RunSettings:
         self.allows_non_restored_state = False
         #: The absolute path below which each job has its checkpoints, and goes on from the newest.
         self.ha_dir: str | None = None
+        #: Whether jobs are not run: each says what would become of the savepoint's state.
+        self.is_dry = False
 
     def is_default(self) -> bool:
         """Whether nothing is set."""

@@ -95,6 +95,19 @@ static PyObject *environment_plan_json(EnvironmentObject *self, PyObject *unused
     return status == MILLSTREAM_OK ? take_text(json) : error_raise_engine(status, error);
 }
 
+static PyObject *environment_plan_diff(EnvironmentObject *self, PyObject *path)
+{
+    const char *text = PyUnicode_AsUTF8(path);
+    if (text == NULL || !environment_check(self)) return NULL;
+    char *json = NULL;
+    millstream_error *error = NULL;
+    millstream_status status;
+    Py_BEGIN_ALLOW_THREADS
+    status = millstream_environment_plan_diff(self->handle, text, &json, &error);
+    Py_END_ALLOW_THREADS
+    return status == MILLSTREAM_OK ? take_text(json) : error_raise_engine(status, error);
+}
+
 static PyObject *environment_set(EnvironmentObject *self, PyObject *arguments)
 {
     int node;
@@ -202,6 +215,7 @@ const char **read_options(PyObject *options, PyObject **held)
 static PyMethodDef environment_methods[] = {
     {"close", (PyCFunction)environment_close, METH_NOARGS, "Frees the environment; jobs go on."},
     {"configure", (PyCFunction)environment_configure, METH_VARARGS, "Sets an option by Flink's key."},
+    {"plan_diff", (PyCFunction)environment_plan_diff, METH_O, "What becomes of a savepoint's state in the job, as JSON."},
     {"plan_json", (PyCFunction)environment_plan_json, METH_NOARGS, "The plan as JSON."},
     {"set", (PyCFunction)environment_set, METH_VARARGS, "Sets a property of a node."},
     {"add_side_output", (PyCFunction)environment_add_side_output, METH_VARARGS, "Declares a side output of a node."},

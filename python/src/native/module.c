@@ -60,6 +60,10 @@ REMEMBERED("co_process", make_co_process)
 
 extern PyObject *savepoint_describe(PyObject *module, PyObject *path);
 extern PyObject *savepoint_read(PyObject *module, PyObject *arguments);
+extern PyObject *savepoint_manifest(PyObject *module, PyObject *path);
+extern PyObject *savepoint_commits(PyObject *module, PyObject *path);
+extern PyObject *savepoint_resolve(PyObject *module, PyObject *arguments);
+extern PyObject *savepoint_write(PyObject *module, PyObject *arguments);
 
 static PyMethodDef methods[] = {
     {"version", version, METH_NOARGS, "The engine's version."},
@@ -74,6 +78,10 @@ static PyMethodDef methods[] = {
     {"register_output_tag_class", register_output_tag_class, METH_O, "The class that marks results for side outputs."},
     {"savepoint_describe", savepoint_describe, METH_O, "What is in a savepoint, as JSON."},
     {"savepoint_read", savepoint_read, METH_VARARGS, "The rows of one part of an operator's state, and its columns."},
+    {"savepoint_manifest", savepoint_manifest, METH_O, "What a savepoint's manifest says, as JSON."},
+    {"savepoint_commits", savepoint_commits, METH_O, "The results that a savepoint has prepared, as JSON."},
+    {"savepoint_resolve", savepoint_resolve, METH_VARARGS, "A copy of a savepoint in which is decided about prepared results."},
+    {"savepoint_write", savepoint_write, METH_VARARGS, "A savepoint of rows, and of what another one has."},
     {"set_call_site", set_call_site, METH_O, "Where the functions made next are told to be that have no place of their own."},
     {"shutdown", (PyCFunction)shutdown_now, METH_VARARGS, "Cancels all jobs and stops the engine's threads."},
     FACTORY("check_value", check_value, "Converts a value to a schema and back."),

@@ -13,6 +13,7 @@ from millstream.exceptions import ConfigurationError
 _PREFIX = "execution.checkpointing."
 INTERVAL_KEY = _PREFIX + "interval"
 RETENTION_KEY = _PREFIX + "externalized-checkpoint-retention"
+RETAINED_KEY = _PREFIX + "num-retained"
 SAVEPOINTS_KEY = _PREFIX + "savepoint-dir"
 #: The savepoint or checkpoint that jobs start from.
 RESTORE_KEY = "execution.state-recovery.path"
@@ -22,6 +23,12 @@ COMPRESSION_KEY = "millstream.checkpoints.compression"
 KEEP_FINISHED_KEY = "millstream.checkpoints.keep-finished"
 #: Flink's name for the id of a job that is the same job in another process.
 JOB_ID_KEY = "$internal.pipeline.job-id"
+#: Whether a job goes on from an earlier checkpoint where its last one is damaged.
+FALL_BACK_KEY = "millstream.recovery.fall-back"
+#: The absolute paths of those, a line each, the newest first; else those beside the one that is started from.
+OLDER_CHECKPOINTS_KEY = "millstream.recovery.older-checkpoints"
+#: Whether pickles may be read that another version of Python has written.
+OTHER_PYTHON_KEY = "state.pickle.other-python-allowed"
 _FLINKS_COMPRESSION_KEY = _PREFIX + "snapshot-compression"
 _TIMES = (INTERVAL_KEY, _PREFIX + "timeout", _PREFIX + "min-pause", _PREFIX + "aligned-checkpoint-timeout")
 _PATHS = (DIRECTORY_KEY, SAVEPOINTS_KEY, RESTORE_KEY)
@@ -31,17 +38,19 @@ _PLAIN = (
     _PREFIX + "tolerable-failed-checkpoints",
     _PREFIX + "unaligned.enabled",
     RETENTION_KEY,
-    _PREFIX + "num-retained",
+    RETAINED_KEY,
     UNCLAIMED_KEY,
     COMPRESSION_KEY,
     KEEP_FINISHED_KEY,
+    FALL_BACK_KEY,
+    OLDER_CHECKPOINTS_KEY,
 )
 _OFTEN = "restart-strategy.exponential-delay.attempts-before-reset-backoff"
 #: Names that Flink 1 has for settings, and those of today.
 OLDER_KEYS = {
     "state.checkpoints.dir": DIRECTORY_KEY,
     "state.checkpoint-storage": STORAGE_KEY,
-    "state.checkpoints.num-retained": _PREFIX + "num-retained",
+    "state.checkpoints.num-retained": RETAINED_KEY,
     "state.savepoints.dir": SAVEPOINTS_KEY,
     "execution.savepoint.path": RESTORE_KEY,
     "execution.savepoint.ignore-unclaimed-state": UNCLAIMED_KEY,

@@ -200,7 +200,7 @@ class KeyedCopies:
         self._declared = DeclaredStates(len(self._operator_states))
         self._parallelism = builder.parallelism(transformation)
         self._opened: list[tuple[Any, KeyedSubtaskContext, SubtaskOperatorStates | None]] = []
-        if may_have_state(function) and not builder.for_plan:
+        if may_have_state(function) and (builder.tells_states or not builder.for_plan):
             first = self._copies.next()
             context = self._context(0, self._parallelism, builder.max_parallelism(transformation))
             try:
@@ -208,8 +208,12 @@ class KeyedCopies:
             except BaseException as failure:
                 failure.add_note(f"in operator {transformation.name!r} ({transformation.call_site}), while it was opened")
                 raise
+            if builder.tells_states:
+                close = getattr(first, "close", None)
+                if callable(close):
+                    close()
             # What is restored, the first copy has not seen: it was opened for the names of its states alone.
-            if states is None or not builder.is_restored:
+            elif states is None or not builder.is_restored:
                 self._opened.append((first, context, states))
 
     def states(self) -> list[Declaration]:

@@ -21,7 +21,9 @@ from millstream.datastream.checkpoint_options import (
     INTERVAL_KEY,
     JOB_ID_KEY,
     KEEP_FINISHED_KEY,
+    OLDER_CHECKPOINTS_KEY,
     RESTORE_KEY,
+    RETAINED_KEY,
     RETENTION_KEY,
     UNCLAIMED_KEY,
     checkpoint_options,
@@ -72,10 +74,12 @@ def recover(settings: dict[str, str], job_name: str) -> JobDirectory | None:
     settings[KEEP_FINISHED_KEY] = "true"
     # What a process of this job has left unfinished, the next one knows as its own.
     settings[JOB_ID_KEY] = hashlib.sha256(os.fsencode(directory.path)).hexdigest()[:32]
-    newest = newest_checkpoint(directory.path)
-    if newest is not None:
-        settings[RESTORE_KEY] = str(newest)
-    directory.keep_only(newest)
+    found = checkpoints(directory.path)[: int(options.get(RETAINED_KEY, "1")) + 1]
+    if found:
+        # Damaged or not: whether the job may go back behind it is the engine's to decide.
+        settings[RESTORE_KEY] = str(found[0])
+        settings[OLDER_CHECKPOINTS_KEY] = "\n".join(map(str, found[1:]))
+    directory.keep_only(*found)
     return directory
 
 
@@ -102,11 +106,16 @@ class JobDirectory:
             if self._lock is None:
                 os.close(lock)
 
-    def keep_only(self, newest: Path | None) -> None:
-        """Removes what runs before have left but for one checkpoint, with what it shares with others."""
-        needed: set[Path] = set()
-        if newest is not None:
-            needed = {newest} | {newest.parent / name[3:] for name, _ in _state_files((newest / _METADATA).read_bytes()) if name.startswith("../")}
+    def keep_only(self, *kept: Path) -> None:
+        """Removes what runs before have left but for some checkpoints, with what they share with others."""
+        needed = set(kept)
+        for checkpoint in kept:
+            try:
+                files = list(_state_files((checkpoint / _METADATA).read_bytes()))
+            except (OSError, ValueError):
+                # A damaged one does not say what it shares: all stays until there is a whole one.
+                return
+            needed |= {checkpoint.parent / name[3:] for name, _ in files if name.startswith("../")}
         for run in self.path.iterdir():
             if not run.is_dir():
                 continue
@@ -182,22 +191,15 @@ def file_name(job_name: str) -> str:
     return name if len(name) <= 200 else f"{name[:180]}-{hashlib.sha256(job_name.encode()).hexdigest()[:16]}"
 
 
-def newest_checkpoint(path: Path) -> Path | None:
-    """The complete checkpoint with the highest number below a job's directory."""
+def checkpoints(path: Path) -> list[Path]:
+    """The checkpoints below a job's directory that were complete, the one with the highest number first: those that have a manifest, which
+    comes last."""
     found: list[tuple[int, str, Path]] = []
     for entry in path.glob("*/chk-*"):
         number = entry.name.removeprefix("chk-")
-        if number.isdecimal() and _is_complete(entry):
+        if number.isdecimal() and (entry / _METADATA).exists():
             found.append((int(number), entry.parent.name, entry))
-    return max(found)[2] if found else None
-
-
-def _is_complete(checkpoint: Path) -> bool:
-    """Whether its manifest can be read and all files that it names are there (docs/state-format.md)."""
-    try:
-        return all((checkpoint / name).stat().st_size == size for name, size in _state_files((checkpoint / _METADATA).read_bytes()))
-    except (OSError, ValueError):
-        return False
+    return [entry for _, _, entry in sorted(found, reverse=True)]
 
 
 def _state_files(manifest: bytes) -> Iterator[tuple[str, int]]:
@@ -237,3 +239,8 @@ def _state_files(manifest: bytes) -> Iterator[tuple[str, int]]:
             take(8)
     if position != len(manifest):
         raise ValueError("the manifest has more than it should")
+
+
+def newest_checkpoint(path: Path) -> Path | None:
+    """The first of :func:`checkpoints`."""
+    return next(iter(checkpoints(path)), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,16 +21,19 @@ from millstream.common.time import milliseconds_in, milliseconds_of
 from millstream.common.typeinfo import PickledBytesTypeInfo, RowTypeInfo, TupleTypeInfo, TypeInformation, Types, type_from_schema, type_of
 from millstream.common.watermark_strategy import WatermarkStrategy
 from millstream.datastream.checkpoint_config import CheckpointConfig
-from millstream.datastream.checkpoint_options import JOB_ID_KEY, RESTORE_KEY
+from millstream.datastream.checkpoint_options import JOB_ID_KEY, RESTORE_KEY, local_path
 from millstream.datastream.configuration_keys import check_key, native_options
 from millstream.datastream.data_stream import DataStream
 from millstream.datastream.environment_configuration import EnvironmentConfiguration
 from millstream.datastream.execution_mode import RuntimeExecutionMode
+from millstream.datastream.plan_diff import PlanDiff, tell_plan_diff
 from millstream.datastream.recovery import default_settings, recover
+from millstream.datastream.restored_pickles import check_pickles, host_properties
 from millstream.datastream.slot_sharing_group import SlotSharingGroup
 from millstream.datastream.transformation import JobBuilder, StreamInput, Transformation
 from millstream.datastream.watermarks import add_future_output, check_future_output, lower_watermarks
 from millstream.exceptions import ConfigurationError, InvalidStateError, PlanError
+from millstream.run_settings import run_settings
 
 if TYPE_CHECKING:
     from millstream.datastream.connectors.base import Source
@@ -372,6 +376,18 @@ class StreamExecutionEnvironment(EnvironmentConfiguration):
         builder.native.close()
         return plan
 
+    def plan_diff(self, savepoint: str | os.PathLike[str]) -> PlanDiff:
+        """What would become of the state in a savepoint or checkpoint if the job were started from it. Nothing runs, and nothing is
+        changed; but functions with keyed state are opened and closed again, as they say only then which states they have.
+
+        Raises ``InvalidStateError`` if there is nothing to run, ``InputOutputError`` where there is no savepoint, ``DecodeError`` for a damaged one.
+        """
+        builder = self._build(for_plan=True, tells_states=True)
+        try:
+            return PlanDiff.from_json(builder.native.plan_diff(local_path(os.fspath(savepoint))))
+        finally:
+            builder.native.close()
+
     def close(self) -> None:
         """Ends the use of the environment: later calls raise ``InvalidStateError``. Jobs that run go on."""
         self._is_closed = True
@@ -399,11 +415,12 @@ class StreamExecutionEnvironment(EnvironmentConfiguration):
         if self._is_closed:
             raise InvalidStateError("the environment is closed; get_execution_environment makes a new one")
 
-    def _build(self, for_plan: bool = False, settings: dict[str, str] | None = None) -> JobBuilder:
+    def _build(self, for_plan: bool = False, settings: dict[str, str] | None = None, tells_states: bool = False) -> JobBuilder:
         self._check_open()
         if not self._transformations:
             raise InvalidStateError("there is nothing to execute: no operator or sink was added since the last job")
         builder = JobBuilder(self, for_plan, "" if settings is None else settings[JOB_ID_KEY])
+        builder.tells_states = tells_states
         try:
             for key, value in native_options(self._configuration.to_dict() if settings is None else settings):
                 builder.native.configure(key, value)
@@ -414,6 +431,8 @@ class StreamExecutionEnvironment(EnvironmentConfiguration):
 
                 allow(*filter(None, map(str.strip, allowed.split(";"))))
             builder.native.set_text_output(_write_text)
+            if not for_plan:
+                builder.native.configure("millstream.host", host_properties())
             if self._clock is not None:
                 builder.native.set_clock(self._clock._of_jobs())
             builder.add_all(self._transformations)
@@ -428,7 +447,10 @@ class StreamExecutionEnvironment(EnvironmentConfiguration):
         directory: JobDirectory | None = None
         try:
             if self._transformations:
+                if run_settings.is_dry:
+                    tell_plan_diff(self, settings, name)
                 directory = recover(settings, name)
+                check_pickles(settings)
             settings.setdefault(JOB_ID_KEY, str(JobID()))
             builder = self._build(settings=settings)
             job = builder.job = builder.native.execute(name, builder.places())

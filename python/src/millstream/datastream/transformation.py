@@ -110,6 +110,8 @@ class JobBuilder:
         self.scope = JobScope(env.get_config().get_global_job_parameters(), MetricRegistry(), env.cached_files(), AccumulatorRegistry(), job_id)
         #: True where the plan is only looked at: sources that can be read once must not be touched.
         self.for_plan = for_plan
+        #: True where it is looked at for the states, too: functions that have some are opened, and closed again, because they name them then.
+        self.tells_states = False
         #: The job, once it has started.
         self.job: _native.Job | None = None
         self._nodes: dict[Transformation, int] = {}

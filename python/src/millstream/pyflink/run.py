@@ -18,7 +18,7 @@ from millstream.run_settings import RunSettings, run_settings
 __all__ = ["run_command"]
 
 USAGE = (
-    "usage: millstream run [-h] [-s PATH [-n]] [--ha-dir DIR] [--target flink://HOST:PORT [--python INTERPRETER] [-D KEY=VALUE]...] "
+    "usage: millstream run [-h] [-s PATH [-n] [--dry-run]] [--ha-dir DIR] [--target flink://HOST:PORT [--python INTERPRETER] [-D KEY=VALUE]...] "
     "(SCRIPT | - | -m MODULE) [argument ...]"
 )
 HELP = f"""{USAGE}
@@ -33,6 +33,9 @@ Runs a PyFlink script unchanged, as `python SCRIPT` would: `import pyflink...` i
                       the savepoint or kept checkpoint that the script's jobs start from
   -n, --allow-non-restored-state (or --allowNonRestoredState)
                       leaves state behind of operators that a job has not (any more)
+  --dry-run           with -s: says what would become of the savepoint's state in the script's first job, and runs nothing of it; the exit
+                      status is 1 if
+                      the job would not start
   --ha-dir DIR        keeps each job's checkpoints below DIR/<job name>, where it goes on when the script is started again after the process died;
                       when a job has finished, they go. The script switches checkpoints on. For scripts with one job
 
@@ -58,6 +61,9 @@ def run_command(arguments: Sequence[str]) -> int:
         name, equals, value = first.partition("=")
         if first in ("-n", "--allow-non-restored-state", "--allowNonRestoredState"):
             recovery.allows_non_restored_state = True
+            continue
+        if first == "--dry-run":
+            recovery.is_dry = True
             continue
         if name in ("--target", "--python", "-D", "-s", "--fromSavepoint", "--ha-dir"):
             if not equals or name in ("-D", "-s"):
@@ -94,6 +100,9 @@ def run_command(arguments: Sequence[str]) -> int:
                 run_settings.ha_dir = None if recovery.ha_dir is None else local_path(recovery.ha_dir)
             except ValueError as error:
                 return _misuse(str(error))
+        if recovery.is_dry and recovery.savepoint is None:
+            return _misuse("--dry-run goes with -s PATH")
+        run_settings.is_dry = recovery.is_dry
         run_settings.allows_non_restored_state = recovery.allows_non_restored_state
         install_as_pyflink()
         program.prepare([__file__, imports.__file__], _explain)

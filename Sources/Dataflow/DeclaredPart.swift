@@ -1,0 +1,32 @@
+import Columnar
+
+/// A part of the state that an operator keeps, as it would be in a checkpoint: known before anything runs.
+public struct DeclaredPart: Sendable {
+    public let name: String
+    /// The columns behind those of the key.
+    public let fields: [Field]
+
+    public init(_ name: String, _ fields: [Field]) {
+        self.name = name
+        self.fields = fields
+    }
+
+    /// How the part's columns in a checkpoint become the operator's. Throws `decode` for what would lose values.
+    public func evolution(from saved: [Field]) throws(MillstreamError) -> SchemaEvolution {
+        try SchemaEvolution(
+            from: saved.map { Field($0.name, $0.type.nullable) }, to: fields.map { Field($0.name, $0.type.nullable) }, mayChange: Self.isOfRecords)
+    }
+
+    /// Whether a column is a field of records that are kept as they came: of those there may be more or fewer than before. Accumulators are all needed.
+    public static func isOfRecords(_ field: Field) -> Bool {
+        ["record.", "element.", "accumulator."].contains { field.name.hasPrefix($0) }
+    }
+
+    /// How many of a keyed part's columns are the key's: `key0`, `key1`, …
+    public static func keyCount(_ fields: [Field]) -> Int { fields.enumerated().prefix { $0.element.name == "key\($0.offset)" }.count }
+}
+
+/// An operator that says which parts of state it keeps, before it is opened.
+public protocol StateDeclaring: AnyObject {
+    func declaredParts() throws(MillstreamError) -> [DeclaredPart]
+}
