@@ -593,7 +593,7 @@ final class JobCheckpoints: @unchecked Sendable {
                 let parts = StateParts()
                 parts.write(RuntimePart.ended, keyGroup: nil, bytes: [1])
                 let number = attempt.subtasks[subtask].index
-                let (file, byteCount) = try write([parts], place: place, subtask: number, to: pending[index])
+                let (file, byteCount, _) = try write([parts], place: place, subtask: number, to: pending[index])
                 pending[index].byteCount += byteCount
                 pending[index].states[place].files.append(file)
             }
