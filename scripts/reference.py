@@ -51,7 +51,7 @@ def modules() -> tuple[str, ...]:
     names = ["millstream"]
     for module in pkgutil.walk_packages(millstream.__path__, "millstream."):
         parts = module.name.split(".")
-        if not any(part.startswith("_") for part in parts) and parts[-1] != "libmillstream" and public_names(module.name):
+        if not any(part.startswith("_") for part in parts) and not parts[-1].startswith("libmillstream") and public_names(module.name):
             names.append(module.name)
     return tuple(sorted(names))
 

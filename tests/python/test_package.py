@@ -13,7 +13,7 @@ import millstream
 import pytest
 
 MODULES = ["millstream"] + [
-    module.name for module in pkgutil.walk_packages(millstream.__path__, "millstream.") if not module.name.endswith(("._native", ".__main__", ".libmillstream"))
+    module.name for module in pkgutil.walk_packages(millstream.__path__, "millstream.") if not module.name.endswith(("._native", ".__main__", ".libmillstream", ".libmillstream_rocksdb"))
 ]
 
 

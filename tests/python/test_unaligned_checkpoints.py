@@ -99,7 +99,7 @@ def test_objects_in_flight_come_again_once(tmp_path: Path) -> None:
 def test_rows_in_flight_come_again_at_another_parallelism(tmp_path: Path) -> None:
     target = table(tmp_path)
     path = None
-    for parallelism in (2, 3, 1):
+    for parallelism in (2, 3, 4):
         env = StreamExecutionEnvironment.get_execution_environment()
         env.set_parallelism(parallelism)
         config = env.get_checkpoint_config().set_checkpoint_storage_dir(f"file://{tmp_path}/points")
@@ -107,7 +107,7 @@ def test_rows_in_flight_come_again_at_another_parallelism(tmp_path: Path) -> Non
         if path:
             env.configure({"execution.state-recovery.path": path})
         client = job(env, target, [])
-        if parallelism == 1:
+        if parallelism == 4:
             client.get_job_execution_result().result()
             break
         deadline = time.monotonic() + 30
