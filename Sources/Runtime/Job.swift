@@ -46,6 +46,7 @@ public final class Job: SubtaskOwner, @unchecked Sendable {
     /// Decides what follows a failure; nil where nothing does.
     private var supervisor: JobSupervisor?
     private var isCancelRequested = false
+    private var isConcluding = false
     private var regions = JobRegionStates()
     private var failureHistory: [Failure] = []
     /// Whether the history has the job's failure already.
@@ -314,10 +315,12 @@ public final class Job: SubtaskOwner, @unchecked Sendable {
         monitor.unlock()
     }
 
-    /// Whether somebody has asked for the end meanwhile.
-    var isToEnd: Bool {
+    /// Nothing follows the last attempt: whoever cancels from now on is too late, so that what becomes of the checkpoints fits how the job ends. Whether
+    /// somebody had asked for the end before.
+    func beginEnd() -> Bool {
         monitor.lock()
         defer { monitor.unlock() }
+        isConcluding = true
         return isCancelRequested
     }
 
@@ -368,6 +371,7 @@ public final class Job: SubtaskOwner, @unchecked Sendable {
 
     private func stop(_ status: JobStatus) {
         monitor.lock()
+        if isConcluding { return monitor.unlock() }
         if status == .cancelling { isCancelRequested = true }
         guard currentStatus == .running else {
             if currentStatus == .created { isCancelledEarly = true }

@@ -122,7 +122,7 @@ final class JobSupervisor: @unchecked Sendable {
             }
         }
         if let failure, failure.code == .commitUnknown { explainUnknownCommit(failure) }
-        conclude(job?.isToEnd != false ? .cancelling : status, keeps: failure?.code == .commitUnknown)
+        conclude(job?.beginEnd() != false ? .cancelling : status, keeps: failure?.code == .commitUnknown)
     }
 
     private func decide(_ failure: MillstreamError) -> RestartPolicy.Decision {
