@@ -11,7 +11,7 @@ extension CheckpointConfiguration {
         "aligned-checkpoint-timeout", "externalized-checkpoint-retention", "num-retained", "dir", "savepoint-dir",
     ].map { prefix + $0 } + [
         "execution.state-recovery.path", "execution.state-recovery.ignore-unclaimed-state", "millstream.checkpoints.compression",
-        "millstream.checkpoints.keep-finished", "millstream.recovery.fall-back", "millstream.recovery.older-checkpoints", "millstream.host",
+        "millstream.checkpoints.keep-finished", "millstream.recovery.fall-back", "millstream.recovery.older-checkpoints", "millstream.recovery.lineage", "millstream.host",
     ]
 
     /// Throws `configuration` for a value of the wrong form; then nothing changes.
@@ -37,6 +37,7 @@ extension CheckpointConfiguration {
                 let parts = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
                 return HostProperty(String(parts[0]), parts.count > 1 ? String(parts[1]) : "")
             }
+        case "millstream.recovery.lineage": lineage = option.value
         case "millstream.recovery.fall-back": fallsBack = try option.boolean()
         case "millstream.recovery.older-checkpoints":
             var paths: [String] = []

@@ -96,6 +96,8 @@ public final class OperatorContext {
     public let jobName: String
     /// Tells this job from all others, also from one of the same name at the same time; the same after each of its restarts. Empty: not known.
     public let jobID: String
+    /// Whose unfinished output this job may take for its own: the same in each process that goes on with the job, one after the other. Empty: not known.
+    public let lineage: String
     /// Whether the job has checkpoints: results wait for them, also those of the end of input.
     public let checkpointing: Bool
     public let clock: any Clock
@@ -117,7 +119,7 @@ public final class OperatorContext {
 
     public init(
         operatorID: OperatorID, operatorName: String, subtask: SubtaskIndex, parallelism: Int, maxParallelism: Int, jobName: String,
-        jobID: String = "", checkpointing: Bool = false, clock: any Clock, random: any RandomSource, metrics: OperatorMetrics,
+        jobID: String = "", lineage: String? = nil, checkpointing: Bool = false, clock: any Clock, random: any RandomSource, metrics: OperatorMetrics,
         operatorState: (any HostStateAccess)? = nil, restored: RestoredState? = nil, stores: (any StateStores)? = nil,
         stop: StopFlag = StopFlag(), notify: @escaping @Sendable () -> Void = {}, requestWakeUp: @escaping (ProcessingTime) -> Void
     ) {
@@ -130,6 +132,7 @@ public final class OperatorContext {
         self.maxParallelism = maxParallelism
         self.jobName = jobName
         self.jobID = jobID
+        self.lineage = lineage ?? jobID
         self.checkpointing = checkpointing
         self.clock = clock
         self.random = random

@@ -18,6 +18,8 @@ public protocol SinkWriter: AnyObject {
     func prepareCommit(endOfInput: Bool) throws(MillstreamError) -> [Committable]
     /// What a restart needs to go on with unfinished files; comes right behind `prepareCommit`.
     func snapshot() throws(MillstreamError) -> [UInt8]
+    /// Comes before `restore`: all that the restored checkpoint has of the sink, of whichever subtask. None of it is left over from a crash, whoever goes on with it.
+    func know(states: [[UInt8]], committables: [Committable]) throws(MillstreamError)
     /// Takes what a writer of an earlier run wrote; once for each of them that this one follows: none, one, or several where there are fewer writers now.
     func restore(_ bytes: [UInt8]) throws(MillstreamError)
     /// Gives up what is not prepared; also called after a failure. A failure fails the job, unless it is failing or stopping already.
@@ -27,6 +29,7 @@ public protocol SinkWriter: AnyObject {
 extension SinkWriter {
     public func onTime(_ now: ProcessingTime, watermark: EventTime) throws(MillstreamError) {}
     public func snapshot() throws(MillstreamError) -> [UInt8] { [] }
+    public func know(states: [[UInt8]], committables: [Committable]) throws(MillstreamError) {}
     public func restore(_ bytes: [UInt8]) throws(MillstreamError) {}
 }
 

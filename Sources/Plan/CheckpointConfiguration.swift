@@ -39,6 +39,9 @@ public struct CheckpointConfiguration: Hashable, Sendable {
     /// The paths of checkpoints to fall back to from `restorePath`, the newest first. Nil: those beside it.
     public var olderPaths: [String]?
 
+    /// The same for all processes that go on with this job one after the other; no two of them run at once. nil: this process is the only one.
+    public var lineage: String?
+
     /// What the host is, for the manifest: names and values.
     public var hostProperties: [HostProperty] = []
 

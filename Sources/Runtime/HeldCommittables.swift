@@ -57,6 +57,14 @@ enum SinkState {
         return Batch(schema: writerSchema, columns: columns, count: 1)
     }
 
+    /// The states of all writers.
+    static func writers(_ batch: Batch) throws(MillstreamError) -> [[UInt8]] { try writers(batch, for: SubtaskIndex(0), of: 1) }
+
+    /// What all subtasks had prepared.
+    static func committables(_ batch: Batch) throws(MillstreamError) -> [Committable] {
+        try committables(batch, for: SubtaskIndex(0), of: 1).map(\.committable)
+    }
+
     /// The states of the writers that a new subtask follows.
     static func writers(_ batch: Batch, for subtask: SubtaskIndex, of parallelism: Int) throws(MillstreamError) -> [[UInt8]] {
         try check(batch, writerSchema, writer)

@@ -21,6 +21,8 @@ struct JobBuilder {
     let seed: UInt64
     /// Stays over all attempts.
     var jobID = ""
+    /// nil: that of no other process.
+    var lineage: String?
     /// Only in simulations.
     let parts: (any PartSubstitution)?
     /// nil: the job can take none.
@@ -160,7 +162,7 @@ struct JobBuilder {
                         ChainLink(operation: operation, inputCount: step.inputs.count, emitsOnlyFinalWatermark: graph.isBatch) { requestWakeUp in
                             let context = OperatorContext(
                                 operatorID: step.id, operatorName: step.node.name, subtask: SubtaskIndex(index), parallelism: task.parallelism,
-                                maxParallelism: task.maxParallelism, jobName: plan.jobName, jobID: jobID, checkpointing: hasFinalCheckpoint, clock: clock,
+                                maxParallelism: task.maxParallelism, jobName: plan.jobName, jobID: jobID, lineage: lineage, checkpointing: hasFinalCheckpoint, clock: clock,
                                 random: SeededRandom(seed: seed &+ UInt64(number) &* 1_000_003 &+ UInt64(links.count)), metrics: metrics,
                                 operatorState: operatorState(of: step.node),
                                 restored: states.isEmpty ? nil : states[links.count].restored, stores: stores, stop: stop, notify: wake,

@@ -62,6 +62,7 @@ struct JobPreparation {
                 graph: graph, plan: plan, job: job, scheduler: scheduler, handover: handover, environment: environment, clock: clock, seed: seed,
                 parts: parts)
             builder.jobID = jobID
+            builder.lineage = configuration.lineage
             builder.region = region
             var choice: RecoveryPoints.Choice?
             if !graph.isBatch {

@@ -99,6 +99,10 @@ public final class SinkOperator: Operator, WaitingOperator {
     /// Commits what the checkpoint holds once more, before the first new row: the run that wrote it may have ended before it did, or while it did.
     public func restore(from state: any StateReader) throws(MillstreamError) {
         guard let writer, let context else { return }
+        var (states, committables): ([[UInt8]], [Committable]) = ([], [])
+        for (_, batch) in try state.batches(SinkState.writer) { states += try SinkState.writers(batch) }
+        for (_, batch) in try state.batches(SinkState.committables) { committables += try SinkState.committables(batch) }
+        try writer.know(states: states, committables: committables)
         for (_, batch) in try state.batches(SinkState.writer) {
             for bytes in try SinkState.writers(batch, for: context.subtask, of: context.parallelism) { try writer.restore(bytes) }
         }

@@ -68,7 +68,18 @@ struct FileSinkCrashTests {
                 let readers = try (0..<former).map { subtask in
                     try StateFileReader(checkpoints, name: "chk-\(start)/sink-\(subtask)", subtask: SubtaskIndex(subtask), formerParallelism: former)
                 }
-                for operation in operations { try operation.restore(from: OperatorStateReader(readers, formerParallelism: former)) }
+                // Subtasks do not wait for each other: one writes, or has many rows behind it, while another one has not begun to restore.
+                let random = SeededRandom(seed: UInt64(attempt) &* 0x9E37 &+ UInt64(former))
+                var rest = Array(operations.indices)
+                while !rest.isEmpty {
+                    let subtask = rest.remove(at: Int(random.next(below: UInt64(rest.count))))
+                    try operations[subtask].restore(from: OperatorStateReader(readers, formerParallelism: former))
+                    for _ in 0..<random.next(below: 4) where next < FileSinkCrashTests.rowCount {
+                        let end = min(next + 2, FileSinkCrashTests.rowCount)
+                        try SinkOperatorTests.write(operations[subtask], Array(next..<end))
+                        next = end
+                    }
+                }
             }
             var id = (known.last ?? 0)
             while true {
@@ -151,15 +162,16 @@ struct FileSinkCrashTests {
             var attempts = 0
             while !isDone, attempts < 8 {
                 do {
-                    try Run(storage: storage, parallelism: 1 + (seed + attempts) % 3, attempt: attempts).run()
+                    try Run(storage: storage, parallelism: 1 + Int(StableHash.hash(Int64(seed * 8_000 + operation * 8 + attempts)) % 3), attempt: attempts).run()
                     isDone = true
                 } catch {
                     #expect(attempts < 7, "\(error)")
                     if fault == .crash { storage.restart() }
                     let seen = try Self.visible(storage)
                     #expect(Set(seen).count == seen.count, "twice after a failure at \(operation): \(error)")
-                    // Up to four more, of which the first ones fall into the recovery.
-                    if attempts < 4 { storage.fail(at: storage.operationCount + Int(random.next(below: 14)), with: fault) }
+                    // Up to four more, of which some fall into the recovery.
+                    let range: UInt64 = random.next(below: 2) == 0 ? 14 : 90
+                    if attempts < 4 { storage.fail(at: storage.operationCount + Int(random.next(below: range)), with: fault) }
                 }
                 attempts += 1
             }

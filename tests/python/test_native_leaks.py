@@ -5,6 +5,7 @@ Every value, key, accumulator, state and timer's key is a Python object that cou
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import sys
@@ -395,6 +396,29 @@ def test_many_jobs_leave_nothing(kind: str, outcome: str) -> None:
     # What an allocator keeps aside is a matter of chance; a leak of a hundred bytes a call is 10 MB of 100,000.
     if CALL_COUNT >= 100_000:
         assert resident_kilobytes() - resident < 6_000
+
+
+class MemoryInfo(ctypes.Structure):
+    """What mallinfo2 of the GNU C library gives."""
+
+    _fields_: ClassVar[list[tuple[str, Any]]] = [
+        (name, ctypes.c_size_t) for name in ("arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost")
+    ]
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="needs mallinfo2")
+@pytest.mark.parametrize("outcome", ["finishes", "canceled"])
+def test_ended_jobs_give_the_engines_memory_back(outcome: str) -> None:
+    library = ctypes.CDLL(None)
+    library.mallinfo2.restype = MemoryInfo
+    sizes: list[int] = []
+    for count in (60, 150):
+        for _ in range(count):
+            run_once("map", outcome)
+        settle()
+        sizes.append(library.mallinfo2().uordblks)
+    # A job that is forgotten has some 7,000 bytes at least.
+    assert (sizes[1] - sizes[0]) / 150 < 1_500
 
 
 def resident_kilobytes() -> int:

@@ -131,12 +131,10 @@ def shown(folder: Path) -> Counter[str]:
 
 
 def left_behind(folder: Path) -> list[str]:
-    """What should not be there when the job is through.
-
-    Parts in progress of `FileSink` are not looked for: those of a process that was killed stay, because no later process is the same job (docs/ROADMAP.md).
-    """
+    """What should not be there when the job is through."""
     found: list[str] = []
     found += [str(path.relative_to(folder)) for path in (folder / "ha").glob("**/*")]
+    found += [str(path.relative_to(folder)) for path in (folder / "out").glob("**/.*")]
     with sqlite3.connect(folder / "out.db") as connection:
         if connection.execute("select 1 from sqlite_master where name = 'totals__staged'").fetchone():
             found += [f"staged row {row}" for row in connection.execute("select * from totals__staged")]
@@ -286,13 +284,15 @@ def check_seen(world: World, problems: list[str]) -> None:
         problems.append(f"readers see {extra.total()} rows too many, such as {sorted(extra)[:3]}")
 
 
-def check_end(world: World, plan: str, run: Run, problems: list[str]) -> None:
+def check_end(world: World, plan: str, run: Run, problems: list[str], *, cannot_delete: bool = False) -> None:
     if run.code != 0:
         problems.append(f"the last process ended with {run.code}: {world.log()[-1_500:]}")
     problems += difference(shown(world.folder), WANTED)
     if run.code == 0:
         # Whoever goes on from a savepoint keeps the checkpoints of the run before, until he deletes them.
-        rest = [name for name in left_behind(world.folder) if plan != "stop" or not name.startswith("ha/")]
+        # A directory that cannot be deleted has at least a name that nobody looks for.
+        ignored = "ha/" if plan == "stop" else "ha/.crash.finished" if cannot_delete else "-"
+        rest = [name for name in left_behind(world.folder) if not name.startswith(ignored)]
         if rest:
             problems.append(f"left behind: {rest[:5]}")
 
@@ -342,7 +342,7 @@ def point(world: World, plan: str, fault: str, at: int, tally: Tally) -> bool:
         problems.append(f"the process ended with {run.code}: {world.log()[-1_500:]}")
     check_seen(world, problems)
     if run.code == 0 and plan != "stop":
-        check_end(world, plan, run, problems)
+        check_end(world, plan, run, problems, cannot_delete=fault.endswith("for ever"))
     else:
         last = recover(world, plan, tally, problems)
         if last is not None:

@@ -8,8 +8,9 @@ import Plan
 /// with checkpoints by the commit of the first one after the part was rolled, without them as soon as it is rolled. At every moment each visible file
 /// is complete and on the disk.
 ///
-/// `uid` follows from the job's identity: what a crashed run of the same job left in progress, and no checkpoint has, is removed before the first row of the
-/// next run, and nobody else's parts ever are. A part of another job's checkpoint (a job that was started from a savepoint) is copied, not taken away.
+/// `uid` begins with 8 digits that follow from the job's lineage, and ends with 8 of this writer alone: what a crashed run of the same job left in progress, and
+/// no checkpoint has, is removed before the first row of the next run, and nobody else's parts ever are; no two runs write to files of the same name. A part of
+/// another job's checkpoint (a job that was started from a savepoint) is copied, not taken away.
 public final class FileSink: Sink {
     private let description: FileSinkDescription
     private let schema: Schema

@@ -49,19 +49,24 @@ final class FileWriter: SinkWriter {
     private let clock: any Clock
     private let names: PartNames
     private let parallelism: Int
-    /// What parts in progress are marked with: the job's own, the same after each restart; by chance where the runtime tells no job.
+    /// What parts in progress are marked with: the lineage's digits, the same after each restart, and this writer's; by chance where the runtime tells no job.
     private var uid: String
     private let isJobKnown: Bool
     private let commitsAtCheckpoints: Bool
     /// The marks of writers that this one follows, where the runtime tells no job.
     private var formerUIDs: [String] = []
     private var isCleaned = false
+    /// The hidden files that the restored checkpoint has, of all subtasks: another one may be about to go on with them or to rename them, and at another
+    /// parallelism that is not the one in their names.
+    private var kept: Set<String> = []
     /// In the order in which they were opened.
     private var parts: [Part] = []
     private var pending: [PendingFile] = []
     /// The next part's number, per bucket folder; found by a look at the folder.
     private var counters: [String: Int] = [:]
-    /// The same as the checkpoint has it, for folders that have not been looked at since.
+    /// One above the numbers of this subtask's parts in `kept`: while another subtask renames one of them, a look at the folder may miss it.
+    private var reserved: [String: Int] = [:]
+    /// The next part's number as the checkpoint has it, for folders that have not been looked at since.
     private var restoredCounters: [String: Int] = [:]
     private var uses: Int64 = 0
     private var hasFailed = false
@@ -79,8 +84,8 @@ final class FileWriter: SinkWriter {
         clock = context.clock
         parallelism = max(1, context.parallelism)
         names = PartNames(prefix: description.prefix, suffix: description.suffix, subtask: context.subtask.value)
-        isJobKnown = !context.jobID.isEmpty
-        uid = PartNames.uid(isJobKnown ? Array((context.jobID + "\u{0}" + context.operatorID.text).utf8) : nil, context.random)
+        isJobKnown = !context.lineage.isEmpty
+        uid = PartNames.uid(isJobKnown ? Array((context.lineage + "\u{0}" + context.operatorID.text).utf8) : nil, context.random)
     }
 
     func write(_ batch: Batch, notify: @escaping @Sendable () -> Void) throws(MillstreamError) -> Bool {
@@ -153,7 +158,7 @@ final class FileWriter: SinkWriter {
 
     /// One above the numbers that parts of this subtask have in a folder, finished or not: an earlier run's files stay as they are.
     private func nextNumber(_ folder: String) throws(MillstreamError) -> Int {
-        var next = restoredCounters[folder] ?? 0
+        var next = max(restoredCounters[folder] ?? 0, reserved[folder] ?? 0)
         for name in try storage.list(folder) {
             if let number = names.number(of: name), number >= next, number < Int.max { next = number + 1 }
         }
@@ -234,6 +239,25 @@ final class FileWriter: SinkWriter {
         return encoder.bytes
     }
 
+    func know(states: [[UInt8]], committables: [Committable]) throws(MillstreamError) {
+        var files: [PendingFile] = []
+        for committable in committables { files.append(try PendingFile(committable)) }
+        for state in states {
+            var decoder = try StateDecoder(state, subject: "the open parts of a file sink")
+            _ = try decoder.string()
+            _ = try decoder.int64()
+            for _ in 0..<max(0, try decoder.int64()) { files.append(try PendingFile(Committable(payload: try decoder.byteString()))) }
+        }
+        for file in files {
+            kept.insert(file.hiddenPath)
+            guard let slash = file.hiddenPath.lastIndex(of: "/"),
+                let number = names.number(of: String(file.hiddenPath[file.hiddenPath.index(after: slash)...])), number < Int.max
+            else { continue }
+            let folder = String(file.hiddenPath[..<slash])
+            reserved[folder] = max(reserved[folder] ?? 0, number + 1)
+        }
+    }
+
     /// Parts that were open at the checkpoint are cut to what it covers, and finish with the next commit. May be called with several subtasks' states.
     ///
     /// Throws `invalidState` for a checkpoint behind which more has been committed: its rows would be in the output twice.
@@ -277,7 +301,7 @@ final class FileWriter: SinkWriter {
                 .io, "cannot go on with '\(part.hiddenPath)': it is gone",
                 hint: "Parts in progress belong to the checkpoint; do not remove them.", domain: .external)
         }
-        guard isJobKnown, formerUID != uid else {
+        guard isJobKnown, PartNames.lineage(formerUID) != PartNames.lineage(uid) else {
             let file = try storage.reopen(part.hiddenPath, truncatedTo: part.byteCount)
             defer { file.close() }
             try file.sync()
@@ -321,11 +345,14 @@ final class FileWriter: SinkWriter {
     }
 
     private func removeOrphans(in folder: String, depth: Int) throws(MillstreamError) {
-        let known = Set(pending.map(\.hiddenPath) + parts.map(\.hiddenPath))
+        let known = kept.union(pending.map(\.hiddenPath)).union(parts.map(\.hiddenPath))
         for name in try storage.list(folder) {
             let path = folder + "/" + name
             if let part = names.partInProgress(name) {
-                let isOurs = isJobKnown ? part.uid == uid && part.subtask % parallelism == names.subtask : formerUIDs.contains(part.uid)
+                let isOurs =
+                    isJobKnown
+                    ? PartNames.lineage(part.uid) == PartNames.lineage(uid) && part.subtask % parallelism == names.subtask
+                    : formerUIDs.contains(part.uid)
                 if isOurs, !known.contains(path) { try storage.remove(path) }
             } else if bucket != nil || folders != nil, depth < FileWriter.folderDepthMax, !name.hasPrefix("."), (try? storage.list(path)) != nil {
                 try removeOrphans(in: path, depth: depth + 1)
@@ -373,10 +400,13 @@ struct PartNames {
         return (subtask, String(name[name.index(after: end)...]))
     }
 
-    /// 16 digits that follow from an identity, or from chance.
+    /// 16 digits from chance; the first 8 of them follow from an identity if there is one.
     static func uid(_ identity: [UInt8]?, _ random: any RandomSource) -> String {
-        let value = identity.map { bytes in bytes.withUnsafeBytes { StableHash.xxh64($0, seed: 0) } } ?? random.next()
+        let chance = random.next()
+        let value = identity.map { bytes in bytes.withUnsafeBytes { StableHash.xxh64($0, seed: 0) } & ~0xFFFF_FFFF | chance & 0xFFFF_FFFF } ?? chance
         let digits = String(value, radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits
     }
+
+    static func lineage(_ uid: String) -> Substring { uid.prefix(8) }
 }

@@ -26,7 +26,7 @@ PyObject *job_wrap(millstream_job *handle, PyObject *text_output, PyObject *plac
     job->text_output = Py_XNewRef(text_output);
     job->places = Py_XNewRef(places);
     job->failure = job->failure_traceback = job->metrics = job->times[0] = job->times[1] = job->history[0] = job->history[1] = NULL;
-    job->is_settled = false;
+    job->is_settled = job->is_abandoned = false;
     PyObject_GC_Track(job);
     return (PyObject *)job;
 }

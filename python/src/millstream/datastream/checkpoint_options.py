@@ -23,6 +23,8 @@ COMPRESSION_KEY = "millstream.checkpoints.compression"
 KEEP_FINISHED_KEY = "millstream.checkpoints.keep-finished"
 #: Flink's name for the id of a job that is the same job in another process.
 JOB_ID_KEY = "$internal.pipeline.job-id"
+#: Whose unfinished output a job may take for its own: the same for all processes that go on with it.
+LINEAGE_KEY = "millstream.recovery.lineage"
 #: Whether a job goes on from an earlier checkpoint where its last one is damaged.
 FALL_BACK_KEY = "millstream.recovery.fall-back"
 #: The absolute paths of those, a line each, the newest first; else those beside the one that is started from.
@@ -44,6 +46,7 @@ _PLAIN = (
     KEEP_FINISHED_KEY,
     FALL_BACK_KEY,
     OLDER_CHECKPOINTS_KEY,
+    LINEAGE_KEY,
 )
 _OFTEN = "restart-strategy.exponential-delay.attempts-before-reset-backoff"
 #: Names that Flink 1 has for settings, and those of today.

@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from millstream.datastream.checkpoint_options import (
     INTERVAL_KEY,
     JOB_ID_KEY,
     KEEP_FINISHED_KEY,
+    LINEAGE_KEY,
     OLDER_CHECKPOINTS_KEY,
     RESTORE_KEY,
     RETAINED_KEY,
@@ -73,6 +75,7 @@ def recover(settings: dict[str, str], job_name: str) -> JobDirectory | None:
     # The last checkpoint says that the job has come to its end: a process that dies before the directory is gone begins nothing anew.
     settings[KEEP_FINISHED_KEY] = "true"
     # What a process of this job has left unfinished, the next one knows as its own.
+    settings[LINEAGE_KEY] = directory.lineage
     settings[JOB_ID_KEY] = hashlib.sha256(os.fsencode(directory.path)).hexdigest()[:32]
     found = checkpoints(directory.path)[: int(options.get(RETAINED_KEY, "1")) + 1]
     if found:
@@ -105,6 +108,18 @@ class JobDirectory:
                 pass
             if self._lock is None:
                 os.close(lock)
+
+    @property
+    def lineage(self) -> str:
+        """32 hexadecimal digits, the same until the job has finished; in the file that is locked."""
+        assert self._lock is not None
+        found = os.pread(self._lock, 33, 0)
+        if len(found) != 32:
+            found = secrets.token_hex(16).encode()
+            os.ftruncate(self._lock, 0)
+            os.pwrite(self._lock, found, 0)
+            os.fsync(self._lock)
+        return found.decode()
 
     def keep_only(self, *kept: Path) -> None:
         """Removes what runs before have left but for some checkpoints, with what they share with others."""
