@@ -59,7 +59,11 @@ func savepoint(_ path: UnsafePointer<CChar>?) throws(MillstreamError) -> Savepoi
     let text = try readText(path, "path")
     var root = try directoryPath(text) { MillstreamError(.invalidArgument, "the path of a savepoint is absolute, and this is '\(text)'") }
     if root.hasSuffix("/" + Manifest.name) { root.removeLast(Manifest.name.count + 1) }
-    return try SavepointReader(try CheckpointDirectory(DiskStorage(), root: root, isReadOnly: true), group: "")
+    // A checkpoint may need objects that lie beside its own directory.
+    let slash = root.lastIndex(of: "/") ?? root.startIndex
+    guard root.index(after: slash) < root.endIndex else { throw MillstreamError(.invalidArgument, "'\(text)' is no savepoint's directory") }
+    return try SavepointReader(
+        try CheckpointDirectory(DiskStorage(), root: String(root[..<slash]), isReadOnly: true), group: String(root[root.index(after: slash)...]))
 }
 
 private func columns(_ fields: [Field], _ writer: inout JSONText) {

@@ -71,6 +71,19 @@ public final class SavepointReader {
         return part.file
     }
 
+    /// Copies a file of a subtask's store, and checks it on the way.
+    func copy(_ file: StoredFile, of part: Manifest.SubtaskFile, to target: any CheckpointStorage, name: String) throws(MillstreamError) {
+        let store = CheckpointedStore(storage, group: group, subtask: part.subtask, keyGroups: 0..<0, files: [file])
+        let object = try target.begin(name)
+        do throws(MillstreamError) {
+            try store.read(file) { (bytes) throws(MillstreamError) in try object.write(bytes) }
+            try object.commit()
+        } catch {
+            object.abandon()
+            throw error
+        }
+    }
+
     /// The columns of one part of an operator's state, as the job has them; nil where there is no such part.
     public func fields(_ name: String, of uid: String) throws(MillstreamError) -> [Field]? {
         let state = try state(of: uid)
@@ -125,6 +138,11 @@ public final class SavepointReader {
                 batches.append(Batch(schema: Schema(fields), columns: Array(batch.columns.prefix(fields.count)), count: batch.count))
             }
             for known in file.names where !names.contains(known) { names.append(known) }
+        }
+        guard !state.files.contains(where: { $0.stores.contains { $0.name == name } }) else {
+            throw MillstreamError(
+                .unsupported, "the state '\(name)' of '\(state.name)' (uid '\(uid)') is in files of a store in '\(storage.location(group))'",
+                hint: "Take a savepoint of the job, which has rows.")
         }
         guard !batches.isEmpty else {
             throw MillstreamError(

@@ -33,10 +33,6 @@ public final class SavepointWriter {
         guard maxParallelism >= 1, maxParallelism <= KeyGroup.maxParallelismLimit else {
             throw MillstreamError(.invalidArgument, "the max parallelism is \(maxParallelism); it is 1 to \(KeyGroup.maxParallelismLimit)")
         }
-        for state in base?.manifest.operators ?? [] where state.files.contains(where: { !$0.stores.isEmpty }) {
-            throw MillstreamError(
-                .unsupported, "the checkpoint has state of '\(state.name)' in files of a store, which are not copied", hint: "Take a savepoint of the job, which has rows.")
-        }
         self.base = base
         self.maxParallelism = maxParallelism
         self.hostObjects = hostObjects
@@ -73,19 +69,28 @@ public final class SavepointWriter {
             entries.append(Entry(id: OperatorID(uid), name: name ?? uid, parallelism: 1, maxParallelism: maxParallelism))
         }
         let index = try index(of: uid)
+        try refuseStores(entries[index])
         if let name { entries[index].name = name }
         entries[index].removed.insert(part)
         entries[index].added.removeAll { $0.part == part }
         entries[index].added.append((part, batch, keyCount))
     }
 
-    /// Removes an operator with all its state, or one part of it.
+    /// What a store's files hold is carried over as it is, or not at all.
+    private func refuseStores(_ entry: Entry) throws(MillstreamError) {
+        guard let source = entry.source, source.files.contains(where: { !$0.stores.isEmpty }) else { return }
+        throw MillstreamError(
+            .unsupported, "the checkpoint has state of '\(source.name)' in files of a store, which cannot be changed", hint: "Take a savepoint of the job, which has rows.")
+    }
+
+    /// Removes an operator with all its state, or one part of it. Throws `unsupported` for a part of an operator whose state is in files of a store.
     public func remove(_ uid: String, part: String? = nil) throws(MillstreamError) {
         let index = try index(of: uid)
         guard let part else {
             entries.remove(at: index)
             return
         }
+        try refuseStores(entries[index])
         let isAdded = entries[index].added.contains { $0.part == part }
         let isThere: Bool
         if let base, entries[index].source != nil { isThere = try base.fields(part, of: entries[index].source?.id.text ?? uid) != nil } else { isThere = false }
@@ -146,6 +151,7 @@ public final class SavepointWriter {
                     var file = try base.copy(part, of: source, to: storage, name: prefix + name)
                     file.name = name
                     state.files.append(Manifest.SubtaskFile(subtask: part.subtask, file: file))
+                    state.files[state.files.count - 1].stores = try copyStores(part, name, base, to: storage, prefix)
                 }
                 if source.id != entry.id { Self.rename(&properties, from: source.id.text, to: entry.id.text) }
             } else {
@@ -165,6 +171,27 @@ public final class SavepointWriter {
             object.abandon()
             throw error
         }
+    }
+
+    /// The files of a subtask's stores, all of which belong to the new savepoint alone: what it is based on may go.
+    private func copyStores(
+        _ part: Manifest.SubtaskFile, _ name: String, _ base: SavepointReader, to storage: any CheckpointStorage, _ prefix: String
+    ) throws(MillstreamError) -> [Manifest.Store] {
+        var stores: [Manifest.Store] = []
+        var number = 0
+        for store in part.stores {
+            var copies = Manifest.Store(name: store.name, files: [])
+            for file in store.files {
+                var copied = file
+                copied.object = "\(name)-store-\(number)"
+                copied.isShared = false
+                number += 1
+                try base.copy(file, of: part, to: storage, name: prefix + copied.object)
+                copies.files.append(copied)
+            }
+            stores.append(copies)
+        }
+        return stores
     }
 
     private static func rename(_ properties: inout [Manifest.Property], from uid: String, to other: String) {

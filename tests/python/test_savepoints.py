@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ import pytest
 from millstream import state
 from millstream.common import RestartStrategies, Time, Types
 from millstream.common.watermark_strategy import TimestampAssigner
-from millstream.datastream import KeyedProcessFunction, ProcessWindowFunction, ReduceFunction, StreamExecutionEnvironment
+from millstream.datastream import KeyedProcessFunction, ProcessWindowFunction, ReduceFunction, RuntimeContext, StreamExecutionEnvironment
 from millstream.datastream.connectors.two_phase_commit import CommitOutcome, Committer, CommittingSinkWriter, TwoPhaseCommittingSink
 from millstream.datastream.state import ListStateDescriptor, MapStateDescriptor, StateTtlConfig, ValueStateDescriptor
 from millstream.datastream.window import EventTimeSessionWindows
@@ -412,15 +413,30 @@ class Ledger(TwoPhaseCommittingSink):
         return Files()
 
 
+class Turn(KeyedProcessFunction):
+    """Gives each number on if it is the next one of its key."""
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        self.count = runtime_context.get_state(ValueStateDescriptor("count", Types.LONG()))
+
+    def process_element(self, value: int, ctx: KeyedProcessFunction.Context) -> Any:
+        time.sleep(0.002)
+        count = self.count.value() or 0
+        self.count.update(count + 1)
+        yield value if count == value // 7 else -1
+
+
 @pytest.mark.parametrize("was_visible", [True, False])
-def test_an_unknown_commit_is_resolved_and_the_job_goes_on_exactly_once(was_visible: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("backend", ["hashmap", "rocksdb"])
+def test_an_unknown_commit_is_resolved_and_the_job_goes_on_exactly_once(backend: str, was_visible: bool, tmp_path: Path) -> None:
     def build(path: str | None) -> StreamExecutionEnvironment:
         env = new_environment(path, 1)
         env.enable_checkpointing(20)
         env.configure({"execution.checkpointing.dir": str(tmp_path / "checkpoints"), "millstream.batch.rows": "4"})
+        env.configure({"state.backend.type": backend, "execution.checkpointing.incremental": "true"})
         env.set_restart_strategy(RestartStrategies.fixed_delay_restart(5, 10))
         numbers = env.from_collection(list(range(200)), Types.LONG()).uid("numbers")
-        slow = numbers.map(lambda n: time.sleep(0.002) or n, Types.LONG()).uid("slow")
+        slow = numbers.key_by(lambda n: n % 7, Types.LONG()).process(Turn(), Types.LONG()).uid("slow")
         slow.sink_to(Ledger(tmp_path, lies=not was_visible)).uid("ledger")
         return env
 
@@ -434,6 +450,10 @@ def test_an_unknown_commit_is_resolved_and_the_job_goes_on_exactly_once(was_visi
     found = state.commits(path)
     (unknown,) = [entry for entry in found if 13 in json.loads(entry.description)]
     assert (unknown.uid, unknown.subtask) == ("ledger", 0)
+    if backend == "rocksdb":
+        assert list(Path(path).parent.glob("shared/*"))
+        with pytest.raises(UnsupportedError, match="in files of a store.*\n.*Take a savepoint"):
+            state.read(path, "slow", "count")
     listed = subprocess.run([sys.executable, "-m", "millstream", "savepoint", "commits", path], capture_output=True, text=True, timeout=60, check=True)
     assert unknown.id in listed.stdout and unknown.description in listed.stdout
     files = {file: file.read_bytes() for file in Path(path).iterdir()}
@@ -445,6 +465,8 @@ def test_an_unknown_commit_is_resolved_and_the_job_goes_on_exactly_once(was_visi
     assert resolved != path and {file: file.read_bytes() for file in Path(path).iterdir()} == files
     assert (unknown.id in [entry.id for entry in state.commits(resolved)]) is not was_visible
     assert state.manifest(resolved).properties[f"resolved/{unknown.id}"].startswith(decision.removeprefix("--") + ": ")
+    # It needs nothing of what it was made of.
+    shutil.rmtree(Path(path).parent / "shared", ignore_errors=True)
     build(resolved).execute("unknown")
     rows = [int(line) for line in (tmp_path / "rows").read_text().split()]
     assert sorted(rows) == list(range(200))
