@@ -139,9 +139,9 @@ public final class SavepointReader {
             }
             for known in file.names where !names.contains(known) { names.append(known) }
         }
-        guard !state.files.contains(where: { $0.stores.contains { $0.name == name } }) else {
+        guard !batches.isEmpty || state.files.allSatisfy(\.stores.isEmpty) else {
             throw MillstreamError(
-                .unsupported, "the state '\(name)' of '\(state.name)' (uid '\(uid)') is in files of a store in '\(storage.location(group))'",
+                .unsupported, "the keyed state of '\(state.name)' (uid '\(uid)') is in files of a store in '\(storage.location(group))'",
                 hint: "Take a savepoint of the job, which has rows.")
         }
         guard !batches.isEmpty else {
