@@ -3,8 +3,11 @@
 #include "../CRocksDB/rocks.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <memory>
+#include <mutex>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -12,7 +15,9 @@
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
+#include <rocksdb/file_system.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/memtablerep.h>
 #include <rocksdb/metadata.h>
 #include <rocksdb/options.h>
 #include <rocksdb/perf_level.h>
@@ -28,6 +33,7 @@ using rocksdb::Status;
 struct rocks_memory {
     std::shared_ptr<rocksdb::Cache> cache;
     std::shared_ptr<rocksdb::WriteBufferManager> buffers;
+    std::unique_ptr<rocksdb::Env> env;
     int background_threads = 0;
 };
 
@@ -37,6 +43,9 @@ struct rocks_rank {
     uint32_t place;
 };
 
+// Keys that are read together. Their blocks are held meanwhile: more of them would push the filters out of the cache.
+constexpr size_t read_count = 256;
+
 struct rocks_store {
     std::unique_ptr<rocksdb::DB> db;
     rocksdb::ReadOptions reading;
@@ -44,21 +53,29 @@ struct rocks_store {
     // Kept from batch to batch.
     std::vector<rocks_rank> ranks;
     std::vector<Slice> keys;
-    std::vector<rocksdb::PinnableSlice> values;
-    std::vector<Status> statuses;
+    rocksdb::PinnableSlice values[read_count];
+    Status statuses[read_count];
     std::vector<uint32_t> slots;
-    size_t found_count = 0;
+    // What `get` has found, of each key once, in the order of keys; `slots` says where a key's value is there.
+    std::string found;
+    std::vector<ptrdiff_t> found_ends;
+    std::vector<uint8_t> missing;
+    bool is_in_order = false;
     rocksdb::WriteBatch batch;
 };
 
 struct rocks_snapshot {
     const rocksdb::Snapshot *snapshot;
+    // Its last cursor's, which the next one goes on with: an iterator has to put the write buffer in order.
+    std::unique_ptr<rocksdb::Iterator> idle;
 };
 
 struct rocks_cursor {
     std::unique_ptr<rocksdb::Iterator> iterator;
+    // Whose iterator it is, if any.
+    rocks_snapshot *snapshot = nullptr;
     std::string upper;
-    Slice upper_slice;
+    bool has_upper = false;
     std::string key_bytes, value_bytes;
     std::vector<ptrdiff_t> key_ends, value_ends;
     std::vector<uint8_t> absent;
@@ -135,16 +152,302 @@ void rank(const struct rocks_strings &keys, std::vector<rocks_rank> &ranks) {
     });
 }
 
+// The entries of a write buffer, found by a hash of their keys, and put in order when they are read in order: when the buffer is written to a file. A sorted list, which
+// RocksDB has otherwise, costs a dozen cache misses for each entry.
+//
+// One thread inserts and looks up; others read in order meanwhile.
+class HashedBuffer final : public rocksdb::MemTableRep {
+  public:
+    HashedBuffer(const KeyComparator &comparator, rocksdb::Allocator *allocator) : MemTableRep(allocator), comparator(comparator) {}
+
+    rocksdb::KeyHandle Allocate(const size_t length, char **text) override {
+        Entry *entry = static_cast<Entry *>(allocate(sizeof(Entry) + length));
+        *text = entry->text();
+        return entry;
+    }
+
+    void Insert(rocksdb::KeyHandle handle) override {
+        // An empty buffer takes next to nothing: there may be many.
+        if (count >= bucket_count) grow();
+        Entry *entry = static_cast<Entry *>(handle);
+        link(entry);
+        entry->older = newest.load(std::memory_order_relaxed);
+        newest.store(entry, std::memory_order_release);
+        count++;
+    }
+
+    bool Contains(const char *text) const override {
+        const Slice key = user_key(text);
+        for (const Entry *entry = first(key); entry != nullptr; entry = entry->next)
+            if (comparator(entry->text(), text) == 0) return true;
+        return false;
+    }
+
+    // All of it is the allocator's.
+    size_t ApproximateMemoryUsage() override { return 0; }
+
+    Iterator *GetIterator(rocksdb::Arena *) override {
+        // Whoever asks with an arena never gives the memory back, and who asks without one deletes it: it lives as long as the buffer, and is little.
+        std::lock_guard<std::mutex> guard(ordering);
+        places.emplace_back(new Place);
+        return new (places.back().get()) Ordered(*this, order());
+    }
+
+    // RocksDB looks keys up with it, in the thread that inserts.
+    Iterator *GetDynamicPrefixIterator(rocksdb::Arena *) override { return new (&lookup) Lookup(*this); }
+
+  private:
+    struct Entry {
+        // Of the bucket; not newer.
+        Entry *next;
+        // What came before it. Other threads follow these alone.
+        Entry *older;
+        char *text() { return reinterpret_cast<char *>(this + 1); }
+        const char *text() const { return reinterpret_cast<const char *>(this + 1); }
+    };
+
+    // An entry with the first bytes of its key, as a number that compares as they do.
+    struct Ranked {
+        uint64_t head;
+        const char *text;
+    };
+    using Order = std::vector<Ranked>;
+
+    void *allocate(size_t byte_count) {
+        constexpr uintptr_t last = alignof(Entry) - 1;
+        char *bytes = nullptr;
+        MemTableRep::Allocate(byte_count + last, &bytes);
+        return reinterpret_cast<void *>((reinterpret_cast<uintptr_t>(bytes) + last) & ~last);
+    }
+
+    // A text begins with the length of the internal key: the user's, and eight bytes.
+    static Slice user_key(const char *text) {
+        uint32_t length = 0;
+        for (int shift = 0;; shift += 7) {
+            const unsigned char byte = static_cast<unsigned char>(*text++);
+            length |= static_cast<uint32_t>(byte & 127) << shift;
+            if (byte < 128) return Slice(text, length - 8);
+        }
+    }
+
+    static uint64_t hash(const Slice &key) {
+        constexpr uint64_t factor = 0x9FB21C651E98DF25ULL;
+        uint64_t state = key.size() * factor;
+        const char *from = key.data();
+        size_t left = key.size();
+        while (left > 0) {
+            uint64_t word = 0;
+            const size_t taken = std::min<size_t>(left, sizeof word);
+            std::memcpy(&word, from, taken);
+            state = (state ^ word) * factor;
+            state ^= state >> 32;
+            from += taken;
+            left -= taken;
+        }
+        return state ^ state >> 29;
+    }
+
+    const Entry *first(const Slice &key) const { return bucket_count == 0 ? nullptr : buckets[hash(key) & (bucket_count - 1)]; }
+
+    void link(Entry *entry) {
+        Entry *&bucket = buckets[hash(user_key(entry->text())) & (bucket_count - 1)];
+        entry->next = bucket;
+        bucket = entry;
+    }
+
+    // The former buckets stay with the allocator: a third of the new ones' size.
+    void grow() {
+        bucket_count = std::max<size_t>(64, bucket_count * 4);
+        buckets = static_cast<Entry **>(allocate(bucket_count * sizeof(Entry *)));
+        std::fill(buckets, buckets + bucket_count, nullptr);
+        // From the newest to the oldest: each goes to its bucket's end, which is where `link` would have put it.
+        std::vector<Entry **> ends(bucket_count);
+        for (size_t bucket = 0; bucket < bucket_count; bucket++) ends[bucket] = &buckets[bucket];
+        for (Entry *entry = newest.load(std::memory_order_relaxed); entry != nullptr; entry = entry->older) {
+            Entry **&end = ends[hash(user_key(entry->text())) & (bucket_count - 1)];
+            entry->next = nullptr;
+            *end = entry;
+            end = &entry->next;
+        }
+    }
+
+    // The entries of now; with `ordering` held.
+    std::shared_ptr<const Order> order() {
+        const Entry *last = newest.load(std::memory_order_acquire);
+        if (ordered != nullptr && ordered_last == last) return ordered;
+        auto made = std::make_shared<Order>();
+        for (const Entry *entry = last; entry != nullptr; entry = entry->older) {
+            const Slice key = user_key(entry->text());
+            uint64_t head = 0;
+            std::memcpy(&head, key.data(), std::min<size_t>(key.size(), sizeof head));
+            made->push_back({__builtin_bswap64(head), entry->text()});
+        }
+        std::sort(made->begin(), made->end(), [this](const Ranked &left, const Ranked &right) {
+            return left.head != right.head ? left.head < right.head : comparator(left.text, right.text) < 0;
+        });
+        ordered = made;
+        ordered_last = last;
+        return made;
+    }
+
+    // The entries of one key, newest first.
+    class Lookup final : public Iterator {
+      public:
+        explicit Lookup(const HashedBuffer &buffer) : buffer(buffer) {}
+        static void operator delete(void *) {}
+        static void *operator new(size_t, void *place) { return place; }
+        bool Valid() const override { return entry != nullptr; }
+        const char *key() const override { return entry->text(); }
+        void Next() override {
+            entry = entry->next;
+            skip();
+        }
+        void Seek(const Slice &internal_key, const char *) override {
+            from = internal_key;
+            wanted = Slice(internal_key.data(), internal_key.size() - 8);
+            entry = buffer.first(wanted);
+            skip();
+        }
+        // One key has no order.
+        void Prev() override { entry = nullptr; }
+        void SeekForPrev(const Slice &, const char *) override { entry = nullptr; }
+        void SeekToFirst() override { entry = nullptr; }
+        void SeekToLast() override { entry = nullptr; }
+
+      private:
+        void skip() {
+            while (entry != nullptr && (user_key(entry->text()) != wanted || buffer.comparator(entry->text(), from) < 0)) entry = entry->next;
+        }
+
+        const HashedBuffer &buffer;
+        const Entry *entry = nullptr;
+        Slice from, wanted;
+    };
+
+    class Ordered final : public Iterator {
+      public:
+        Ordered(const HashedBuffer &buffer, std::shared_ptr<const Order> order) : buffer(buffer), order(std::move(order)), place(this->order->size()) {}
+        static void operator delete(void *) {}
+        static void *operator new(size_t, void *place) { return place; }
+        bool Valid() const override { return place < order->size(); }
+        const char *key() const override { return (*order)[place].text; }
+        void Next() override { place++; }
+        void Prev() override { place = place == 0 ? order->size() : place - 1; }
+        void Seek(const Slice &internal_key, const char *text) override {
+            place = static_cast<size_t>(
+                std::partition_point(order->begin(), order->end(), [&](const Ranked &entry) { return compare(entry.text, internal_key, text) < 0; }) -
+                order->begin());
+        }
+        void SeekForPrev(const Slice &internal_key, const char *text) override {
+            Seek(internal_key, text);
+            if (!Valid()) return SeekToLast();
+            if (compare(key(), internal_key, text) > 0) Prev();
+        }
+        void SeekToFirst() override { place = 0; }
+        void SeekToLast() override { place = order->empty() ? 0 : order->size() - 1; }
+
+      private:
+        int compare(const char *entry, const Slice &internal_key, const char *text) const {
+            return text != nullptr ? buffer.comparator(entry, text) : buffer.comparator(entry, internal_key);
+        }
+
+        const HashedBuffer &buffer;
+        std::shared_ptr<const Order> order;
+        size_t place;
+    };
+
+    struct Place {
+        alignas(Ordered) char bytes[sizeof(Ordered)];
+    };
+
+    const KeyComparator &comparator;
+    std::atomic<Entry *> newest{nullptr};
+    // Of the thread that inserts.
+    size_t count = 0;
+    size_t bucket_count = 0;
+    Entry **buckets = nullptr;
+    alignas(Lookup) char lookup[sizeof(Lookup)];
+
+    std::mutex ordering;
+    std::shared_ptr<const Order> ordered;
+    const Entry *ordered_last = nullptr;
+    std::vector<std::unique_ptr<Place>> places;
+};
+
+class HashedBufferFactory final : public rocksdb::MemTableRepFactory {
+  public:
+    rocksdb::MemTableRep *CreateMemTableRep(
+        const rocksdb::MemTableRep::KeyComparator &comparator, rocksdb::Allocator *allocator, const rocksdb::SliceTransform *, rocksdb::Logger *) override {
+        return new HashedBuffer(comparator, allocator);
+    }
+    const char *Name() const override { return "millstream.HashedBuffer"; }
+};
+
+// A store's directory is worth nothing after a crash of the machine, and what a checkpoint takes from it is synced there: nothing is synced here.
+class UnsyncedFile final : public rocksdb::FSWritableFileOwnerWrapper {
+  public:
+    explicit UnsyncedFile(std::unique_ptr<rocksdb::FSWritableFile> &&file) : FSWritableFileOwnerWrapper(std::move(file)) {}
+    rocksdb::IOStatus Sync(const rocksdb::IOOptions &, rocksdb::IODebugContext *) override { return rocksdb::IOStatus::OK(); }
+    rocksdb::IOStatus Fsync(const rocksdb::IOOptions &, rocksdb::IODebugContext *) override { return rocksdb::IOStatus::OK(); }
+    rocksdb::IOStatus RangeSync(uint64_t, uint64_t, const rocksdb::IOOptions &, rocksdb::IODebugContext *) override { return rocksdb::IOStatus::OK(); }
+};
+
+class UnsyncedDirectory final : public rocksdb::FSDirectoryWrapper {
+  public:
+    explicit UnsyncedDirectory(std::unique_ptr<rocksdb::FSDirectory> &&directory) : FSDirectoryWrapper(std::move(directory)) {}
+    rocksdb::IOStatus Fsync(const rocksdb::IOOptions &, rocksdb::IODebugContext *) override { return rocksdb::IOStatus::OK(); }
+    rocksdb::IOStatus FsyncWithDirOptions(const rocksdb::IOOptions &, rocksdb::IODebugContext *, const rocksdb::DirFsyncOptions &) override {
+        return rocksdb::IOStatus::OK();
+    }
+};
+
+class UnsyncedFiles final : public rocksdb::FileSystemWrapper {
+  public:
+    UnsyncedFiles() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
+    const char *Name() const override { return "millstream.UnsyncedFiles"; }
+    rocksdb::IOStatus NewWritableFile(
+        const std::string &path, const rocksdb::FileOptions &options, std::unique_ptr<rocksdb::FSWritableFile> *made,
+        rocksdb::IODebugContext *context) override {
+        return wrap(target()->NewWritableFile(path, options, made, context), made);
+    }
+    rocksdb::IOStatus ReopenWritableFile(
+        const std::string &path, const rocksdb::FileOptions &options, std::unique_ptr<rocksdb::FSWritableFile> *made,
+        rocksdb::IODebugContext *context) override {
+        return wrap(target()->ReopenWritableFile(path, options, made, context), made);
+    }
+    rocksdb::IOStatus ReuseWritableFile(
+        const std::string &path, const std::string &old, const rocksdb::FileOptions &options, std::unique_ptr<rocksdb::FSWritableFile> *made,
+        rocksdb::IODebugContext *context) override {
+        return wrap(target()->ReuseWritableFile(path, old, options, made, context), made);
+    }
+    rocksdb::IOStatus NewDirectory(
+        const std::string &path, const rocksdb::IOOptions &options, std::unique_ptr<rocksdb::FSDirectory> *made, rocksdb::IODebugContext *context) override {
+        const rocksdb::IOStatus status = target()->NewDirectory(path, options, made, context);
+        if (status.ok()) made->reset(new UnsyncedDirectory(std::move(*made)));
+        return status;
+    }
+
+  private:
+    static rocksdb::IOStatus wrap(rocksdb::IOStatus status, std::unique_ptr<rocksdb::FSWritableFile> *made) {
+        if (status.ok()) made->reset(new UnsyncedFile(std::move(*made)));
+        return status;
+    }
+};
+
 rocks_memory *memory_create(const struct rocks_memory_options *options, struct rocks_error *error) {
     rocks_memory *memory = nullptr;
     guarded(error, [&] {
         std::unique_ptr<rocks_memory> made(new rocks_memory);
-        rocksdb::LRUCacheOptions cache(options->byte_count, 6, false, options->high_priority_ratio);
+        // Parts of 32 MB or more, because what is larger than one is never kept: a file's filter has some megabytes.
+        int part_bits = 0;
+        while (part_bits < 6 && options->byte_count >> (part_bits + 1) >= 32 << 20) part_bits++;
+        rocksdb::LRUCacheOptions cache(options->byte_count, part_bits, false, options->high_priority_ratio);
         cache.metadata_charge_policy = rocksdb::kFullChargeCacheMetadata;
         made->cache = rocksdb::NewLRUCache(cache);
         made->buffers = std::make_shared<rocksdb::WriteBufferManager>(
             static_cast<size_t>(static_cast<double>(options->byte_count) * options->write_buffer_ratio), made->cache);
         made->background_threads = std::max(1, options->background_threads);
+        made->env = rocksdb::NewCompositeEnv(std::make_shared<UnsyncedFiles>());
         rocksdb::Env *env = rocksdb::Env::Default();
         env->SetBackgroundThreads(made->background_threads, rocksdb::Env::LOW);
         env->SetBackgroundThreads(1, rocksdb::Env::HIGH);
@@ -164,6 +467,7 @@ uint64_t memory_used(rocks_memory *memory) { return memory->cache->GetUsage(); }
 rocksdb::Options options_for(rocks_memory *memory, const struct rocks_options *wanted) {
     rocksdb::Options options;
     options.create_if_missing = true;
+    options.env = memory->env.get();
     options.max_background_jobs = memory->background_threads + 1;
     options.max_subcompactions = 1;
     options.max_open_files = wanted->open_file_count_max;
@@ -183,13 +487,15 @@ rocksdb::Options options_for(rocks_memory *memory, const struct rocks_options *w
 
     options.write_buffer_size = wanted->write_buffer_byte_count;
     options.max_write_buffer_number = wanted->write_buffer_count;
+    options.memtable_factory = std::make_shared<HashedBufferFactory>();
+    // Merged with the next level when there are so many: each time that level is written anew. Until then a key is looked for in the filters of all.
+    options.level0_file_num_compaction_trigger = 8;
     options.memtable_whole_key_filtering = true;
     options.memtable_prefix_bloom_size_ratio = 0.1;
     options.target_file_size_base = wanted->file_byte_count;
     options.max_bytes_for_level_base = wanted->level_base_byte_count;
     options.level_compaction_dynamic_level_bytes = true;
     options.optimize_filters_for_hits = !wanted->filter_at_last_level;
-    options.bytes_per_sync = 1 << 20;
     const rocksdb::CompressionType types[] = {rocksdb::kNoCompression, rocksdb::kLZ4Compression, rocksdb::kZSTD};
     const rocksdb::CompressionType below = types[std::clamp(wanted->compression, 0, 2)];
     options.compression = below;
@@ -229,38 +535,49 @@ rocks_store *store_open(rocks_memory *memory, const char *path, const struct roc
 
 void store_close(rocks_store *store) { delete store; }
 
+Slice found(const rocks_store *store, uint32_t slot) {
+    const ptrdiff_t from = slot == 0 ? 0 : store->found_ends[slot - 1];
+    return Slice(store->found.data() + from, static_cast<size_t>(store->found_ends[slot] - from));
+}
+
 bool store_get(rocks_store *store, const struct rocks_strings *keys, size_t *byte_count, struct rocks_error *error) {
     return guarded(error, [&] {
         quiet();
         const size_t count = keys->count;
         rank(*keys, store->ranks);
-        if (store->values.size() < count) {
-            store->values.resize(count);
-            store->statuses.resize(count);
-        }
         store->keys.resize(count);
         store->slots.resize(count);
         // A key that comes more than once is looked up once.
         size_t distinct = 0;
+        store->is_in_order = true;
         for (size_t index = 0; index < count; index++) {
             const uint32_t place = store->ranks[index].place;
             const Slice key = slice(*keys, place);
             if (distinct == 0 || store->keys[distinct - 1] != key) store->keys[distinct++] = key;
             store->slots[place] = static_cast<uint32_t>(distinct - 1);
+            if (place != distinct - 1) store->is_in_order = false;
         }
-        for (size_t index = 0; index < distinct; index++) store->values[index].Reset();
-        store->db->MultiGet(
-            store->reading, store->db->DefaultColumnFamily(), distinct, store->keys.data(), store->values.data(), store->statuses.data(), true);
-        for (size_t index = 0; index < distinct; index++) {
-            const Status &status = store->statuses[index];
-            if (!status.ok() && !status.IsNotFound()) return check(status, error);
+        store->found.clear();
+        store->found_ends.resize(distinct);
+        store->missing.resize(distinct);
+        for (size_t from = 0; from < distinct; from += read_count) {
+            const size_t part = std::min(read_count, distinct - from);
+            store->db->MultiGet(
+                store->reading, store->db->DefaultColumnFamily(), part, store->keys.data() + from, store->values, store->statuses, true);
+            for (size_t index = 0; index < part; index++) {
+                const Status &status = store->statuses[index];
+                if (!status.ok() && !status.IsNotFound()) {
+                    for (rocksdb::PinnableSlice &value : store->values) value.Reset();
+                    return check(status, error);
+                }
+                store->missing[from + index] = !status.ok();
+                if (status.ok()) store->found.append(store->values[index].data(), store->values[index].size());
+                store->found_ends[from + index] = static_cast<ptrdiff_t>(store->found.size());
+                store->values[index].Reset();
+            }
         }
         size_t total = 0;
-        for (size_t index = 0; index < count; index++) {
-            const uint32_t slot = store->slots[index];
-            if (store->statuses[slot].ok()) total += store->values[slot].size();
-        }
-        store->found_count = distinct;
+        for (size_t index = 0; index < count; index++) total += found(store, store->slots[index]).size();
         *byte_count = total;
         return true;
     });
@@ -268,22 +585,22 @@ bool store_get(rocks_store *store, const struct rocks_strings *keys, size_t *byt
 
 void store_take(rocks_store *store, void *bytes, ptrdiff_t *ends, uint8_t *absent) {
     char *target = static_cast<char *>(bytes);
-    ptrdiff_t end = 0;
     const size_t count = store->slots.size();
+    if (store->is_in_order) {
+        std::memcpy(target, store->found.data(), store->found.size());
+        std::copy(store->found_ends.begin(), store->found_ends.end(), ends);
+        std::copy(store->missing.begin(), store->missing.end(), absent);
+        return;
+    }
+    ptrdiff_t end = 0;
     for (size_t index = 0; index < count; index++) {
         const uint32_t slot = store->slots[index];
-        const bool is_there = store->statuses[slot].ok();
-        if (is_there) {
-            const rocksdb::PinnableSlice &value = store->values[slot];
-            std::memcpy(target + end, value.data(), value.size());
-            end += static_cast<ptrdiff_t>(value.size());
-        }
-        absent[index] = !is_there;
+        const Slice value = found(store, slot);
+        std::memcpy(target + end, value.data(), value.size());
+        end += static_cast<ptrdiff_t>(value.size());
+        absent[index] = store->missing[slot];
         ends[index] = end;
     }
-    // The blocks may go from the cache.
-    for (size_t index = 0; index < store->found_count; index++) store->values[index].Reset();
-    store->found_count = 0;
 }
 
 bool store_write(rocks_store *store, const struct rocks_strings *keys, const struct rocks_strings *values, struct rocks_error *error) {
@@ -345,9 +662,10 @@ uint64_t store_byte_count(rocks_store *store) {
     return store_property(store, "rocksdb.live-sst-files-size") + store_property(store, "rocksdb.cur-size-all-mem-tables");
 }
 
-rocks_snapshot *snapshot_create(rocks_store *store) { return new rocks_snapshot{store->db->GetSnapshot()}; }
+rocks_snapshot *snapshot_create(rocks_store *store) { return new rocks_snapshot{store->db->GetSnapshot(), nullptr}; }
 
 void snapshot_free(rocks_store *store, rocks_snapshot *snapshot) {
+    snapshot->idle.reset();
     store->db->ReleaseSnapshot(snapshot->snapshot);
     delete snapshot;
 }
@@ -355,19 +673,23 @@ void snapshot_free(rocks_store *store, rocks_snapshot *snapshot) {
 rocks_cursor *cursor_create(
     rocks_store *store, rocks_snapshot *snapshot, bool once, const void *lower, size_t lower_count, const void *upper, size_t upper_count) {
     rocks_cursor *cursor = new rocks_cursor;
-    rocksdb::ReadOptions reading;
-    reading.snapshot = snapshot ? snapshot->snapshot : nullptr;
-    reading.fill_cache = !once;
-    if (once) reading.readahead_size = 2 << 20;
-    if (upper != nullptr) {
-        cursor->upper.assign(static_cast<const char *>(upper), upper_count);
-        cursor->upper_slice = cursor->upper;
-        reading.iterate_upper_bound = &cursor->upper_slice;
+    cursor->snapshot = snapshot;
+    cursor->has_upper = upper != nullptr;
+    if (cursor->has_upper) cursor->upper.assign(static_cast<const char *>(upper), upper_count);
+    if (snapshot != nullptr) cursor->iterator = std::move(snapshot->idle);
+    if (cursor->iterator == nullptr) {
+        rocksdb::ReadOptions reading;
+        reading.snapshot = snapshot ? snapshot->snapshot : nullptr;
+        reading.fill_cache = !once;
+        if (once) reading.readahead_size = 2 << 20;
+        cursor->iterator.reset(store->db->NewIterator(reading));
     }
-    cursor->iterator.reset(store->db->NewIterator(reading));
     cursor->iterator->Seek(Slice(static_cast<const char *>(lower), lower_count));
     return cursor;
 }
+
+// Whether there is an entry before the end.
+bool cursor_valid(const rocks_cursor *cursor) { return cursor->iterator->Valid() && (!cursor->has_upper || cursor->iterator->key().compare(cursor->upper) < 0); }
 
 bool cursor_next(
     rocks_cursor *cursor, size_t count_max, size_t byte_count_max, struct rocks_strings *keys, struct rocks_strings *values,
@@ -378,7 +700,7 @@ bool cursor_next(
         cursor->key_ends.clear();
         cursor->value_ends.clear();
         rocksdb::Iterator &iterator = *cursor->iterator;
-        while (iterator.Valid() && cursor->key_ends.size() < count_max && cursor->key_bytes.size() + cursor->value_bytes.size() < byte_count_max) {
+        while (cursor_valid(cursor) && cursor->key_ends.size() < count_max && cursor->key_bytes.size() + cursor->value_bytes.size() < byte_count_max) {
             const Slice key = iterator.key(), value = iterator.value();
             cursor->key_bytes.append(key.data(), key.size());
             cursor->value_bytes.append(value.data(), value.size());
@@ -394,7 +716,10 @@ bool cursor_next(
     });
 }
 
-void cursor_free(rocks_cursor *cursor) { delete cursor; }
+void cursor_free(rocks_cursor *cursor) {
+    if (cursor->snapshot != nullptr) cursor->snapshot->idle = std::move(cursor->iterator);
+    delete cursor;
+}
 
 bool store_checkpoint(rocks_store *store, const char *path, struct rocks_error *error) {
     return guarded(error, [&] {
@@ -410,11 +735,11 @@ bool store_ingest(rocks_store *store, rocks_cursor *cursor, const char *path, st
         const rocksdb::Options options = store->db->GetOptions();
         std::vector<std::string> files;
         rocksdb::Iterator &iterator = *cursor->iterator;
-        while (iterator.Valid()) {
+        while (cursor_valid(cursor)) {
             rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), options);
             const std::string file = path + std::to_string(files.size()) + ".ingest";
             if (!check(writer.Open(file), error)) return false;
-            while (iterator.Valid() && writer.FileSize() < options.target_file_size_base) {
+            while (cursor_valid(cursor) && writer.FileSize() < options.target_file_size_base) {
                 if (!check(writer.Put(iterator.key(), iterator.value()), error)) return false;
                 iterator.Next();
             }

@@ -56,7 +56,7 @@ extension RocksDBSettings {
         let options = configuration.rocksDB
         memoryByteCount = Int64(max(byteCount, Self.byteCountMin))
         // Several stores share the memory for writes: none takes it all before it is written out.
-        writeBufferByteCount = min(writeBufferByteCount, max(Int64(1) << 20, memoryByteCount / 8))
+        writeBufferByteCount = min(writeBufferByteCount, max(Int64(1) << 20, memoryByteCount / 4))
         localDirectories = options.localDirectories
         writeBufferRatio = options.writeBufferRatio ?? writeBufferRatio
         highPriorityRatio = options.highPriorityRatio ?? highPriorityRatio

@@ -21,7 +21,7 @@ public final class KeyPager {
     }
 
     /// Keys that go to the store in one call.
-    private static let chunkCountMax = 16_384
+    private static let chunkCountMax = 65_536
     /// How much more than needed is evicted: one part in so many, so that it is done in bulk.
     private static let evictedPart = 16
     /// Slots of which the size of values is estimated.

@@ -7,8 +7,9 @@ public struct RocksDBSettings: Hashable, Sendable {
     public var memoryByteCount: Int64 = 512 << 20
     /// `memory.write-buffer-ratio`: the part of it that write buffers may take.
     public var writeBufferRatio = 0.5
-    /// `memory.high-prio-pool-ratio`: the part of it that filters and indices have before blocks of data.
-    public var highPriorityRatio = 0.1
+    /// `memory.high-prio-pool-ratio`: the part of it that filters and indices have before blocks of data. More than Flink's 0.1: what they leave, blocks have, and a filter
+    /// that is not there is read as a whole for a few keys.
+    public var highPriorityRatio = 0.5
     /// `thread.num`: for the compactions of all stores of the process.
     public var backgroundThreads = 2
     /// `localdir`: where stores lie while a job runs; empty: the system's directory for temporary files. Stores are dealt out over them.

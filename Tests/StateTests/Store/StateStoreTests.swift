@@ -52,6 +52,47 @@ import Testing
         store.close()
     }
 
+    @Test("A view is read, group by group and in several threads, while its store is written to", arguments: Kind.allCases)
+    func viewBesideWrites(kind: Kind) async throws {
+        let stores: any StateStores
+        switch kind {
+        case .memory: stores = MemoryStores()
+        // One write buffer has it all.
+        case .rocks: stores = try RocksDBStores()
+        }
+        let store = try stores.open(Self.place())
+        var model = StoreModel(seed: 7)
+        for _ in 0..<4 {
+            for _ in 0..<20 { try model.write(store) }
+            let expected = model.sorted(KeyRange())
+            let view = try store.view()
+            let readers = (0..<2).map { number in
+                // The one view is read by one thread, the other by another.
+                let view = number == 0 ? Result<any StoreView, any Error>.success(view) : Result { try store.view() }
+                return Task.detached {
+                    var found: [StoreModel.Entry] = []
+                    for group in 0..<StoreModel.groupCount { found += try StoreModel.all(view.get().scan(KeyRange(prefix: StoreKey.prefix(group)))) }
+                    // Two scans of one view at once, the first of which ends last.
+                    let (first, second) = (try view.get().scan(KeyRange()), try view.get().scan(KeyRange(prefix: StoreKey.prefix(1))))
+                    let (some, all) = (try StoreModel.all(second), try StoreModel.all(first))
+                    return (found, all, some)
+                }
+            }
+            for _ in 0..<60 {
+                try model.write(store)
+                try model.compareGet(store)
+            }
+            for reader in readers {
+                let (found, all, some) = try await reader.value
+                #expect(found == expected)
+                #expect(all == expected)
+                #expect(some == expected.filter { $0.key.starts(with: StoreKey.prefix(1)) })
+            }
+        }
+        #expect(try StoreModel.all(store.scan(KeyRange())) == model.sorted(KeyRange()))
+        store.close()
+    }
+
     @Test("Values of a mebibyte, empty keys and values", arguments: Kind.allCases)
     func extremes(kind: Kind) throws {
         let store = try Self.stores(kind).open(Self.place())

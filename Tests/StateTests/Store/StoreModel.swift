@@ -59,7 +59,8 @@ struct StoreModel {
     mutating func compareGet(_ store: any StateStore) throws {
         let keys = PackedBytes()
         var expected: [[UInt8]?] = []
-        for _ in 0..<random.next(below: 100) {
+        // More than are read together, now and then.
+        for _ in 0..<random.next(below: random.next(below: 8) == 0 ? 1_500 : 100) {
             let key = key()
             keys.append(key)
             expected.append(entries[key])
