@@ -47,11 +47,11 @@ struct JobPreparation {
 
         let stores = try StateBackend(plan.configuration.state, objects: objects, warnings: standardError)
         let queues = QueueBox()
+        let heads = HeadBox()
         // Used by one thread at a time: the submitting one, then the background.
         nonisolated(unsafe) let parts = parts
         makeResult = { (points, region) throws(MillstreamError) in
-            var lowering = Lowering(plan, bindings: bindings)
-            var graph = try lowering.lower()
+            var graph = try Self.lower(plan, bindings, heads.heads)
             var environment = ConnectorEnvironment(
                 bindings: bindings, clock: machineClock, storage: storage, makeRowGenerator: expressionRowGenerator,
                 makeColumnFunction: expressionColumnFunction)
@@ -74,6 +74,18 @@ struct JobPreparation {
                 builder.objects = objects
                 choice = try points.choose(objects: objects, sinks: Self.sinks(graph, environment))
                 if let found = choice?.restored {
+                    // At parallelism 1 there are chains where there were exchanges, perhaps with rows in them.
+                    let cut = try found.operatorsWithRowsInFlight().filter { !Self.canTakeRows($0.key, functionCount: $0.value, graph) }
+                    if !cut.isEmpty {
+                        heads.heads.merge(cut) { $1 }
+                        graph = try Self.lower(plan, bindings, heads.heads)
+                        builder.graph = graph
+                        for (id, count) in cut.sorted(by: { $0.key.text < $1.key.text }) where !Self.canTakeRows(id, functionCount: count, graph) {
+                            throw MillstreamError(
+                                .plan, "the checkpoint has rows on their way to '\(found.state(of: id)?.name ?? id.text)', which is now in one chain with what comes before it",
+                                hint: "Let its chain begin as before, or start from a savepoint: it has no rows on their way.", operatorName: found.state(of: id)?.name)
+                        }
+                    }
                     try found.adapt(&graph, plan: plan)
                     builder.graph = graph
                     builder.restored = found
@@ -101,7 +113,24 @@ struct JobPreparation {
         supervisor.start(made)
     }
 
+    private static func lower(_ plan: StreamPlan, _ bindings: Bindings, _ heads: [OperatorID: Int]) throws(MillstreamError) -> JobGraph {
+        var lowering = Lowering(plan, bindings: bindings)
+        lowering.heads = heads
+        return try lowering.lower()
+    }
+
+    /// Whether an operator, if the job has it, begins a chain behind an exchange, and is made of no other functions than it was.
+    private static func canTakeRows(_ id: OperatorID, functionCount: Int, _ graph: JobGraph) -> Bool {
+        for task in graph.tasks {
+            guard let place = task.steps.firstIndex(where: { $0.id == id }) else { continue }
+            return place == 0 && !task.entries.isEmpty && Lowering.functionCount(task.steps[0].node.name) == functionCount
+        }
+        return true
+    }
+
     private final class SupervisorBox: @unchecked Sendable { weak var supervisor: JobSupervisor? }
+    /// Where chains are cut for the rows in flight of the checkpoint that the job started from. It stays so: a restart of one region builds the same graph.
+    private final class HeadBox: @unchecked Sendable { var heads: [OperatorID: Int] = [:] }
     /// The queues of collecting sinks, which outlive an attempt. One thread at a time.
     private final class QueueBox: @unchecked Sendable { var queues: [Int: CollectQueue] = [:] }
 

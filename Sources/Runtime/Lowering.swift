@@ -69,6 +69,9 @@ struct Lowering {
     private var functions: [Int: any HostFunction] = [:]
     private var names: [Int: String] = [:]
     private var isBatch = false
+    /// Operators that begin a chain whatever comes before them, because a checkpoint has rows on their way there, which need a channel; and of how many functions
+    /// each was made then, because no more than those may come to see the rows.
+    var heads: [OperatorID: Int] = [:]
 
     /// How many operators call each other directly: a chain is as deep on the stack as it is long.
     static let chainLengthMax = 128
@@ -320,6 +323,16 @@ struct Lowering {
         }
     }
 
+    private static let joint = " -> "
+
+    /// Of how many functions an operator of this name was joined.
+    static func functionCount(_ name: String) -> Int {
+        let (bytes, joint) = (Array(name.utf8), Array(joint.utf8))
+        return 1 + bytes.indices.dropLast(min(bytes.count, joint.count - 1)).count { bytes[$0...].starts(with: joint) }
+    }
+
+    private func id(_ index: Int) -> OperatorID { OperatorID(plan.nodes[index].uid ?? "operator-\(index)") }
+
     /// Joins neighbouring host functions into one crossing, where only the second reads the first.
     private mutating func joinFunctions() {
         joinedInto = Array(plan.nodes.indices)
@@ -328,6 +341,8 @@ struct Lowering {
         for index in plan.nodes.indices {
             guard let edge = chainableEdge(into: index), edge.sideOutput == nil, let second = transformFunction(index) else { continue }
             let source = edge.source.value
+            let name = (names[source] ?? plan.nodes[source].name) + Self.joint + plan.nodes[index].name
+            guard heads.isEmpty || [id(source), id(index)].allSatisfy({ Self.functionCount(name) <= heads[$0] ?? .max }) else { continue }
             guard let first = joinableFunction(source, before: index), readers[source] == 1, plan.nodes[source].sideOutputs.isEmpty,
                 let before = functions[source] ?? (try? bindings.function(first)), let after = try? bindings.function(second),
                 let joined = before.fused(with: after)
@@ -335,10 +350,10 @@ struct Lowering {
             if case .reduce(_, let keys) = plan.nodes[source].operation {
                 // The joined operator is the reduction, with its state.
                 plan.nodes[index].operation = .reduce(second, keys: keys)
-                plan.nodes[index].uid = plan.nodes[source].uid ?? "operator-\(source)"
+                plan.nodes[index].uid = id(source).text
             }
             functions[index] = joined
-            names[index] = "\(names[source] ?? plan.nodes[source].name) -> \(plan.nodes[index].name)"
+            names[index] = name
             joinedInto[source] = index
             edges[index] = edges[source]
             inputSchemas[index] = inputSchemas[source]
@@ -352,7 +367,8 @@ struct Lowering {
         var entries: [(consumer: Int, input: Int, edge: Edge)] = []
         for index in plan.nodes.indices where joinedInto[index] == index && !isUnion(index) {
             let step = makeStep(index)
-            let edge = chainableEdge(into: index) ?? singleChannelEdge(into: index) { place[$0].map { graph.tasks[$0.task].takesHostTurns } ?? false }
+            let edge = heads[step.id] != nil
+                ? nil : chainableEdge(into: index) ?? singleChannelEdge(into: index) { place[$0].map { graph.tasks[$0.task].takesHostTurns } ?? false }
             if let edge, let upstream = place[edge.source.value],
                 graph.tasks[upstream.task].steps.count < Self.chainLengthMax
             {

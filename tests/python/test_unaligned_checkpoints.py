@@ -53,8 +53,8 @@ class Box:
         self.number = number
 
 
-def job(env: StreamExecutionEnvironment, target: Path, failures: list[int]) -> JobClient:
-    """Boxes through a slow map into a table, failing at some of them once."""
+def job(env: StreamExecutionEnvironment, target: Path, failures: list[int], *, is_forward: bool = False) -> JobClient:
+    """Boxes through a slow map into a table, failing at some of them once. `is_forward`: one subtask makes the boxes, which the map is joined to where it is one too."""
 
     def open_slowly(box: Box) -> tuple[int, int]:
         time.sleep(0.0004)
@@ -66,7 +66,8 @@ def job(env: StreamExecutionEnvironment, target: Path, failures: list[int]) -> J
     env.register_type(Box)
     env.enable_checkpointing(20).get_checkpoint_config().enable_unaligned_checkpoints()
     env.set_restart_strategy(RestartStrategies.fixed_delay_restart(10, 0))
-    boxes = env.from_collection(list(range(ROWS)), Types.LONG()).map(Box).rebalance()
+    boxes = env.from_collection(list(range(ROWS)), Types.LONG()).map(Box)
+    boxes = boxes.set_parallelism(1) if is_forward else boxes.rebalance()
     opened = boxes.map(open_slowly, Types.TUPLE([Types.LONG(), Types.LONG()]))
     opened.sink_to(SqliteSink(str(target), "boxes"))
     return env.execute_async()
@@ -96,17 +97,18 @@ def test_objects_in_flight_come_again_once(tmp_path: Path) -> None:
     check(target)
 
 
-def test_rows_in_flight_come_again_at_another_parallelism(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_forward", [False, True])
+def test_rows_in_flight_come_again_at_another_parallelism(is_forward: bool, tmp_path: Path) -> None:
     target = table(tmp_path)
     path = None
-    for parallelism in (2, 3, 4):
+    for parallelism in (2, 3, 1, 4):
         env = StreamExecutionEnvironment.get_execution_environment()
         env.set_parallelism(parallelism)
         config = env.get_checkpoint_config().set_checkpoint_storage_dir(f"file://{tmp_path}/points")
         config.set_externalized_checkpoint_retention(ExternalizedCheckpointRetention.RETAIN_ON_CANCELLATION)
         if path:
             env.configure({"execution.state-recovery.path": path})
-        client = job(env, target, [])
+        client = job(env, target, [], is_forward=is_forward)
         if parallelism == 4:
             client.get_job_execution_result().result()
             break

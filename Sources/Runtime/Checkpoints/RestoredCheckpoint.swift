@@ -66,6 +66,18 @@ final class RestoredCheckpoint: @unchecked Sendable {
         try enumerator.restore(own, splits: late + (state.parallelism == parallelism ? [] : try splits(of: id)))
     }
 
+    /// The operators that it has rows on their way to, and of how many functions each was made.
+    func operatorsWithRowsInFlight() throws(MillstreamError) -> [OperatorID: Int] {
+        var found: [OperatorID: Int] = [:]
+        for state in manifest.operators {
+            for file in state.files where try open(file, of: state.parallelism).names.contains(RuntimePart.inFlight) {
+                found[state.id] = Lowering.functionCount(state.name)
+                break
+            }
+        }
+        return found
+    }
+
     /// All subtasks have what they need: the files' memory goes.
     func release() { files.withLock { $0 = [:] } }
 
