@@ -10,6 +10,7 @@ public func millstream_savepoint_describe(
     guarded(error) { () throws(MillstreamError) in
         let result = try place(json, "json")
         let reader = try savepoint(path)
+        try reader.verify()
         var writer = JSONText()
         writer.raw("[")
         for (index, state) in reader.manifest.operators.enumerated() {

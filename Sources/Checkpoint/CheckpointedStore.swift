@@ -25,18 +25,24 @@ public final class CheckpointedStore: StoredStore {
 
     public func read(_ file: StoredFile, _ body: (UnsafeRawBufferPointer) throws(MillstreamError) -> Void) throws(MillstreamError) {
         var checksum = StoreChecksum()
-        try storage.read(name(file)) { (piece) throws(MillstreamError) in
-            checksum.add(piece)
-            try body(piece)
-        }
+        // What the bytes are given to may fail too, and that says nothing about the file.
+        var refusal: MillstreamError?
+        do throws(MillstreamError) {
+            try storage.read(name(file)) { (piece) throws(MillstreamError) in
+                checksum.add(piece)
+                do throws(MillstreamError) { try body(piece) } catch {
+                    refusal = error
+                    throw error
+                }
+            }
+        } catch { throw refusal ?? error.of(checkpointFile: location(file)) }
         guard checksum.byteCount == file.byteCount else {
-            throw MillstreamError(
-                .decode, "'\(location(file))' is damaged: it has \(checksum.byteCount) bytes instead of \(file.byteCount)", domain: .external)
+            throw MillstreamError.damaged(
+                location(file), at: Int(truncatingIfNeeded: min(checksum.byteCount, file.byteCount)), "it has \(checksum.byteCount) bytes, and \(file.byteCount) were written")
         }
         let found = checksum.finish()
         guard found == file.checksum else {
-            throw MillstreamError(
-                .decode, "'\(location(file))' is damaged: the checksum of its \(file.byteCount) bytes is \(found), not \(file.checksum)", domain: .external)
+            throw MillstreamError.damaged(location(file), at: 0, "its \(file.byteCount) bytes", checksum: found, expected: file.checksum)
         }
     }
 }

@@ -53,7 +53,13 @@ public final class SavepointReader {
     /// Checks every byte of every file.
     public func verify() throws(MillstreamError) {
         for state in manifest.operators {
-            for part in state.files { try open(part, of: state).verify() }
+            for part in state.files {
+                try open(part, of: state).verify()
+                for store in part.stores {
+                    let files = CheckpointedStore(storage, group: group, subtask: part.subtask, keyGroups: 0..<0, files: store.files)
+                    for file in store.files { try files.read(file) { _ in } }
+                }
+            }
         }
     }
 

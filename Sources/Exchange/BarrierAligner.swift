@@ -45,7 +45,7 @@ public struct BarrierAligner {
     private var overtakesThrough: CheckpointID?
 
     /// How many checkpoints are counted at once, as in Flink.
-    private static let waitingCountMax = 50
+    static let waitingCountMax = 50
 
     /// `endsCount`: no barrier follows the end of a channel.
     public init(channelCount: Int, endsCount: Bool = false) {

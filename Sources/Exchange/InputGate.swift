@@ -48,6 +48,8 @@ public final class InputGate {
     private let alarm = BarrierAlarm()
     /// What is in flight for the unaligned checkpoint that is on its way, by channel.
     private var inFlight: [InFlightChannel] = []
+    /// Barriers that came in some channels whose rows are read on: how far event time had come in each of those. The oldest first.
+    private var passing: [(id: CheckpointID, channels: [InputProgress.Channel?])] = []
     /// Messages of an earlier run that are to be read before anything else, by channel; empty once they are.
     private var replayed: [Int] = []
     private var replayedCount = 0
@@ -75,8 +77,26 @@ public final class InputGate {
     /// The combined watermark.
     public var watermark: EventTime { combined.watermark }
 
-    /// How far event time has come in each input, for a checkpoint.
+    /// How far event time has come in each input.
     public var progress: [InputProgress] { valves.map(\.progress) }
+
+    /// How far event time had come in each input when a barrier came, for its checkpoint: in each channel as of the channel's own barrier, also where the rows
+    /// behind it were read before the barrier passed. They come again, maybe through other channels than their watermarks: a channel that was restored ahead of
+    /// them would make them late. Asked once.
+    public func progress(at barrier: CheckpointBarrier) -> [InputProgress] {
+        defer { passing.removeAll { $0.id <= barrier.id } }
+        var progress = self.progress
+        guard let marks = passing.first(where: { $0.id == barrier.id })?.channels else { return progress }
+        for (channel, mark) in marks.enumerated() {
+            guard let mark else { continue }
+            progress[inputs[channel]].channels[places[channel]] = mark
+        }
+        for index in progress.indices {
+            let least = progress[index].channels.lazy.filter { !$0.isIdle }.map(\.watermark).min()
+            progress[index].output = min(progress[index].output, least ?? progress[index].output)
+        }
+        return progress
+    }
 
     /// Goes on from where the gate of an earlier run was; before the first `read`.
     public func restore(_ progress: [InputProgress]) {
@@ -146,11 +166,13 @@ public final class InputGate {
     /// The checkpoint is given up.
     public func abort(_ id: CheckpointID) {
         aligner.abort(id)
+        passing.removeAll { $0.id == id }
         if !aligner.isAhead { inFlight = [] }
     }
 
     private func arrive(_ barrier: CheckpointBarrier, _ channel: Int, overtaken: [(message: Message, byteCount: Int)]) throws(MillstreamError) {
         guard aligner.isWanted(barrier) else { return }
+        if barrier.alignment == .atLeastOnce { mark(barrier.id, channel) }
         switch aligner.onBarrier(barrier, channel: channel) {
         case .nothing: break
         case .pass(let barrier): pending.append(.barrier(barrier))
@@ -160,6 +182,17 @@ public final class InputGate {
         if let id = aligner.takeWhole() {
             pending.append(.inFlight(id, inFlight))
             inFlight = []
+        }
+    }
+
+    private func mark(_ id: CheckpointID, _ channel: Int) {
+        guard channels.count > 1 else { return }
+        if !passing.contains(where: { $0.id == id }) {
+            passing.append((id, Array(repeating: nil, count: channels.count)))
+            if passing.count > BarrierAligner.waitingCountMax { passing.removeFirst() }
+        }
+        for index in passing.indices where passing[index].id == id {
+            passing[index].channels[channel] = valves[inputs[channel]].progress(of: places[channel])
         }
     }
 

@@ -38,8 +38,11 @@ public struct WatermarkValve {
     }
 
     /// How far each channel has come, for a checkpoint.
-    public var progress: InputProgress {
-        InputProgress(output: output, channels: channels.map { InputProgress.Channel(watermark: $0.watermark, isIdle: !$0.isActive) })
+    public var progress: InputProgress { InputProgress(output: output, channels: channels.indices.map { progress(of: $0) }) }
+
+    /// How far one of them has come.
+    func progress(of channel: Int) -> InputProgress.Channel {
+        InputProgress.Channel(watermark: channels[channel].watermark, isIdle: !channels[channel].isActive)
     }
 
     /// Goes on from where an earlier valve was, without letting anything through. Where there are other channels than then, each is as far as the output was.

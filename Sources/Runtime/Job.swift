@@ -315,13 +315,22 @@ public final class Job: SubtaskOwner, @unchecked Sendable {
         monitor.unlock()
     }
 
-    /// Nothing follows the last attempt: whoever cancels from now on is too late, so that what becomes of the checkpoints fits how the job ends. Whether
-    /// somebody had asked for the end before.
-    func beginEnd() -> Bool {
+    /// The attempt has failed, and the one that was to follow does not, because somebody has cancelled the job: it is cancelled, and has not failed.
+    func becomeCancelled() {
+        monitor.lock()
+        defer { monitor.unlock() }
+        guard currentStatus == .failing else { return }
+        currentStatus = .cancelling
+        firstFailure = nil
+    }
+
+    /// Nothing follows the last attempt: whoever cancels from now on is too late, so that what becomes of the checkpoints fits how the job ends, which is
+    /// what this gives.
+    func beginEnd() -> JobStatus {
         monitor.lock()
         defer { monitor.unlock() }
         isConcluding = true
-        return isCancelRequested
+        return currentStatus
     }
 
     /// Nothing follows the last attempt.

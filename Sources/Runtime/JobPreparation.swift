@@ -75,7 +75,9 @@ struct JobPreparation {
                 choice = try points.choose(objects: objects, sinks: Self.sinks(graph, environment))
                 if let found = choice?.restored {
                     // At parallelism 1 there are chains where there were exchanges, perhaps with rows in them.
-                    let cut = try found.operatorsWithRowsInFlight().filter { !Self.canTakeRows($0.key, functionCount: $0.value, graph) }
+                    let inFlight: [OperatorID: Int]
+                    do throws(MillstreamError) { inFlight = try found.operatorsWithRowsInFlight() } catch { throw points.explained(error) }
+                    let cut = inFlight.filter { !Self.canTakeRows($0.key, functionCount: $0.value, graph) }
                     if !cut.isEmpty {
                         heads.heads.merge(cut) { $1 }
                         graph = try Self.lower(plan, bindings, heads.heads)

@@ -128,7 +128,7 @@ public struct PlanDiff: Sendable {
 
     /// Parts that the runtime writes, and that operators of all kinds read.
     private static func isOfTheRuntime(_ part: String) -> Bool {
-        ["runtime/", "source/", "sink/", "collect/", "timers/", "async/"].contains { part.hasPrefix($0) } || part == "window/time" || part == "watermarks"
+        ["runtime/", "source/", "sink/", "collect/", "timers/", "async/", "in-flight"].contains { part.hasPrefix($0) } || part == "window/time" || part == "watermarks"
     }
 
     private static func keyTypes(_ step: JobGraph.Step) -> [DataType]? {

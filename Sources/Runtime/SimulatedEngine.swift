@@ -83,6 +83,9 @@ public final class SimulatedEngine: Scheduler, ChannelHandover, Background, @unc
         }
     }
 
+    /// Whether nothing can happen but by the clock, or from outside.
+    package var isAtRest: Bool { runnable.isEmpty && held.isEmpty && work.isEmpty }
+
     /// One choice; false if nothing can happen.
     private func choose() -> Bool {
         tickCount += 1

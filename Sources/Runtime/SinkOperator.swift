@@ -164,7 +164,7 @@ public final class SinkOperator: Operator, WaitingOperator {
                 case .committed, .alreadyCommitted: isDone[index] = true
                 case .retry(let error):
                     again.append(rest[index])
-                    if attempt == Self.commitAttemptCountMax { failure = failure ?? error }
+                    if attempt == Self.commitAttemptCountMax { failure = failure ?? Self.gaveUp(error, committer.describe(rest[index])) }
                 case .failed(let error): failure = failure ?? error
                 case .unknown(let error):
                     unknown.append(rest[index])
@@ -176,6 +176,12 @@ public final class SinkOperator: Operator, WaitingOperator {
             if let failure { throw unknown.isEmpty ? failure : commitUnknown(unknown, failure, committer) }
             rest = again
         }
+    }
+
+    private static func gaveUp(_ cause: MillstreamError, _ what: String) -> MillstreamError {
+        var error = cause
+        error.message = "a commit was to be tried again \(commitAttemptCountMax) times, and that was the last one (\(what)): \(cause.message)"
+        return error
     }
 
     private func commitUnknown(_ committables: [Committable], _ cause: MillstreamError, _ committer: any Committer) -> MillstreamError {

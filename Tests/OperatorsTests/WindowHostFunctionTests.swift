@@ -186,6 +186,53 @@ import Testing
         #expect(seen.elementCounts.filter { $0 > 65_536 } == [expected[0]?.count])
     }
 
+    @Test("The elements of a session are in the order in which they came, whatever was merged into it and however the rows were cut", arguments: 0..<12 as Range<UInt64>)
+    func elementsOfSessions(seed: UInt64) throws {
+        final class Seen: @unchecked Sendable { var windows: [[Int64]] = [] }
+        // Many rows, so that places are collected in between, and their order is kept.
+        let isLong = seed >= 10
+        func run(batchRowCount: Int) throws -> [[Int64]] {
+            let seen = Seen()
+            var bindings = Bindings()
+            bindings.bind(
+                1,
+                function: FakeHostFunction { (request) throws(MillstreamError) in
+                    guard let offsets = request.elementOffsets?.pointer(as: Int32.self) else { throw .internal("no offsets") }
+                    for window in 0..<request.count {
+                        let numbers = (offsets[window]..<offsets[window + 1]).map { Self.read(request.columns[1], Int($0)) ?? -1 }
+                        seen.windows.append([Self.read(request.keys[0], window) ?? -1] + numbers)
+                    }
+                    return HostResponse()
+                })
+            let description = WindowDescription(assigner: .session(gap: 10, isEventTime: true), function: .process(BindingID(1)), keys: [0])
+            let node = Node(id: NodeID(0), name: "window", inputs: [], operation: .window(description), output: Self.output)
+            let harness = try OperatorHarness(try OperatorFactory.make(for: node, inputs: [Self.input], bindings: bindings))
+            let random = SeededRandom(seed: seed)
+            var start: Int64 = 0
+            var number: Int64 = 0
+            for _ in 0..<(isLong ? 40 : 6) {
+                let rows = (0..<(isLong ? 6_000 : 60)).map { _ in
+                    number += 1
+                    return (key: Int64(random.next(below: 5)), number: number, time: start + Int64(random.next(below: isLong ? 6_000 : 80)))
+                }
+                for first in stride(from: 0, to: rows.count, by: batchRowCount) {
+                    let part = rows[first..<min(rows.count, first + batchRowCount)]
+                    try harness.process(try int64Batch([part.map(\.key), part.map(\.number)], timestamps: part.map(\.time)))
+                }
+                start += isLong ? 5_000 : 40
+                try harness.watermark(start)
+            }
+            try harness.watermark(.max)
+            return seen.windows
+        }
+        let windows = try run(batchRowCount: 7)
+        #expect(windows.reduce(0) { $0 + $1.count - 1 } == (isLong ? 240_000 : 360))
+        #expect(windows.contains { $0.count > 10 })
+        for window in windows { #expect(Array(window.dropFirst()) == window.dropFirst().sorted(), "key \(window[0])") }
+        #expect(try run(batchRowCount: 1_000) == windows)
+        if !isLong { #expect(try run(batchRowCount: 1) == windows) }
+    }
+
     @Test("A million windows at one watermark come in chunks, one at a time while the output is full")
     func firesInChunks() throws {
         let keyCount = 1_000_000

@@ -142,7 +142,7 @@ final class CountWindowOperator: Operator, StateDeclaring {
             }
         }
         guard !slots.isEmpty else { return }
-        let held = try contents.rows(of: slots)
+        let held = try contents.rows(of: slots, ofKeys: nil)
         if let parents = held.parents {
             owners = parents.map { owners[Int($0)] }
             windows = parents.map { windows[Int($0)] }

@@ -9,7 +9,7 @@ final class ElementLists: WindowContents {
     private let functions: WindowFunctions
     /// The fields of the batches that came; a place's source is a number in here.
     private var batches: [[Column]] = []
-    /// Per slot: places in order of arrival.
+    /// Per slot: places in order of arrival, which is that of their sources and rows.
     private var lists: [[RowPlace]] = []
     private var liveCount = 0
     private var storedCount = 0
@@ -33,14 +33,37 @@ final class ElementLists: WindowContents {
         try collectGarbage()
     }
 
+    /// Elements stay in the order in which they came, whatever window they came to: what a window lists depends neither on when its parts were merged nor on
+    /// how its rows were cut into batches.
     func merge(_ pairs: [(from: Int32, into: Int32)]) throws(MillstreamError) {
         for pair in pairs where Int(pair.from) < lists.count {
             let moved = lists[Int(pair.from)]
             lists[Int(pair.from)] = []
             if Int(pair.into) >= lists.count { lists.append(contentsOf: repeatElement([], count: Int(pair.into) + 1 - lists.count)) }
-            lists[Int(pair.into)].append(contentsOf: moved)
+            Self.merge(moved, into: &lists[Int(pair.into)])
         }
     }
+
+    /// From the back, so that only what came behind the first one moves.
+    private static func merge(_ moved: [RowPlace], into list: inout [RowPlace]) {
+        var left = list.count - 1
+        var right = moved.count - 1
+        list.append(contentsOf: moved)
+        guard left >= 0, right >= 0, cameBefore(moved[0], list[left]) else { return }
+        var target = list.count - 1
+        while right >= 0 {
+            if left >= 0, cameBefore(moved[right], list[left]) {
+                list[target] = list[left]
+                left -= 1
+            } else {
+                list[target] = moved[right]
+                right -= 1
+            }
+            target -= 1
+        }
+    }
+
+    private static func cameBefore(_ one: RowPlace, _ other: RowPlace) -> Bool { (one.source, one.row) < (other.source, other.row) }
 
     func absorb(_ other: any WindowContents, slots: [Int32], targets: [Int32]) throws(MillstreamError) {
         throw MillstreamError.internal("windows of elements have no slices")
@@ -98,13 +121,27 @@ final class ElementLists: WindowContents {
     /// One row for each element, as the input has them.
     var stateFields: [Field] { functions.input.fields.map { Field("element.\($0.name)", $0.type.nullable) } }
 
-    func rows(of slots: [Int32]) throws(MillstreamError) -> ContentRows {
+    var isOfElements: Bool { true }
+
+    func rows(of slots: [Int32], ofKeys keys: [Int32]?) throws(MillstreamError) -> ContentRows {
         var places: [RowPlace] = []
         var parents: [Int32] = []
-        for (number, slot) in slots.enumerated() {
-            let elements = list(slot)
-            places.append(contentsOf: elements)
-            parents.append(contentsOf: repeatElement(Int32(truncatingIfNeeded: number), count: elements.count))
+        var first = 0
+        while first < slots.count {
+            let start = places.count
+            var end = first
+            repeat {
+                let elements = list(slots[end])
+                places.append(contentsOf: elements)
+                parents.append(contentsOf: repeatElement(Int32(truncatingIfNeeded: end), count: elements.count))
+                end += 1
+            } while end < slots.count && keys.map { $0[end] == $0[first] } ?? false
+            if end > first + 1 {
+                let order = (start..<places.count).sorted { Self.cameBefore(places[$0], places[$1]) }
+                places.replaceSubrange(start..., with: order.map { places[$0] })
+                parents.replaceSubrange(start..., with: order.map { parents[$0] })
+            }
+            first = end
         }
         guard places.count <= Column.countLimit else {
             throw MillstreamError(.limitExceeded, "the windows of one subtask have \(places.count) elements", hint: "Raise the parallelism.")
@@ -146,18 +183,25 @@ final class ElementLists: WindowContents {
         return result
     }
 
+    /// Copies what is left together, in the order in which it came.
     private func collectGarbage() throws(MillstreamError) {
-        guard storedCount > 4 * liveCount + Self.garbageRowCountMin else { return }
-        let joined = try gather(lists.flatMap { $0 })
-        var row: Int32 = 0
+        guard storedCount > 4 * liveCount + Self.garbageRowCountMin, !functions.input.fields.isEmpty else { return }
+        var starts = [0]
+        starts.reserveCapacity(batches.count + 1)
+        for batch in batches { starts.append(starts[starts.count - 1] + (batch.first?.count ?? 0)) }
+        // For each stored row whether it is still there, then how many before it are.
+        var ranks = [Int32](repeating: 0, count: starts[starts.count - 1] + 1)
+        for list in lists { for place in list { ranks[starts[Int(place.source)] + Int(place.row) + 1] = 1 } }
+        for index in 1..<ranks.count { ranks[index] &+= ranks[index - 1] }
+        func rank(_ place: RowPlace) -> Int32 { ranks[starts[Int(place.source)] + Int(place.row)] }
+        var kept = [RowPlace](repeating: RowPlace(source: 0, row: 0), count: liveCount)
+        for list in lists { for place in list { kept[Int(rank(place))] = place } }
+        let joined = try gather(kept)
         for slot in lists.indices {
-            for place in lists[slot].indices {
-                lists[slot][place] = RowPlace(source: 0, row: row)
-                row += 1
-            }
+            for index in lists[slot].indices { lists[slot][index] = RowPlace(source: 0, row: rank(lists[slot][index])) }
         }
         batches = [joined]
-        storedCount = Int(row)
+        storedCount = liveCount
     }
 }
 

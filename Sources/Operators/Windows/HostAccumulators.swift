@@ -57,7 +57,7 @@ final class HostAccumulators: WindowContents {
 
     var stateFields: [Field] { types.enumerated().map { Field("accumulator\($0.offset)", $0.element.nullable) } }
 
-    func rows(of slots: [Int32]) throws(MillstreamError) -> ContentRows {
+    func rows(of slots: [Int32], ofKeys keys: [Int32]?) throws(MillstreamError) -> ContentRows {
         ContentRows(columns: try gather(slots), count: slots.count, parents: nil)
     }
 

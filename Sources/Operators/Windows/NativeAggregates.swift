@@ -76,7 +76,7 @@ final class NativeAggregates: WindowContents {
         zip(calls, columns).flatMap { call, column in column.stateFields.map { Field("\(call.name).\($0.name)", $0.type) } }
     }
 
-    func rows(of slots: [Int32]) throws(MillstreamError) -> ContentRows {
+    func rows(of slots: [Int32], ofKeys keys: [Int32]?) throws(MillstreamError) -> ContentRows {
         var result: [Column] = []
         let end = Int(slots.max() ?? -1) + 1
         for column in columns {

@@ -30,6 +30,11 @@ final class SessionWindowOperator: Operator, StateDeclaring {
         static func < (left: Due, right: Due) -> Bool { (left.time, left.order) < (right.time, right.order) }
     }
 
+    private struct KeyedStart: Hashable {
+        var key: Int32
+        var start: Int64
+    }
+
     private let gap: Int64
     private let isEventTime: Bool
     private let lateness: Int64
@@ -315,11 +320,12 @@ final class SessionWindowOperator: Operator, StateDeclaring {
     func snapshot(_ checkpoint: CheckpointBarrier, into writer: any StateWriter) throws(MillstreamError) {
         guard let context else { return }
         try FormerWatermarks.write(watermark, context.keyGroups, to: writer)
-        // The sessions of a key in their order: the first one that a row touches takes the others in.
+        // The sessions of a key in the order in which they came: the first one that a row touches takes the others in. Elements come in theirs, across the key's
+        // sessions, because one that a later row merges lists them so.
         var live: [Int32] = []
         for key in keys.table.liveSlots() where Int(key) < sessionsOfKey.count { live += sessionsOfKey[Int(key)] }
         guard !live.isEmpty else { return }
-        let held = try contents.rows(of: live)
+        let held = try contents.rows(of: live, ofKeys: live.map { sessions[Int($0)].key })
         let numbers = held.parents?.map { live[Int($0)] } ?? live
         let time = DataType(.timestampLTZ(3), isNullable: false)
         var part = KeyedPart(Self.part, fields: stateFields)
@@ -342,16 +348,18 @@ final class SessionWindowOperator: Operator, StateDeclaring {
         let (starts, ends, orders) = (rows.int64s(0), rows.int64s(1), rows.int64s(2))
         let fired = rows.columns[3].pointer(as: Int8.self)
         sessionsOfKey = Array(repeating: [], count: keys.table.slotEnd)
+        var known: [KeyedStart: Int32] = [:]
         var slots: [Int32] = []
         slots.reserveCapacity(rows.count)
         for row in 0..<rows.count {
             let key = keySlots[row]
-            // Elements of one session are neighbours; sessions of a key do not touch.
-            if let last = sessionsOfKey[Int(key)].last, sessions[Int(last)].start == starts[row] {
-                slots.append(last)
+            // No two sessions of a key begin together.
+            if contents.isOfElements, let session = known[KeyedStart(key: key, start: starts[row])] {
+                slots.append(session)
                 continue
             }
             let number = pool.take()
+            if contents.isOfElements { known[KeyedStart(key: key, start: starts[row])] = number }
             sessions.append(
                 Session(
                     key: key, start: starts[row], end: ends[row], isAlive: true, hasFired: fired[row] != 0, order: orders[row], mergedInto: -1))

@@ -557,7 +557,7 @@ final class TimeWindowOperator: Operator, StateDeclaring {
         for pane in panes {
             // Keys of a window fire in the order of their slots.
             let slots = pane.keys.liveSlots()
-            let held = try pane.contents.rows(of: slots)
+            let held = try pane.contents.rows(of: slots, ofKeys: nil)
             let numbers = held.parents?.map { slots[Int($0)] } ?? slots
             let columns: [Column] = [
                 .repeating(pane.start, type: fields[0].type, count: numbers.count),

@@ -17,10 +17,17 @@ protocol WindowContents: AnyObject {
     func removeAll()
     /// The columns that a checkpoint keeps: what `rows` gives and `restore` takes.
     var stateFields: [Field] { get }
-    /// What some slots hold, as columns that do not change afterwards.
-    func rows(of slots: [Int32]) throws(MillstreamError) -> ContentRows
+    /// Whether a slot has a row for each element, and not one for all.
+    var isOfElements: Bool { get }
+    /// What some slots hold, as columns that do not change afterwards. Elements of neighbouring slots with the same of `keys`, a number for each slot, come in
+    /// the order in which they arrived; nil: slot by slot.
+    func rows(of slots: [Int32], ofKeys keys: [Int32]?) throws(MillstreamError) -> ContentRows
     /// Puts rows that `rows` gave into slots that were empty. Slots repeat where one has several rows, which are in order.
     func restore(_ columns: [Column], slots: [Int32]) throws(MillstreamError)
+}
+
+extension WindowContents {
+    var isOfElements: Bool { false }
 }
 
 /// Windows that fire together: one row each.

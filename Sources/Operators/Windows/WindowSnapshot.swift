@@ -7,7 +7,7 @@ struct ContentRows {
     /// As `WindowContents.stateFields` says.
     var columns: [Column]
     var count: Int
-    /// For each row the place of its slot in the list of slots, ascending; nil: one row for each slot.
+    /// For each row the place of its slot in the list of slots; nil: one row for each slot.
     var parents: [Int32]?
 }
 

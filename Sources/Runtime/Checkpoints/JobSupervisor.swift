@@ -114,15 +114,18 @@ final class JobSupervisor: @unchecked Sendable {
                 job?.explain(Self.repetition)
                 decision = .fail
             }
-            if case .restart(let delay) = decision, job?.becomeRestarting() == true {
-                isWaiting = true
-                let time = clock.monotonicNanoseconds() &+ min(delay, 1 << 40) &* 1_000_000
-                background.run(at: time) { [self] in restart() }
-                return
+            if case .restart(let delay) = decision {
+                if job?.becomeRestarting() == true {
+                    isWaiting = true
+                    let time = clock.monotonicNanoseconds() &+ min(delay, 1 << 40) &* 1_000_000
+                    background.run(at: time) { [self] in restart() }
+                    return
+                }
+                job?.becomeCancelled()
             }
         }
         if let failure, failure.code == .commitUnknown { explainUnknownCommit(failure) }
-        conclude(job?.beginEnd() != false ? .cancelling : status, keeps: failure?.code == .commitUnknown)
+        conclude(job?.beginEnd() ?? .cancelling, keeps: failure?.code == .commitUnknown)
     }
 
     private func decide(_ failure: MillstreamError) -> RestartPolicy.Decision {
@@ -188,6 +191,7 @@ final class JobSupervisor: @unchecked Sendable {
         guard configuration.isOn, let kept = checkpoints.recoveryPoints.candidates.first else { return }
         var failure = failure
         let place = kept.location
+        UnknownCommits.mark(kept, failure)
         let how = place.hasPrefix("/")
             ? "They are kept in '\(place)': `millstream savepoint commits \(place)` lists them, `millstream savepoint resolve` decides about them."
             : "They were kept in memory alone: set execution.checkpointing.dir."

@@ -40,6 +40,7 @@ struct RecoveryPoints: Sendable {
     /// Throws the damage of the newest one where falling back is not allowed, and `invalidState` where it would give results twice.
     func choose(objects: (any ObjectCoding)?, sinks: [(id: OperatorID, name: String, commits: () throws(MillstreamError) -> Bool)]) throws(MillstreamError) -> Choice? {
         guard let first = candidates.first else { return nil }
+        try UnknownCommits.refuse(first)
         guard fallsBack else {
             do {
                 return Choice(
@@ -55,6 +56,7 @@ struct RecoveryPoints: Sendable {
             do throws(MillstreamError) {
                 let restored = try RestoredCheckpoint(candidate.storage, group: candidate.group, objects: objects)
                 try restored.verify()
+                try UnknownCommits.refuse(candidate)
                 for (index, entry) in damaged.enumerated() {
                     let before = index + 1 < damaged.count ? damaged[index + 1].checkpoint.id : restored.manifest.id
                     for sink in sinks { try refuse(sink, entry, before: before, to: restored.manifest.id) }

@@ -59,7 +59,7 @@ final class SubtaskCheckpoints {
     /// The barrier is at the head of the chain; `gate` or `source` is what is before it.
     func begin(_ barrier: CheckpointBarrier, gate: InputGate?, source: SourceInput?) throws(MillstreamError) {
         let snapshot = SubtaskSnapshot(barrier, subtask: number, operatorCount: operatorCount, hasGate: gate != nil, objects: objects)
-        if let gate { snapshot.head.write(RuntimePart.inputs, keyGroup: nil, bytes: RuntimePart.encode(gate.progress)) }
+        if let gate { snapshot.head.write(RuntimePart.inputs, keyGroup: nil, bytes: RuntimePart.encode(gate.progress(at: barrier))) }
         if let source {
             let (splits, enumerator) = try source.snapshot(barrier.id, into: snapshot.head)
             if !splits.isEmpty { snapshot.head.write(RuntimePart.splits, keyGroup: nil, bytes: try RuntimePart.encode(splits)) }

@@ -9,7 +9,9 @@ extension DrawnJob {
     static let savepointDirectory = "/savepoints"
 
     /// Checkpoints, restarts, and calls that fail.
-    mutating func drawCheckpoints(rowCount: Int) {
+    ///
+    /// `isAsFound`: without what was added to the draw later; `canRepeat`: whether it is known what comes out where rows may be counted more than once.
+    mutating func drawCheckpoints(rowCount: Int, canRepeat: Bool, isAsFound: Bool) {
         let random = SeededRandom(seed: seed &* 0x2545_F491 &+ 41)
         func below(_ bound: Int) -> Int { Int(random.next(below: UInt64(bound))) }
         plan.configuration.checkpoints.intervalMilliseconds = 1 + Int64(below([5, 50, 400][below(3)]))
@@ -35,6 +37,14 @@ extension DrawnJob {
         plan.configuration.checkpoints.isUnaligned = barriers.next(below: 2) == 0
         plan.configuration.checkpoints.alignedTimeoutMilliseconds = [0, 0, 1, 10][Int(barriers.next(below: 4))]
         if below(2) == 0 { around.failures = PlannedFailure(after: (0..<below(5)).map { _ in below(rowCount) }) }
+        if isAsFound { return }
+        let modes = SeededRandom(seed: seed ^ 0xA71_EA57)
+        if canRepeat, modes.next(below: 4) == 0 { plan.configuration.checkpoints.mode = .atLeastOnce }
+        // Checkpoints that come to nothing: as many as they like, since some jobs are as slow.
+        if modes.next(below: 5) == 0 {
+            plan.configuration.checkpoints.timeoutMilliseconds = 300 + Int64(modes.next(below: 3_000))
+            plan.configuration.checkpoints.tolerableFailures = -1
+        }
     }
 
     /// How a run of the job ends.
@@ -70,6 +80,8 @@ extension DrawnJob {
         var outcome = Outcome(trace: 0, arrivals: 0, ticks: 0, status: .running)
         var run: UInt64 = 0
         var history: [String] = []
+        /// Whether a call to the disk fails once, sooner or later.
+        var isFaulty = false
         while true {
             run += 1
             plan.configuration.seed = seed &+ run &* 1_000_003
@@ -90,7 +102,11 @@ extension DrawnJob {
                 plan.configuration.checkpoints.restorePath = try Self.latest(on: storage)
                 job = try engine.submit(plan, bindings: bindings)
             } catch {
-                return (outcome, ["run \(run) does not start: \(error)"])
+                // The disk has refused something now and not in the run before: whoever starts it tries once more.
+                guard isFaulty, error.code == .io else { return (outcome, ["run \(run) does not start: \(error)"]) }
+                isFaulty = false
+                history.append("refused: \(error.message)")
+                continue
             }
             var end = End.itsOwn
             if crashCount > 0 {
@@ -106,8 +122,11 @@ extension DrawnJob {
                 storage.fail(at: storage.operationCount + count, with: .crash)
             } else if below(3) == 0 {
                 storage.fail(at: storage.operationCount + below(100), with: below(2) == 0 ? .inputOutput : .noSpace)
+                isFaulty = true
             }
             let savepoint = SavepointAnswer()
+            let trace = Trace.ofProcess
+            trace?.begin(run: run, "\(end)", self)
             var standstill = 0
             var hasCrashed = false
             while !job.status.isTerminal, !hasCrashed, engine.tickCount < Self.tickCountMax, standstill < 100 {
@@ -126,11 +145,13 @@ extension DrawnJob {
                     }
                 case .itsOwn: break
                 }
-                engine.run(job, tickCountMax: step) { _ in
+                engine.run(job, tickCountMax: step) { tick in
+                    trace?.note(tick, engine, job)
                     if faults.contains(.clockJumps), script.next(below: 200) == 0 {
                         around.clock.setWallClockOffset(milliseconds: Int64(script.next(below: 7_200_000)) - 3_600_000)
                     }
-                    if faults.contains(.slowSinks), script.next(below: 4) == 0 { ledger.release(script) }
+                    // A sink is slow by choices, not by hours: where all wait for it alone it has room.
+                    if faults.contains(.slowSinks), engine.isAtRest || script.next(below: 4) == 0 { ledger.release(script) }
                 }
                 ledger.release(script)
                 standstill = engine.tickCount - before < min(2, step) ? standstill + 1 : 0
@@ -157,7 +178,7 @@ extension DrawnJob {
                 if parts == nil, ledger.liveCount > 0 { problems.append("\(ledger.liveCount) parts are still alive") }
                 // It has stopped, not ended.
                 if problems.isEmpty, savepoint.hasStopped { continue }
-                problems += problemsOfCommitted()
+                problems += problemsOfCommitted(isRepeated: isAtLeastOnce && (run > 1 || !job.failures.isEmpty))
             case .failed: problems.append("the job failed in run \(run): \(String(describing: job.failure))")
             default: problems.append("the job hangs in run \(run), \(job.status), \(mode), \(step), after \(engine.tickCount) choices: \(job.explainTime().text); failures \(job.failures.suffix(2).map(\.error.message))")
             }
@@ -181,34 +202,53 @@ extension DrawnJob {
         var hasStopped: Bool { if case .success? = result { stops } else { false } }
     }
 
-    private func problemsOfCommitted() -> [String] {
+    private var isAtLeastOnce: Bool { plan.configuration.checkpoints.mode == .atLeastOnce }
+
+    /// `isRepeated`: rows may be there more than once.
+    private func problemsOfCommitted(isRepeated: Bool) -> [String] {
         let reference = expected
         switch step {
-        case .alarms: return problemsOfCommittedAlarms(reference)
-        case .processingWindows: return problemsOfCommittedWindows()
+        case .alarms: return problemsOfCommittedAlarms(reference, isRepeated: isRepeated)
+        case .processingWindows: return problemsOfCommittedWindows(isRepeated: isRepeated)
         default: break
         }
-        return Self.differences("result", mainRows, reference.main) + Self.differences("side output", sideRows, reference.side)
-            + (checksOrder ? problemsOfOrder(reference) : [])
+        guard isRepeated else {
+            return Self.differences("result", mainRows, reference.main) + Self.differences("side output", sideRows, reference.side)
+                + (checksOrder ? problemsOfOrder(reference) : [])
+        }
+        // Where no row is late the first time, one that comes again may be.
+        let late = mode == .exact ? reference.side : splits.flatMap { thinsOut ? Reference.thinnedOut($0) : $0 }.map { [$0.key, $0.id, $0.value, $0.time, $0.time] }
+        return Self.differences("result", Self.distinct(mainRows), Self.distinct(reference.main))
+            + Self.differences("side output", Self.distinct(sideRows), Self.distinct(late), isPart: mode != .exact)
+    }
+
+    /// Each row once, in the order of the first ones.
+    private static func distinct(_ rows: [[Int64?]]) -> [[Int64?]] {
+        var known: Set<[Int64?]> = []
+        return rows.filter { known.insert($0).inserted }
     }
 
     /// Whether everything that waits for the clock comes before the end: sources rest there, and nothing holds rows up for longer.
     private var isAllDue: Bool { !faults.contains(.slowSinks) && !faults.contains(.clockJumps) }
 
-    /// Each row tells its alarm, and each alarm goes off once.
-    private func problemsOfCommittedAlarms(_ reference: Reference) -> [String] {
+    /// Each row tells its alarm, and each alarm goes off once. A row that comes again sets another one, and that may be the one that goes off.
+    private func problemsOfCommittedAlarms(_ reference: Reference, isRepeated: Bool) -> [String] {
         let rows = mainRows.filter { $0[2] == 0 }
-        var problems = Self.differences("result", rows.map { $0[0...2] + [nil] + $0[4...] }, reference.main)
-        var set: [[Int64?]] = []
-        var known: Set<[Int64?]> = []
-        for row in rows where known.insert([row[0], row[3]]).inserted { set.append([row[0], row[3]]) }
-        problems += Self.differences("alarms", mainRows.filter { $0[2] == 4 }.map { [$0[0], $0[1]] }, set, isPart: !isAllDue)
-        return problems
+        let told = rows.map { $0[0...2] + [nil] + $0[4...] }.map(Array.init)
+        let set = Self.distinct(rows.map { [$0[0], $0[3]] })
+        let wentOff = mainRows.filter { $0[2] == 4 }.map { [$0[0], $0[1]] }
+        guard isRepeated else { return Self.differences("result", told, reference.main) + Self.differences("alarms", wentOff, set, isPart: !isAllDue) }
+        let heard = Set(wentOff)
+        let rung = rows.filter { heard.contains([$0[0], $0[3]]) }.map { [$0[0], $0[1]] }
+        return Self.differences("result", Self.distinct(told), Self.distinct(reference.main))
+            + Self.differences("alarms", Self.distinct(wentOff), set, isPart: true)
+            + Self.differences("rows whose alarm went off", Self.distinct(rung), Self.distinct(rows.map { [$0[0], $0[1]] }), isPart: !isAllDue)
     }
 
     /// Each row is in one window, which is its key's.
-    private func problemsOfCommittedWindows() -> [String] {
+    private func problemsOfCommittedWindows(isRepeated: Bool) -> [String] {
         let rows = splits.flatMap { thinsOut ? Reference.thinnedOut($0) : $0 }.map { [$0.key, $0.id, $0.value] as [Int64?] }
-        return Self.differences("rows of windows", mainRows.map { [$0[0], $0[3], $0[4]] }, rows, isPart: !isAllDue)
+        let found = mainRows.map { [$0[0], $0[3], $0[4]] }
+        return Self.differences("rows of windows", isRepeated ? Self.distinct(found) : found, rows, isPart: !isAllDue)
     }
 }

@@ -67,6 +67,15 @@ struct DrawnJob {
         }
     }
 
+    /// Whether each row can be found in the results.
+    private static func listsRows(_ step: Reference.Step) -> Bool {
+        switch step {
+        case .alarms, .processingWindows: true
+        case .windows(_, _, _, _, let function), .sessions(_, _, let function): function == .elements
+        default: false
+        }
+    }
+
     /// Results by their true keys, where they have the first column of the rows.
     var mainRows: [[Int64?]] {
         switch step {
@@ -96,7 +105,7 @@ struct DrawnJob {
     }
 
     /// With `crashes`: a job with checkpoints, whose sinks show what is committed; its result is determined, whatever it goes through.
-    init(seed: UInt64, crashes: Bool = false) {
+    init(seed: UInt64, crashes: Bool = false, isAsFound: Bool = false) {
         self.seed = seed
         let random = SeededRandom(seed: seed &* 0x9E37_79B9 &+ 17)
         func below(_ bound: Int) -> Int { Int(random.next(below: UInt64(bound))) }
@@ -197,7 +206,7 @@ struct DrawnJob {
         // In BATCH mode alarms go off when the input has ended, whatever the clock says.
         around.isClockSteady = !faults.contains(.clockJumps) && !isBatch
         if faults.contains(.cancellation) { cancelsAtTick = below(2_000) }
-        if crashes { drawCheckpoints(rowCount: rowCount * splitCount) }
+        if crashes { drawCheckpoints(rowCount: rowCount * splitCount, canRepeat: mode == .exact || Self.listsRows(step), isAsFound: isAsFound) }
 
         // Operators.
         var binding = 0

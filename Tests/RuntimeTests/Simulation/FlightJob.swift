@@ -178,8 +178,7 @@ struct FlightJob {
         while true {
             let (plan, bindings) = plan(restoring: path, directory: directory)
             let job = try engine.submit(plan, bindings: bindings)
-            let isStopped = stops > 0
-            if isStopped {
+            if stops > 0 {
                 stops -= 1
                 usleep(UInt32(1_000 + random.next(below: 40_000)))
                 job.cancel()
@@ -191,9 +190,6 @@ struct FlightJob {
                 if found != expected { outcome.problem = "\(found.count) of \(expected.count) rows, \(Set(found).count) different" }
                 return outcome
             case .canceled: path = job.checkpoints.last { $0.outcome == .completed }?.location ?? path
-            // Cancelled between a failure and the restart that it asked for.
-            case .failed where isStopped && job.failure?.message.hasPrefix("planned failure") == true:
-                path = job.checkpoints.last { $0.outcome == .completed }?.location ?? path
             default:
                 outcome.problem = "\(status): \(job.failure.map { "\($0)" } ?? "")\n\(job.explainTime().text)"
                 return outcome

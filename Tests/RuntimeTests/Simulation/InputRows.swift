@@ -9,6 +9,8 @@ struct InputRow {
     /// Event time, milliseconds.
     var time: Int64
     var split: Int
+    /// Where the interpreter counts the rows as they come: its number.
+    var arrival = 0
 
     static let schema = Schema([Field("key", .bigInt), Field("id", .bigInt), Field("value", .bigInt), Field("time", .bigInt)])
     /// The same where no key, id or time is null.

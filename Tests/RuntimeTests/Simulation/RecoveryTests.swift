@@ -165,6 +165,39 @@ struct RecoveryTests {
         }
     }
 
+    @Test("A job that is cancelled between a failure and the restart that it asked for is cancelled", arguments: 0..<60 as Range<UInt64>)
+    func cancelledWhileFailing(seed: UInt64) throws {
+        let drawn = Drawn(seed: seed)
+        let storage = SimulatedStorage(seed: seed)
+        var (plan, bindings) = drawn.plan(restoring: nil, fails: false)
+        bindings.bind(2, operator: { [failure = PlannedFailure(after: [40])] in CountingOperator(failure) })
+        plan.configuration.checkpoints.retention = seed % 2 == 0 ? .retainOnCancellation : .deleteOnCancellation
+        let restarts = seed % 3 > 0
+        if !restarts { plan.configuration.restart.strategy = RestartConfiguration.Strategy.none }
+        // In the middle of the failure, or while the job waits for its restart.
+        let moment = seed % 5 > 0 ? JobStatus.failing : .restarting
+        let engine = SimulatedEngine(seed: seed, storage: storage)
+        let job = try engine.submit(plan, bindings: bindings)
+        var wasCancelled = false
+        engine.run(job, tickCountMax: 400_000) { _ in
+            guard !wasCancelled, job.status == moment else { return }
+            wasCancelled = true
+            job.cancel()
+        }
+        guard wasCancelled else { return }
+        #expect(job.failures.map(\.error.message) == ["planned failure 0"])
+        if restarts {
+            #expect(job.status == .canceled)
+            #expect(job.failure == nil)
+        } else {
+            #expect(job.status == .failed)
+            #expect(job.failure?.message == "planned failure 0")
+        }
+        // What becomes of the checkpoints fits how the job has ended.
+        let hasCheckpoints = job.checkpoints.contains { $0.outcome == .completed }
+        #expect((Self.latest(on: storage) != nil) == (hasCheckpoints && (!restarts || seed % 2 == 0)))
+    }
+
     private func run(_ seed: UInt64) throws {
         let drawn = Drawn(seed: seed)
         let storage = SimulatedStorage(seed: seed)

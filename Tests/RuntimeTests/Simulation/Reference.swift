@@ -38,6 +38,7 @@ struct Reference {
     /// Reductions give the last value of a key alone.
     let isBatch: Bool
     private var watermark = Int64.min
+    private var rowCount = 0
     private var keys: [Int64: KeyContents] = [:]
 
     private struct Window {
@@ -120,6 +121,9 @@ struct Reference {
     // MARK: Rows
 
     private mutating func take(_ row: InputRow) {
+        var row = row
+        rowCount += 1
+        row.arrival = rowCount
         var key = keys[row.key] ?? KeyContents()
         defer { keys[row.key] = key }
         switch step {
@@ -234,6 +238,8 @@ struct Reference {
         }
         if isPast(session.end - 1, lateness) { return takeLate(row) }
         session.rows.append(row)
+        // A session lists its rows in the order in which they came, whatever was merged into it.
+        session.rows.sort { $0.arrival < $1.arrival }
         key.windows.removeAll { $0.start <= row.time + gap && $0.end >= row.time }
         key.windows.append(session)
         if session.end - 1 <= watermark { fire(session, function, isCounted: false) }

@@ -40,7 +40,7 @@ struct SimulatedJobTests {
 
     @Test("Event time goes on behind a restart at another parallelism where one source of two had ended", arguments: [111, 115, 293, 318] as [UInt64])
     func endedSource(seed: UInt64) {
-        var job = DrawnJob(seed: seed, crashes: true)
+        var job = DrawnJob(seed: seed, crashes: true, isAsFound: true)
         // As it was found.
         job.plan.configuration.checkpoints.isUnaligned = false
         #expect(job.runWithCrashes().problems == [])
@@ -48,7 +48,7 @@ struct SimulatedJobTests {
 
     @Test("A commit that fails behind the savepoint that a job stops with is made up for, and no row comes again", arguments: [189] as [UInt64])
     func failureBehindSavepoint(seed: UInt64) {
-        var job = DrawnJob(seed: seed, crashes: true)
+        var job = DrawnJob(seed: seed, crashes: true, isAsFound: true)
         // As it was found.
         job.plan.configuration.checkpoints.isUnaligned = false
         #expect(job.runWithCrashes().problems == [])
@@ -56,22 +56,63 @@ struct SimulatedJobTests {
 
     @Test("No checkpoint behind a savepoint that a job stops with commits what comes again from the savepoint", arguments: [1_247] as [UInt64])
     func checkpointBehindSavepoint(seed: UInt64) {
-        var job = DrawnJob(seed: seed, crashes: true)
+        var job = DrawnJob(seed: seed, crashes: true, isAsFound: true)
         #expect(job.runWithCrashes().problems == [])
     }
 
     @Test("A subtask that waits for room before one that has gone with a savepoint goes too", arguments: [10_090, 10_425] as [UInt64])
     func closedChannel(seed: UInt64) {
-        var job = DrawnJob(seed: seed, crashes: true)
+        var job = DrawnJob(seed: seed, crashes: true, isAsFound: true)
         #expect(job.runWithCrashes().problems == [])
     }
 
     @Test("A clock that is set neither ends a checkpoint nor keeps the last one from its end", arguments: [196, 398] as [UInt64])
     func clockJumps(seed: UInt64) {
-        var job = DrawnJob(seed: seed, crashes: true)
+        var job = DrawnJob(seed: seed, crashes: true, isAsFound: true)
         // As it was found.
         job.plan.configuration.checkpoints.isUnaligned = false
         #expect(job.runWithCrashes().problems == [])
+    }
+
+    @Test("A session lists its elements as they came, however they were merged and restored", arguments: [1_715, 8_809, 11_683, 16_181] as [UInt64])
+    func mergedSessions(seed: UInt64) throws {
+        #expect(try DrawnJob(seed: seed).run().problems == [])
+        var job = DrawnJob(seed: seed, crashes: true, isAsFound: true)
+        #expect(job.runWithCrashes().problems == [])
+    }
+
+    @Test("Rows on their way to an operator find it at a parallelism at which it would join the chain before it", arguments: [20_488, 20_908, 20_920, 21_153, 21_363] as [UInt64])
+    func chainBeforeRowsInFlight(seed: UInt64) {
+        var job = DrawnJob(seed: seed, crashes: true)
+        #expect(job.runWithCrashes().problems == [])
+    }
+
+    @Test("A job whose start the disk has refused is started again", arguments: [13_722] as [UInt64])
+    func refusedStart(seed: UInt64) {
+        var job = DrawnJob(seed: seed, crashes: true, isAsFound: true)
+        #expect(job.runWithCrashes().problems == [])
+    }
+
+    @Test("The first seeds with crashes draw everything there is")
+    func everyModeIsDrawn() {
+        var drawn: [String: Int] = [:]
+        for seed in 0..<1_000 as Range<UInt64> {
+            let job = DrawnJob(seed: seed, crashes: true)
+            let checkpoints = job.plan.configuration.checkpoints
+            if checkpoints.mode == .atLeastOnce {
+                drawn["\(job.mode) at least once", default: 0] += 1
+                if checkpoints.maxConcurrent > 1, checkpoints.minPauseMilliseconds == 0 { drawn["\(job.mode) at least once, several at once", default: 0] += 1 }
+            } else if checkpoints.isUnaligned {
+                drawn["unaligned", default: 0] += 1
+            }
+            if checkpoints.timeoutMilliseconds < 10_000 { drawn["short of time", default: 0] += 1 }
+            if job.plan.configuration.state.kind == .sortedMemory, job.plan.configuration.state.isIncremental {
+                drawn["incremental \("\(job.step)".prefix { $0 != "(" })", default: 0] += 1
+            }
+        }
+        let incremental = ["tally", "buckets", "alarms", "reduce", "rolling"].map { "incremental \($0)" }
+        let repeated = ["exact", "punctual"].flatMap { ["\($0) at least once", "\($0) at least once, several at once"] }
+        for word in ["unaligned", "short of time"] + incremental + repeated { #expect(drawn[word, default: 0] >= 10, "\(word): \(drawn[word, default: 0])") }
     }
 
     @Test("The first seeds draw everything there is")

@@ -159,7 +159,12 @@ class _Unpickler(pickle.Unpickler):
 
     def _found(self, module: str, name: str) -> Any:
         try:
-            return super().find_class(module, name)
+            # An unpickler that has read nothing yet takes a nested class's name for that of an attribute with points in it.
+            first, *rest = name.split(".")
+            found = super().find_class(module, first)
+            for part in rest:
+                found = getattr(found, part)
+            return found
         except (ImportError, AttributeError) as failure:
             where = "in the script that runs" if module == "__main__" else f"on the module path ({len(sys.path)} entries)"
             raise RefusedValue(

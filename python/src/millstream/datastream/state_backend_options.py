@@ -39,7 +39,10 @@ _BACKENDS = {"hashmap": "hashmap", "filesystem": "hashmap", "jobmanager": "hashm
 
 
 def state_backend_options(settings: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """The engine's options. A backend of another name keeps state in memory, as the default does, and the log says so once."""
+    """The engine's options. A backend of another class keeps state in memory, as the default does, and the log says so once.
+
+    Raises ``ValueError`` for a name that no backend has.
+    """
     found = dict(settings)
     for older, key in OLDER_KEYS.items():
         if older in found:
@@ -47,6 +50,8 @@ def state_backend_options(settings: Mapping[str, str]) -> Iterator[tuple[str, st
     backend = found.get(BACKEND_KEY)
     if backend is not None:
         known = next((name for key, name in _BACKENDS.items() if backend.lower() == key or f"{key}statebackend" in backend.lower()), None)
+        if known is None and "." not in backend and backend.lower() != "forst":
+            raise ValueError("it is hashmap or rocksdb")
         if known is None:
             say_once(f"the state backend {backend}", "is kept, and has no effect: state is in memory, as with hashmap")
         else:
