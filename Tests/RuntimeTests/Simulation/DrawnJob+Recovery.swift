@@ -103,9 +103,9 @@ extension DrawnJob {
                 job = try engine.submit(plan, bindings: bindings)
             } catch {
                 // The disk has refused something now and not in the run before: whoever starts it tries once more.
-                guard isFaulty, error.code == .io else { return (outcome, ["run \(run) does not start: \(error)"]) }
+                guard isFaulty, let refusal = error as? MillstreamError, refusal.code == .io else { return (outcome, ["run \(run) does not start: \(error)"]) }
                 isFaulty = false
-                history.append("refused: \(error.message)")
+                history.append("refused: \(refusal.message)")
                 continue
             }
             var end = End.itsOwn
