@@ -20,6 +20,7 @@ public final class SimulatedEngine: Scheduler, ChannelHandover, Background, @unc
     private var detained: [(time: Int64, part: Part)] = []
     /// What the job's background has to do, and what it waits for.
     private var work: [@Sendable () -> Void] = []
+    private var isFinishing = false
     private var timedWork: [(time: Int64, work: @Sendable () -> Void)] = []
     private let delays: Delays
     private let parts: (any PartSubstitution)?
@@ -109,6 +110,11 @@ public final class SimulatedEngine: Scheduler, ChannelHandover, Background, @unc
             note(1 << 62)
             clock.advance(nanoseconds: Int64(random.next(below: 200_000)))
             work.removeFirst()()
+            if isFinishing {
+                // The job has ended; whoever waits for an answer gets one.
+                isFinishing = false
+                while !work.isEmpty { work.removeFirst()() }
+            }
         } else {
             // Delivering makes the consumer runnable, which moves no channel.
             let place = choice - runnable.count
@@ -170,7 +176,10 @@ public final class SimulatedEngine: Scheduler, ChannelHandover, Background, @unc
 
     func run(_ work: @escaping @Sendable () -> Void) { self.work.append(work) }
     func run(at nanoseconds: Int64, _ work: @escaping @Sendable () -> Void) { timedWork.append((nanoseconds, work)) }
-    func finish() { timedWork = [] }
+    func finish() {
+        timedWork = []
+        isFinishing = true
+    }
 
     public func hold(_ channel: Channel) {
         if detained.contains(where: { if case .channel(let other) = $0.part { other === channel } else { false } }) { return }
