@@ -277,14 +277,15 @@ private func u(_ text: String) -> [UInt8] { Array(text.utf8) }
     @Test func aLineWithoutEndIsNotKept() throws {
         let path = directory.path + "/endless"
         let file = open(path, O_WRONLY | O_CREAT, 0o644)
-        #expect(ftruncate(file, 512 << 20) == 0)
+        // So long that what the tests beside this one take is little against it.
+        #expect(ftruncate(file, 2 << 30) == 0)
         close(file)
         let driver = try SourceDriver(source(path, .text, [], limits: limits(chunk: 1 << 20, record: 8 << 20)))
         let before = peakByteCount()
         #expect(try driver.batches().isEmpty)
-        #expect(driver.letters.rows.map { Array($0[1...4]) } == [["1", "1", "0", "\(512 << 20)"]])
+        #expect(driver.letters.rows.map { Array($0[1...4]) } == [["1", "1", "0", "\(2 << 30)"]])
         #expect(driver.letters.rows.allSatisfy { $0[6].utf8.count == 65_536 + 3 })
-        #expect(peakByteCount() - before < 128 << 20)
+        #expect(peakByteCount() - before < 512 << 20)
     }
 
     private func peakByteCount() -> Int {
