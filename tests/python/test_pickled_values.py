@@ -185,6 +185,16 @@ def test_a_class_that_is_gone_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         decode(data)
 
 
+class Outer:
+    class Inner:
+        pass
+
+
+def test_a_nested_class_is_found_before_anything_is_read() -> None:
+    allow(Outer.Inner)
+    pickled_values.check(f"{__name__}.Outer.Inner")
+
+
 def test_what_cannot_be_written_says_why() -> None:
     with pytest.raises(RefusedValue, match=r"a value of type builtins\.function in a state cannot be written to a checkpoint: .*\nKeep data in states"):
         encode(lambda: 1)

@@ -6,14 +6,19 @@ import json
 import random
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from millstream.common import Configuration, Types
+from millstream import state
+from millstream.common import Configuration, Types, WatermarkStrategy
 from millstream.datastream import KeyedProcessFunction, RuntimeContext, StreamExecutionEnvironment
+from millstream.datastream.connectors.discarding import DiscardingSink
+from millstream.datastream.connectors.number_seq import NumberSequenceSource
 from millstream.datastream.state import ListStateDescriptor, MapStateDescriptor, ValueStateDescriptor
+from millstream.exceptions import ConfigurationError, DecodeError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -72,3 +77,40 @@ def test_state_larger_than_memory(tmp_path: Path) -> None:
     result = json.loads(ran.stdout)
     assert result["complete"]
     assert result["peak_resident_mb"] <= 40 + 128, result
+
+
+def test_a_damaged_file_of_a_store_is_refused_at_once(tmp_path: Path) -> None:
+    def build(path: str | None) -> StreamExecutionEnvironment:
+        env = StreamExecutionEnvironment.get_execution_environment().set_parallelism(1)
+        env.enable_checkpointing(20)
+        env.configure({"state.backend.type": "rocksdb", "execution.checkpointing.incremental": "true", "execution.checkpointing.dir": str(tmp_path)})
+        env.configure({"execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION"})
+        if path:
+            env.configure({"execution.state-recovery.path": path})
+        numbers = env.from_source(NumberSequenceSource(0, 2**62), WatermarkStrategy.no_watermarks(), "numbers", Types.LONG()).uid("numbers")
+        pairs = numbers.map(lambda n: (n % 100, n), Types.TUPLE([Types.LONG(), Types.LONG()])).uid("pairs")
+        pairs.key_by(lambda pair: pair[0], Types.LONG()).sum(1).uid("sums").sink_to(DiscardingSink()).uid("sink")
+        return env
+
+    client = build(None).execute_async("damaged")
+    until = time.monotonic() + 30
+    while time.monotonic() < until and not any(each.is_completed for each in client.checkpoints()):
+        time.sleep(0.01)
+    client.cancel().result()
+    path = [each for each in client.checkpoints() if each.is_completed][-1].location
+    file = max((Path(path).parent / "shared").glob("*.sst"))
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 4
+    file.write_bytes(content)
+    with pytest.raises(DecodeError, match=f"{file.name}' is damaged.*the checksum of its"):
+        state.describe(path)
+    again = build(path).execute_async("damaged")
+    with pytest.raises(DecodeError, match=f"{file.name}' is damaged"):
+        again.get_job_execution_result().result(30)
+    assert len(again.failures()) == 1, "another attempt would read the same bytes"
+
+
+def test_a_backend_of_no_name_is_refused() -> None:
+    env = StreamExecutionEnvironment.get_execution_environment()
+    with pytest.raises(ConfigurationError, match="rocksb.*it is hashmap or rocksdb"):
+        env.configure({"state.backend.type": "rocksb"})

@@ -17,23 +17,6 @@ static PyObject *answer(struct ArrowArrayStream *stream, char *columns)
     return Py_BuildValue("(NN)", capsule, text);
 }
 
-PyObject *savepoint_describe(PyObject *module, PyObject *path)
-{
-    (void)module;
-    const char *text = PyUnicode_AsUTF8(path);
-    if (text == NULL) return NULL;
-    millstream_error *error = NULL;
-    millstream_status result;
-    char *json = NULL;
-    Py_BEGIN_ALLOW_THREADS
-    result = millstream_savepoint_describe(text, &json, &error);
-    Py_END_ALLOW_THREADS
-    if (result != MILLSTREAM_OK) return error_raise_engine(result, error);
-    PyObject *found = PyUnicode_FromString(json);
-    millstream_string_free(json);
-    return found;
-}
-
 /* A function that gives JSON about a savepoint. */
 static PyObject *told(PyObject *path, millstream_status (*tell)(const char *, char **, millstream_error **))
 {
@@ -50,6 +33,8 @@ static PyObject *told(PyObject *path, millstream_status (*tell)(const char *, ch
     millstream_string_free(json);
     return found;
 }
+
+PyObject *savepoint_describe(PyObject *module, PyObject *path) { return (void)module, told(path, millstream_savepoint_describe); }
 
 PyObject *savepoint_manifest(PyObject *module, PyObject *path) { return (void)module, told(path, millstream_savepoint_manifest); }
 
