@@ -63,6 +63,13 @@ extension Operator {
 public protocol WaitingOperator: AnyObject {
     /// True while `resume` could do nothing.
     var isWaiting: Bool { get }
+    /// True while the operator has something to do at a later time that must come before it is closed, though its input has ended. It still gets
+    /// `onProcessingTime` then. A job that is cancelled does not wait for it.
+    var holdsEnd: Bool { get }
+}
+
+extension WaitingOperator {
+    public var holdsEnd: Bool { false }
 }
 
 /// An operator some of whose work is done elsewhere meanwhile, as by the coroutines of a host. Whoever does it calls `OperatorContext.notify`.

@@ -76,7 +76,10 @@ final class ChainLink: Output {
     private let request: WakeUpRequest
 
     /// When the operator wants to be woken, in processing time; never after its end: pending timers are dropped then.
-    var wakeUpTime: ProcessingTime? { hasEnded ? nil : request.time }
+    var wakeUpTime: ProcessingTime? { hasEnded && !holdsEnd ? nil : request.time }
+
+    /// Whether something is left to do at a later time, also behind the end of input.
+    var holdsEnd: Bool { waiting?.holdsEnd ?? false }
 
     func connect(child: ChainLink, sideOutput: String?) { connect(sideOutput) { $0.append(child) } writers: { _ in } }
     func connect(writer: ExchangeWriter, sideOutput: String?) { connect(sideOutput) { _ in } writers: { $0.append(writer) } }
@@ -196,7 +199,7 @@ final class ChainLink: Output {
             return .done
         case .processingTime(let now):
             // It had waited behind the end.
-            if hasEnded { return .done }
+            if hasEnded, !holdsEnd { return .done }
             return try operation.onProcessingTime(now, output: self)
         case .endOfInput(let input):
             return hadEnded ? .done : try operation.onEndOfInput(input, output: self)
@@ -261,7 +264,7 @@ final class ChainLink: Output {
 
     /// Calls the operator if its time has come.
     func checkTime(_ now: ProcessingTime) throws(MillstreamError) {
-        guard let time = request.time, now > time, !hasEnded else { return }
+        guard let time = request.time, now > time, !hasEnded || holdsEnd else { return }
         request.time = nil
         try deliver(.processingTime(now))
     }

@@ -18,6 +18,8 @@ struct HeldCommittables {
 
     var isEmpty: Bool { list.isEmpty }
     var committables: [Committable] { list.map(\.committable) }
+    /// The last checkpoint of those that are known for any of them.
+    var lastCheckpoint: CheckpointID? { list.compactMap(\.checkpoint).max() }
 
     mutating func add(_ committables: [Committable]) {
         for committable in committables { list.append(Held(checkpoint: nil, committable: committable)) }
@@ -138,7 +140,8 @@ extension HeldCommittables {
     /// What a checkpoint holds of the subtasks that a new one follows.
     mutating func add(restored batch: Batch, for subtask: SubtaskIndex, of parallelism: Int) throws(MillstreamError) {
         for (checkpoint, committable) in try SinkState.committables(batch, for: subtask, of: parallelism) {
-            list.append(Held(checkpoint: checkpoint, committable: committable))
+            // What no checkpoint was known for is in this one, which is before all that come.
+            list.append(Held(checkpoint: checkpoint == .everLater ? CheckpointID(0) : checkpoint, committable: committable))
         }
     }
 }

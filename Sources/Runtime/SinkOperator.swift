@@ -9,6 +9,9 @@ import Synchronization
 public final class SinkOperator: Operator, WaitingOperator {
     /// How often a commit that asks for a retry is tried.
     static let commitAttemptCountMax = 10
+    /// The pause before the first retry; each further one is twice as long, up to the longest.
+    static let retryPauseMilliseconds: Int64 = 10
+    static let retryPauseMillisecondsMax: Int64 = 1_000
     /// How many committables an error describes.
     private static let describedCountMax = 8
     private static let tickMilliseconds: Int64 = 1_000
@@ -22,8 +25,19 @@ public final class SinkOperator: Operator, WaitingOperator {
     private let room = Room()
     private var held = HeldCommittables()
     private var hasEnded = false
+    /// The first committables asked to be tried again; nothing is committed before that.
+    private var retry: Retry?
     /// Made with the first commit; nil also for a sink that has nothing to commit.
     private var committer: (any Committer)?
+
+    private struct Retry {
+        /// What has become due to be committed meanwhile.
+        var last: CheckpointID
+        /// How often they were tried.
+        var attemptCount: Int
+        /// By the monotonic clock.
+        var time: Int64
+    }
 
     /// Set while the target has no room; cleared from whatever thread makes some.
     private final class Room: Sendable { let isMissing = Atomic<Bool>(false) }
@@ -35,6 +49,7 @@ public final class SinkOperator: Operator, WaitingOperator {
     }
 
     public var isWaiting: Bool { room.isMissing.load(ordering: .acquiring) }
+    public var holdsEnd: Bool { retry != nil }
 
     public func open(_ context: OperatorContext) throws(MillstreamError) {
         self.context = context
@@ -69,8 +84,9 @@ public final class SinkOperator: Operator, WaitingOperator {
     }
 
     public func onProcessingTime(_ now: ProcessingTime, output: any Output) throws(MillstreamError) -> Progress {
-        try writer?.onTime(now, watermark: watermark)
+        if !hasEnded { try writer?.onTime(now, watermark: watermark) }
         if let context { context.wakeUp(at: context.clock.now() + Self.tickMilliseconds) }
+        if let retry { try commit(throughout: retry.last) }
         return .done
     }
 
@@ -109,7 +125,8 @@ public final class SinkOperator: Operator, WaitingOperator {
         for (_, batch) in try state.batches(SinkState.committables) {
             try held.add(restored: batch, for: context.subtask, of: context.parallelism)
         }
-        try commitAll()
+        // No further than that: what is prepared from now on waits for its own checkpoint, also where these are to be tried again.
+        if let last = held.lastCheckpoint { try commit(throughout: last) }
     }
 
     public func onCheckpointComplete(_ checkpoint: CheckpointID) throws(MillstreamError) { try commit(throughout: checkpoint) }
@@ -137,45 +154,69 @@ public final class SinkOperator: Operator, WaitingOperator {
     }
 
     /// Commits, checkpoint by checkpoint, what was prepared up to one. What is not committed stays held, also where this throws.
+    ///
+    /// What asks for a retry is tried again after a pause, and all that comes behind it waits; rows are written meanwhile.
     private func commit(throughout checkpoint: CheckpointID) throws(MillstreamError) {
-        while let group = held.first(throughout: checkpoint) {
+        var last = checkpoint
+        var attemptCount = 0
+        if let retry {
+            last = max(retry.last, checkpoint)
+            attemptCount = retry.attemptCount
+            self.retry?.last = last
+            if let context, context.clock.monotonicNanoseconds() < retry.time { return wakeUpForRetry(context, retry.time) }
+        }
+        while let group = held.first(throughout: last) {
             guard let committer = try openCommitter() else {
                 throw MillstreamError(
                     .invalidState, "the checkpoint holds \(group.count) result(s) to commit, and the sink commits nothing",
                     hint: "Is it another sink than the one that the checkpoint was made with?")
             }
-            try commit(group, by: committer)
+            attemptCount += 1
+            guard try !commit(group, by: committer, attempt: attemptCount) else {
+                attemptCount = 0
+                continue
+            }
+            // A clock that only the program moves would keep the job from its end.
+            guard let context, !(context.clock is ManualClock) else { continue }
+            let pause = min(Self.retryPauseMilliseconds << Int64(attemptCount - 1), Self.retryPauseMillisecondsMax)
+            let time = context.clock.monotonicNanoseconds() &+ pause &* 1_000_000
+            retry = Retry(last: last, attemptCount: attemptCount, time: time)
+            return wakeUpForRetry(context, time)
         }
+        retry = nil
     }
 
-    private func commit(_ group: [Committable], by committer: any Committer) throws(MillstreamError) {
-        var rest = group
-        for attempt in 1...Self.commitAttemptCountMax where !rest.isEmpty {
-            let outcomes = try committer.commit(rest)
-            guard outcomes.count == rest.count else {
-                throw MillstreamError(.userFunction, "a committer gave \(outcomes.count) answers for \(rest.count) committables")
-            }
-            var again: [Committable] = []
-            var unknown: [Committable] = []
-            var isDone = [Bool](repeating: false, count: rest.count)
-            var failure: MillstreamError?
-            for (index, outcome) in outcomes.enumerated() {
-                switch outcome {
-                case .committed, .alreadyCommitted: isDone[index] = true
-                case .retry(let error):
-                    again.append(rest[index])
-                    if attempt == Self.commitAttemptCountMax { failure = failure ?? Self.gaveUp(error, committer.describe(rest[index])) }
-                case .failed(let error): failure = failure ?? error
-                case .unknown(let error):
-                    unknown.append(rest[index])
-                    // Worse than any other failure: a restart must not try again by itself.
-                    if unknown.count == 1 { failure = error }
-                }
-            }
-            held.removeFirst(rest.count, where: isDone)
-            if let failure { throw unknown.isEmpty ? failure : commitUnknown(unknown, failure, committer) }
-            rest = again
+    private func wakeUpForRetry(_ context: OperatorContext, _ time: Int64) {
+        let wait = max(0, time &- context.clock.monotonicNanoseconds()) / 1_000_000
+        context.wakeUp(at: context.clock.now() + wait)
+    }
+
+    /// One attempt. False: some of them are to be tried again; they are held.
+    private func commit(_ group: [Committable], by committer: any Committer, attempt: Int) throws(MillstreamError) -> Bool {
+        let outcomes = try committer.commit(group)
+        guard outcomes.count == group.count else {
+            throw MillstreamError(.userFunction, "a committer gave \(outcomes.count) answers for \(group.count) committables")
         }
+        var unknown: [Committable] = []
+        var isDone = [Bool](repeating: false, count: group.count)
+        var failure: MillstreamError?
+        var isWhole = true
+        for (index, outcome) in outcomes.enumerated() {
+            switch outcome {
+            case .committed, .alreadyCommitted: isDone[index] = true
+            case .retry(let error):
+                isWhole = false
+                if attempt >= Self.commitAttemptCountMax { failure = failure ?? Self.gaveUp(error, committer.describe(group[index])) }
+            case .failed(let error): failure = failure ?? error
+            case .unknown(let error):
+                unknown.append(group[index])
+                // Worse than any other failure: a restart must not try again by itself.
+                if unknown.count == 1 { failure = error }
+            }
+        }
+        held.removeFirst(group.count, where: isDone)
+        if let failure { throw unknown.isEmpty ? failure : commitUnknown(unknown, failure, committer) }
+        return isWhole
     }
 
     private static func gaveUp(_ cause: MillstreamError, _ what: String) -> MillstreamError {

@@ -245,6 +245,7 @@ final class Subtask: Wakeable, @unchecked Sendable {
                 continue
             }
             if links[0].hasEnded || mayFinish, !links.contains(where: \.hasWork), mayGo() {
+                if links.contains(where: \.holdsEnd) { return .sleep(until: nextDeadline(includingSource: false)) }
                 hasComeToEnd = true
                 return .finished
             }

@@ -120,13 +120,15 @@ struct SinkOperatorTests {
         func emit(_ status: WatermarkStatus) {}
     }
 
-    static func open(_ sink: any Sink, subtask: Int = 0, parallelism: Int = 1, attempt: Int = 0, checkpointing: Bool = true) throws -> SinkOperator {
+    static func open(_ sink: any Sink, subtask: Int = 0, parallelism: Int = 1, attempt: Int = 0, checkpointing: Bool = true, clock: SimulatedClock = SimulatedClock(),
+        wakeUp: @escaping (ProcessingTime) -> Void = { _ in }
+    ) throws -> SinkOperator {
         let operation = SinkOperator(sink: sink) {}
         try operation.open(
             OperatorContext(
                 operatorID: OperatorID("sink"), operatorName: "sink", subtask: SubtaskIndex(subtask), parallelism: parallelism, maxParallelism: 128,
-                jobName: "test", checkpointing: checkpointing, clock: SimulatedClock(), random: SeededRandom(seed: UInt64(attempt * 64 + subtask)),
-                metrics: OperatorMetrics(), requestWakeUp: { _ in }))
+                jobName: "test", checkpointing: checkpointing, clock: clock, random: SeededRandom(seed: UInt64(attempt * 64 + subtask)),
+                metrics: OperatorMetrics(), requestWakeUp: wakeUp))
         return operation
     }
 
@@ -136,6 +138,12 @@ struct SinkOperatorTests {
 
     static func batch(_ values: [Int64]) -> Batch {
         Batch(schema: .scalar(.bigInt), columns: [Column(type: .bigInt, count: values.count, values: Buffer.copying(values))], count: values.count)
+    }
+
+    /// Processing time goes on, as the runtime tells operators that asked for it.
+    static func advance(_ operations: [SinkOperator], _ clock: SimulatedClock, _ milliseconds: Int64) throws {
+        clock.advance(milliseconds: milliseconds)
+        for operation in operations { #expect(try operation.onProcessingTime(clock.now(), output: NoOutput()) == .done) }
     }
 
     static func write(_ operation: SinkOperator, _ values: [Int64]) throws {
@@ -157,7 +165,8 @@ struct SinkOperatorTests {
         var checkpoint: Int64 = 0
         for attempt in 0..<100 {
             let parallelism = 1 + Int(random.next(below: 4))
-            let operations = try (0..<parallelism).map { try Self.open(sink, subtask: $0, parallelism: parallelism, attempt: attempt) }
+            let clock = SimulatedClock()
+            let operations = try (0..<parallelism).map { try Self.open(sink, subtask: $0, parallelism: parallelism, attempt: attempt, clock: clock) }
             if let durable { for operation in operations { try operation.restore(from: durable.parts) } }
             var row = durable?.nextRow ?? 0
             var ended = false
@@ -165,7 +174,7 @@ struct SinkOperatorTests {
             var isDone = false
             var failed = false
             while !isDone, !failed {
-                switch random.next(below: 12) {
+                switch random.next(below: 13) {
                 case 0...4 where row < rowCount:
                     let values = Array(row..<min(rowCount, row + 1 + Int64(random.next(below: 8))))
                     try Self.write(operations[Int(row) % parallelism], values)
@@ -188,10 +197,13 @@ struct SinkOperatorTests {
                     open.removeFirst(index + 1)
                     failed = told < parallelism
                     isDone = !failed && complete.ended
+                    // The runtime closes nothing before that.
+                    while isDone, operations.contains(where: \.holdsEnd) { try Self.advance(operations, clock, 5) }
                 case 10 where !open.isEmpty:
                     let aborted = open.remove(at: Int(random.next(below: UInt64(open.count))))
                     for operation in operations { try operation.onCheckpointAborted(CheckpointID(aborted.id)) }
-                case 11: failed = attempt < 90 && random.next(below: 3) == 0
+                case 11: try Self.advance(operations, clock, Int64(random.next(below: 30)))
+                case 12: failed = attempt < 90 && random.next(below: 3) == 0
                 default: break
                 }
             }
@@ -284,10 +296,28 @@ struct SinkOperatorTests {
             calls.add(1)
             return .retry(MillstreamError(.io, "busy"))
         }
-        let operation = try Self.open(TransactionalSink(busy))
+        let clock = SimulatedClock()
+        let asked = Mutex<[Int64]>([])
+        let operation = try Self.open(TransactionalSink(busy), clock: clock) { time in asked.withLock { $0.append(time.milliseconds) } }
         try Self.write(operation, [1])
         try operation.snapshot(Self.barrier(1), into: Parts())
-        #expect { try operation.onCheckpointComplete(CheckpointID(1)) } throws: { "\($0)".contains("busy") }
+        try operation.onCheckpointComplete(CheckpointID(1))
+        // It is tried again after pauses that grow; rows are taken meanwhile, and what they are committed with waits behind the first.
+        var pauses: [Int64] = []
+        for attempt in 2...10 {
+            #expect(calls.value == attempt - 1 && operation.holdsEnd)
+            let start = clock.now().milliseconds
+            pauses.append((asked.withLock { $0.last } ?? start) - start)
+            try Self.write(operation, [Int64(attempt)])
+            try operation.snapshot(Self.barrier(Int64(attempt)), into: Parts())
+            try operation.onCheckpointComplete(CheckpointID(Int64(attempt)))
+            try Self.advance([operation], clock, (pauses.last ?? 0) - 1)
+            #expect(calls.value == attempt - 1)
+            if attempt == 10 { break }
+            try Self.advance([operation], clock, 1)
+        }
+        #expect(pauses == [10, 20, 40, 80, 160, 320, 640, 1_000, 1_000])
+        #expect { try Self.advance([operation], clock, 1) } throws: { "\($0)".contains("busy") }
         #expect(calls.value == 10)
         let refusing = try Self.open(TransactionalSink(Target { _ in .failed(MillstreamError(.io, "gone")) }))
         try Self.write(refusing, [1])
