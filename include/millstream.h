@@ -675,8 +675,10 @@ millstream_status millstream_window_operator(
 millstream_status millstream_sink_print(
     millstream_environment *environment, const millstream_input *input, const char *prefix, int32_t to_error, millstream_node *node,
     millstream_error **error);
-/* Where printing goes instead: `write` is called with whole lines from any thread, stream 1 or 2, and by several threads at once. It returns 0, or anything
- * else after millstream_response_fail (with the row -1), which fails the job; nothing else is done with the response. NULL: the process's own. */
+/* Where printing goes instead: `write` is called with whole lines from any thread, and by several threads at once: stream 1 and 2 are standard output and error;
+ * 3 is what the engine tells of a job that nobody asked (restarts, checkpoints that failed), which is standard error's without `write`. It returns 0, or anything
+ * else after millstream_response_fail (with the row -1), which fails the job where a sink prints; nothing else is done with the response. NULL: the process's
+ * own. */
 typedef int32_t (*millstream_text_output)(void *context, int32_t stream, const char *text, intptr_t length, millstream_response *response);
 millstream_status millstream_environment_set_text_output(
     millstream_environment *environment, millstream_text_output write, void *context, millstream_error **error);

@@ -10,7 +10,8 @@ import Runtime
 func startJob(_ plan: StreamPlan, _ bindings: Bindings, _ output: CallbackTextOutput?, _ clock: ManualClock?) throws(MillstreamError) -> any RunningJob {
     let engine = try Library.shared.engine(workerCount: plan.configuration.workerCount)
     return EngineJob(
-        try engine.submit(plan, bindings: bindings, clock: clock, standardOutput: output?.stream(1), standardError: output?.stream(2)))
+        try engine.submit(plan, bindings: bindings, clock: clock, standardOutput: output?.stream(1), standardError: output?.stream(2),
+            log: output?.stream(3)))
 }
 
 /// A job of the runtime in the header's words.

@@ -18,7 +18,7 @@ final class CallbackTextOutput: @unchecked Sendable {
         definition = try FunctionDefinition(options)
     }
 
-    /// The callback as the output of one stream: 1 standard output, 2 standard error.
+    /// The callback as the output of one stream: 1 standard output, 2 standard error, 3 what the engine tells of a job.
     func stream(_ number: Int32) -> any TextOutput { Stream(output: self, number: number) }
 
     /// One call of the callback. Several threads may print at once, so that each call has a response of its own: a write is a whole batch's lines.

@@ -5,7 +5,8 @@ import Dataflow
 /// happened and when, and carries out what it says. Nothing here asks a clock, waits, or touches a disk.
 ///
 /// Semantics are those of Flink's CheckpointCoordinator: the minimum pause counts from the end of the last checkpoint, an older pending checkpoint is
-/// subsumed when a newer one completes, and only failures since the last completed checkpoint count against the tolerance.
+/// subsumed when a newer one completes, and only failures since the last completed checkpoint count against the tolerance. Failed savepoints do not, whatever
+/// they failed with.
 public struct CheckpointCoordinator {
     public struct Settings: Hashable, Sendable {
         /// Milliseconds between two triggers; nil: none but those that are asked for.
@@ -76,7 +77,8 @@ public struct CheckpointCoordinator {
     private var nextID: Int64
     private var nextTrigger: Int64?
     private var lastEnd: Int64?
-    private var failuresInARow = 0
+    /// How many checkpoints have failed since the last one that was complete.
+    public private(set) var failuresInARow = 0
     private var requests: [(isSavepoint: Bool, stops: Bool)] = []
     private var hasStopped = false
 
@@ -201,10 +203,11 @@ public struct CheckpointCoordinator {
 
     private mutating func fail(_ id: CheckpointID, _ failure: Failure, _ now: ProcessingTime) -> [Action] {
         guard let index = pending.firstIndex(where: { $0.barrier.id == id }) else { return [] }
-        pending.remove(at: index)
+        let isSavepoint = pending.remove(at: index).barrier.isSavepoint
         lastEnd = now.milliseconds
         var actions = [Action.abort(id, failure)]
-        if failure.counts {
+        // Whoever asked for a savepoint is told; the job goes on.
+        if failure.counts, !isSavepoint {
             failuresInARow += 1
             if let tolerable = settings.tolerableFailures, failuresInARow > tolerable { actions.append(.failJob(failure)) }
         }

@@ -232,3 +232,12 @@ public struct Manifest: Hashable, Sendable {
         return state
     }
 }
+
+extension Manifest {
+    /// Where somebody looked for a savepoint or checkpoint, there is none.
+    public static func missing(at path: String) -> MillstreamError {
+        MillstreamError(
+            .io, "there is no savepoint or checkpoint at '\(path)': it has no file \(name)",
+            hint: "Name the directory of one, such as .../savepoint-1a2b3c-... or .../chk-7.", domain: .external)
+    }
+}

@@ -22,6 +22,7 @@ public final class SavepointReader {
         self.storage = storage
         self.group = group
         let name = group.isEmpty ? Manifest.name : "\(group)/\(Manifest.name)"
+        guard storage.exists(name) else { throw Manifest.missing(at: storage.location(group)).of(checkpointFile: storage.location(name)) }
         do throws(MillstreamError) {
             manifest = try Manifest(decoding: try storage.read(name), path: storage.location(name))
         } catch { throw error.of(checkpointFile: storage.location(name)) }
@@ -110,6 +111,13 @@ public final class SavepointReader {
             for name in file.names where !parts.contains(where: { $0.name == name }) { parts.append((name, try file.first(name)?.schema.fields ?? [])) }
         }
         return parts
+    }
+
+    /// What one part of an operator's state has in bytes, subtask after subtask.
+    public func bytes(_ name: String, of uid: String) throws(MillstreamError) -> [[UInt8]] {
+        var result: [[UInt8]] = []
+        for file in try files(try state(of: uid)) { result += try file.bytes(name).map(\.bytes) }
+        return result
     }
 
     /// The parts of an operator's state that are rows, in the order in which they were written. Throws `invalidArgument` for an operator that is not there.

@@ -29,7 +29,9 @@ public final class StateFileWriter: StateWriter {
     }
 
     public func write(_ name: String, keyGroup: KeyGroup?, batch: Batch) throws(MillstreamError) {
-        try write(name, keyGroup, .batch, rowCount: batch.count, try coding.encode(batch) { self.objects.note($0, in: name) })
+        let bytes: [UInt8]
+        do throws(MillstreamError) { bytes = try coding.encode(batch) { self.objects.note($0, in: name) } } catch { throw error.ofValue(in: name, batch) }
+        try write(name, keyGroup, .batch, rowCount: batch.count, bytes)
     }
 
     public func write(_ name: String, keyGroup: KeyGroup?, bytes: [UInt8]) throws(MillstreamError) {

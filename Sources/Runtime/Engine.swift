@@ -33,7 +33,7 @@ public final class Engine: @unchecked Sendable {
     /// Starts a job and returns at once; with `clock`, processing time is what that one says. Throws `plan` and `configuration` for what the user can mend, `invalidState` after `shutdown`.
     public func submit(
         _ plan: StreamPlan, bindings: Bindings, clock manual: ManualClock? = nil, standardOutput: (any TextOutput)? = nil,
-        standardError: (any TextOutput)? = nil
+        standardError: (any TextOutput)? = nil, log: (any TextOutput)? = nil
     ) throws(MillstreamError) -> Job {
         let job = Job(name: plan.jobName, clock: clock)
         let seed = plan.configuration.seed ?? UInt64(bitPattern: clock.monotonicNanoseconds())
@@ -43,7 +43,8 @@ public final class Engine: @unchecked Sendable {
         do {
             preparation = try JobPreparation(
                 plan, bindings: bindings, job: job, scheduler: pool, handover: nil, background: BackgroundThread(), clock: manual ?? clock,
-                machineClock: clock, manualClock: manual, storage: storage, seed: seed, standardOutput: standardOutput, standardError: standardError)
+                machineClock: clock, manualClock: manual, storage: storage, seed: seed, standardOutput: standardOutput, standardError: standardError,
+                log: log)
             made = try preparation.build()
         } catch {
             forget(number)

@@ -284,10 +284,19 @@ public final class Job: SubtaskOwner, @unchecked Sendable {
     func noteSetback(_ error: MillstreamError) {
         monitor.lock()
         note(error)
+        monitor.unlock()
+        say(error.message)
+    }
+
+    /// Tells people a line about the job.
+    func say(_ line: String) {
+        monitor.lock()
         let output = warnings
         monitor.unlock()
-        var text = "millstream: job '\(name)': \(error.message)\n"
-        text.withUTF8 { bytes in try? output?.write(UnsafeRawBufferPointer(bytes)) }
+        guard let output else { return }
+        var text = "millstream: job '\(name)': \(line.split(whereSeparator: \.isNewline).joined(separator: " "))\n"
+        // A stream that cannot be written to is no reason to stop a job.
+        text.withUTF8 { bytes in try? output.write(UnsafeRawBufferPointer(bytes)) }
     }
 
     /// Before the start: who is asked what follows the end of an attempt.
@@ -370,12 +379,8 @@ public final class Job: SubtaskOwner, @unchecked Sendable {
     func subtaskStalled(_ subtask: Subtask, milliseconds: Int64) {
         monitor.lock()
         let report = readProgress()
-        let output = warnings
         monitor.unlock()
-        guard let output, let line = report.warning(about: subtask.number, after: milliseconds) else { return }
-        var text = "millstream: job '\(name)': \(line)\n"
-        // A stream that cannot be written to is no reason to stop a job.
-        text.withUTF8 { bytes in try? output.write(UnsafeRawBufferPointer(bytes)) }
+        if let line = report.warning(about: subtask.number, after: milliseconds) { say(line) }
     }
 
     private func stop(_ status: JobStatus) {

@@ -58,7 +58,8 @@ struct JobBuilder {
         let isBatch: Bool
         /// What went wrong before the attempt, and is said when it begins.
         var notices: [MillstreamError] = []
-        let warnings: any TextOutput
+        /// Where the job says what nobody asked for.
+        var warnings: any TextOutput
     }
 
     /// Names the subtask that a sink or reader wakes, before it exists.

@@ -18,7 +18,7 @@ struct JobPreparation {
     init(
         _ plan: StreamPlan, bindings: Bindings, job: Job, scheduler: any Scheduler, handover: (any ChannelHandover)?, background: any Background,
         clock: any Clock, machineClock: any Clock, manualClock: ManualClock? = nil, storage: any Storage, seed: UInt64, standardOutput: (any TextOutput)?, standardError: (any TextOutput)?,
-        parts: (any PartSubstitution)? = nil
+        log: (any TextOutput)?, parts: (any PartSubstitution)? = nil
     ) throws(MillstreamError) {
         self.plan = plan
         self.job = job
@@ -42,10 +42,10 @@ struct JobPreparation {
             compression: Compression(configuration.compression),
             hostProperties: configuration.hostProperties.map { Manifest.Property("host." + $0.name, $0.value) },
             storage: target, objects: objects, restored: restored.candidates, background: background, clock: machineClock, log: job.checkpointLog, fail: { [weak job] in job?.fail($0) },
-            progress: { supervisorBox.supervisor?.noteProgress() })
+            progress: { supervisorBox.supervisor?.noteProgress() }, say: { [weak job] in job?.say($0) })
         let checkpoints = self.checkpoints
 
-        let stores = try StateBackend(plan.configuration.state, objects: objects, warnings: standardError)
+        let stores = try StateBackend(plan.configuration.state, objects: objects, warnings: log ?? standardError)
         let queues = QueueBox()
         let heads = HeadBox()
         // Used by one thread at a time: the submitting one, then the background.
@@ -96,6 +96,7 @@ struct JobPreparation {
             var made: JobBuilder.Result
             do throws(MillstreamError) { made = try builder.build() } catch { throw points.explained(error) }
             made.notices = choice?.notices ?? []
+            if let log { made.warnings = log }
             checkpoints.note(choice)
             queues.queues = made.collectQueues
             manualClock?.add(made.subtasks)
@@ -146,9 +147,7 @@ struct JobPreparation {
         let older: [String]
         if let given = configuration.olderPaths { older = given } else { older = try checkpoints(before: root, storage) }
         guard storage.exists("\(root)/\(Manifest.name)") || (configuration.fallsBack && !older.isEmpty) else {
-            throw MillstreamError(
-                .io, "there is no savepoint or checkpoint at '\(path)': it has no file \(Manifest.name)",
-                hint: "Name the directory of one, such as .../savepoint-1a2b3c-... or .../chk-7.", domain: .external)
+            throw Manifest.missing(at: path)
         }
         var result: [JobCheckpoints.Completed] = []
         for place in [root] + older {

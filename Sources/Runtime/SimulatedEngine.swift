@@ -70,7 +70,7 @@ public final class SimulatedEngine: Scheduler, ChannelHandover, Background, @unc
         let job = Job(name: plan.jobName, clock: clock)
         let preparation = try JobPreparation(
             plan, bindings: bindings, job: job, scheduler: self, handover: self, background: self, clock: clock, machineClock: clock, storage: storage, seed: seed,
-            standardOutput: nil, standardError: nil, parts: parts)
+            standardOutput: nil, standardError: nil, log: Silence(), parts: parts)
         preparation.start(try preparation.build())
         return job
     }
@@ -185,4 +185,9 @@ public final class SimulatedEngine: Scheduler, ChannelHandover, Background, @unc
         if detained.contains(where: { if case .channel(let other) = $0.part { other === channel } else { false } }) { return }
         if !held.contains(where: { $0 === channel }) { held.append(channel) }
     }
+}
+
+/// Thousands of simulated jobs restart.
+private final class Silence: TextOutput {
+    func write(_ text: UnsafeRawBufferPointer) {}
 }

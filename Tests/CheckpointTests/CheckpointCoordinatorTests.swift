@@ -50,6 +50,17 @@ extension CheckpointCoordinator.Action {
         #expect(coordinator.onAcknowledged(CheckpointID(1), subtask: 0) == [])
     }
 
+    @Test func failedSavepointsDoNotFailTheJob() {
+        var coordinator = CheckpointCoordinator(settings { $0.interval = 100; $0.tolerableFailures = 0 }, subtaskCount: 1, now: at(0))
+        for id in 1...3 as ClosedRange<Int64> {
+            #expect(coordinator.request(isSavepoint: true, now: at(id)).compactMap(\.triggered).map(\.id) == [CheckpointID(id)])
+            let failure = CheckpointCoordinator.Failure.declined("no")
+            #expect(coordinator.onDeclined(CheckpointID(id), reason: "no", now: at(id)) == [.abort(CheckpointID(id), failure)])
+        }
+        _ = coordinator.onTime(at(100))
+        #expect(coordinator.onDeclined(CheckpointID(4), reason: "no", now: at(101)).last == .failJob(.declined("no")))
+    }
+
     @Test func nothingIsTriggeredBehindASavepointThatTheJobStopsWith() {
         for fails in [false, true] {
             var coordinator = CheckpointCoordinator(settings { $0.interval = 10; $0.maxConcurrent = 3; $0.tolerableFailures = nil }, subtaskCount: 1, now: at(0))

@@ -20,6 +20,32 @@ struct RestartPolicyTests {
         #expect(policy.onFailure(failure, now: 0, random: even) == .fail)
     }
 
+    @Test func aJobThatCannotEndIsGivenUpUnlessItsUserHasChosenAStrategy() {
+        // The path of the file that could not be written is another one each time.
+        func full(_ number: Int) -> MillstreamError {
+            MillstreamError(.io, "no space left: chk-\(number)", domain: .external, isRetryable: true)
+        }
+        var standard = policy()
+        for number in 0..<9 { #expect(standard.onFailure(full(number), now: 0, random: even) != .fail) }
+        for number in 0..<2 { #expect(standard.onFailure(full(number), isAtEnd: true, now: 0, random: even) != .fail) }
+        standard.onProgress()
+        for number in 0..<2 { #expect(standard.onFailure(full(number), isAtEnd: true, now: 0, random: even) != .fail) }
+        #expect(standard.onFailure(full(2), isAtEnd: true, now: 0, random: even) == .fail)
+        var chosen = policy { $0.strategy = .exponentialDelay }
+        for number in 0..<9 { #expect(chosen.onFailure(full(number), isAtEnd: true, now: 0, random: even) != .fail) }
+    }
+
+    @Test func equalFailuresAreCountedWhateverTheStrategy() {
+        var policy = policy { $0.strategy = .exponentialDelay }
+        for count in 1...4 {
+            #expect(policy.onFailure(failure, now: 0, random: even) != .fail)
+            #expect(policy.equalCount == count)
+        }
+        policy.onProgress()
+        _ = policy.onFailure(failure, now: 0, random: even)
+        #expect(policy.equalCount == 1)
+    }
+
     @Test func fixedDelaysAreCountedOverTheJob() {
         var policy = policy(hasCheckpoints: false) { ($0.strategy, $0.attempts, $0.delay) = (.fixedDelay, 3, 70) }
         for _ in 0..<3 {

@@ -40,7 +40,11 @@ public final class HostObjectCoding: ObjectCoding {
         }
         withExtendedLifetime(column) {}
         if let failure = target.failure { throw failure }
-        if refused >= 0 { throw reason(problem, .unsupported, "a value of the host language cannot be written to a checkpoint") }
+        if refused >= 0 {
+            var error = reason(problem, .unsupported, "a value of the host language cannot be written to a checkpoint")
+            if refused < present.count { error.recordIndex = Int64(present[refused]) }
+            throw error
+        }
         guard target.builder.count == handles.count else {
             throw .internal("the host wrote \(target.builder.count) values of \(handles.count)")
         }
@@ -136,7 +140,14 @@ extension Column {
             // Dense, so that nothing is written that is not the column's.
             let dense = try taking(Selection((0..<count).map { Int32(truncatingIfNeeded: $0) }))
             var encoded: [Column] = []
-            for child in dense.children { encoded.append(try child.encodingObjects(objects)) }
+            for child in dense.children {
+                do throws(MillstreamError) { encoded.append(try child.encodingObjects(objects)) } catch {
+                    // The row of a field or an element is none of the batch's.
+                    var error = error
+                    error.recordIndex = nil
+                    throw error
+                }
+            }
             return Column(
                 type: type, count: count, offset: dense.offset, validity: dense.validity, values: dense.values, dataBuffers: dense.dataBuffers,
                 children: encoded)

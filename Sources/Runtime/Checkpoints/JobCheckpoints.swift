@@ -119,6 +119,8 @@ final class JobCheckpoints: @unchecked Sendable {
     private let clock: any Clock
     private let fail: @Sendable (MillstreamError) -> Void
     private let progress: @Sendable () -> Void
+    /// Tells people a line.
+    private let say: @Sendable (String) -> Void
 
     // On the background alone.
     private var nextID: Int64
@@ -137,6 +139,13 @@ final class JobCheckpoints: @unchecked Sendable {
     /// Set from when all subtasks have come to their end: the checkpoint that lets them go.
     private var isFinal = false
     private var finalID: CheckpointID?
+    /// How often the checkpoint behind the end has failed in this attempt.
+    private var finalFailureCount = 0
+    /// The attempt failed because the checkpoint behind the end of its input did.
+    private(set) var hasFailedAtEnd = false
+    /// What the last subtask said that could not write its state.
+    private var refusal: MillstreamError?
+    private var lines = RepeatedLines(pauseNanoseconds: 10_000_000_000)
     private var timer: Int64?
     private let log: CheckpointLog
     /// Subtasks that went with their input, which those of a job without checkpoints do, and in which attempt. Nobody looks before there is a savepoint to
@@ -150,7 +159,8 @@ final class JobCheckpoints: @unchecked Sendable {
         jobName: String, settings: CheckpointCoordinator.Settings, alignedTimeout: Int64?, compression: Compression,
         hostProperties: [Manifest.Property] = [], storage: any CheckpointStorage,
         objects: (any ObjectCoding)?, restored: [Completed], background: any Background, clock: any Clock,
-        log: CheckpointLog, fail: @escaping @Sendable (MillstreamError) -> Void, progress: @escaping @Sendable () -> Void
+        log: CheckpointLog, fail: @escaping @Sendable (MillstreamError) -> Void, progress: @escaping @Sendable () -> Void,
+        say: @escaping @Sendable (String) -> Void
     ) {
         self.jobName = jobName
         self.settings = settings
@@ -165,6 +175,7 @@ final class JobCheckpoints: @unchecked Sendable {
         self.log = log
         self.fail = fail
         self.progress = progress
+        self.say = say
         self.restored = restored
         // Behind all that there has been, also where the job falls back: a sink may know the checkpoints that it has committed by their numbers.
         nextID = (restored.map(\.id.value).max() ?? 0) + 1
@@ -218,6 +229,8 @@ final class JobCheckpoints: @unchecked Sendable {
         attempts = Array(repeating: attemptNumber, count: attempt.subtasks.count)
         drained = []
         ended = []
+        finalFailureCount = 0
+        hasFailedAtEnd = false
         makeCoordinator(attempt)
         // All that is left to do is to commit what the savepoint holds.
         if stopped != nil { attempt.subtasks.forEach { $0.finishWhenOpen() } }
@@ -423,15 +436,23 @@ final class JobCheckpoints: @unchecked Sendable {
             case .notifyComplete(let id): attempt?.subtasks.forEach { $0.post(.complete(id)) }
             case .abort(let id, let failure): abort(id, failure)
             case .discard(let id): discard(id)
-            case .failJob(let failure):
-                fail(
-                    MillstreamError(
-                        .io, "a checkpoint failed: \(failure.text)",
-                        hint: "A job that is to go on without one now and then sets execution.checkpointing.tolerable-failed-checkpoints.",
-                        domain: .external, isRetryable: true))
+            case .failJob(let failure): failJob(failure)
             }
         }
         arm()
+    }
+
+    private func failJob(_ failure: CheckpointCoordinator.Failure) {
+        hasFailedAtEnd = isFinal
+        let hint = "A job that is to go on without one now and then sets execution.checkpointing.tolerable-failed-checkpoints."
+        let what = isFinal ? "all input has been read, but the checkpoint without which the job cannot end failed" : "a checkpoint failed"
+        // A value of the user's that cannot be written is as wrong in the next attempt; what a disk says may be over then.
+        if case .declined = failure, var error = refusal, error.domain == .user {
+            error.message = "\(what): \(error.message)"
+            error.hint = [error.hint, hint].compactMap { $0 }.joined(separator: " ")
+            return fail(error)
+        }
+        fail(MillstreamError(.io, "\(what): \(failure.text)", hint: hint, domain: .external, isRetryable: true))
     }
 
     private func trigger(_ wanted: CheckpointBarrier) {
@@ -484,7 +505,9 @@ final class JobCheckpoints: @unchecked Sendable {
         pending[index].inFlightByteCount += Int64(snapshot.inFlightByteCount)
         do throws(MillstreamError) {
             for (link, place) in attempt.chains[snapshot.subtask].enumerated() {
-                let parts = ((link == 0 ? [snapshot.head] : []) + [snapshot.states[link]].compactMap { $0 }).filter { !$0.isEmpty }
+                let all = (link == 0 ? [snapshot.head] : []) + [snapshot.states[link]].compactMap { $0 }
+                for part in all { if let failure = part.failure { throw failure.inOperator(attempt.places[place].name) } }
+                let parts = all.filter { !$0.isEmpty }
                 if parts.isEmpty { continue }
                 let (file, byteCount, objects) = try write(parts, place: place, subtask: attempt.subtasks[snapshot.subtask].index, to: pending[index])
                 pending[index].objects[place, default: []].append(objects)
@@ -496,6 +519,7 @@ final class JobCheckpoints: @unchecked Sendable {
             }
         } catch {
             guard var coordinator else { return }
+            refusal = error
             let actions = coordinator.onDeclined(id, reason: "\(error)", now: now)
             self.coordinator = coordinator
             return perform(actions)
@@ -611,19 +635,44 @@ final class JobCheckpoints: @unchecked Sendable {
         for (_, enumerator) in attempt?.enumerators ?? [] { enumerator.abort(id) }
         attempt?.subtasks.forEach { $0.post(.aborted(id)) }
         files.delete(id, in: entry.storage, group: entry.group)
-        entry.savepoint?.done(.failure(MillstreamError(.io, "the savepoint failed: \(failure.text)", domain: .external, isRetryable: true)))
+        if let savepoint = entry.savepoint {
+            var error = MillstreamError(.io, "the savepoint failed: \(failure.text)", domain: .external, isRetryable: true)
+            if case .declined = failure, let refusal, refusal.domain == .user {
+                error = refusal
+                error.message = "the savepoint failed: \(refusal.message)"
+            }
+            savepoint.done(.failure(error))
+        }
         if let savepoint = entry.savepoint, savepoint.drains, failure != .stopped {
             // The input has ended all the same.
             if settings.interval == nil { attempt?.subtasks.forEach { $0.post(.finish) } } else { requestFinal() }
         }
+        var next = ""
         if id == finalID, failure != .stopped, failure != .subsumed {
             finalID = nil
             // The last checkpoint must succeed: it is asked for until the tolerance is used up, with a pause that spares the disk.
-            background.run(at: clock.monotonicNanoseconds() &+ Self.finalRetryNanoseconds) { [weak self] in self?.requestFinal() }
+            let pause = min(Self.finalRetryNanoseconds << Int64(min(finalFailureCount, 10)), Self.finalRetryNanosecondsMax)
+            finalFailureCount += 1
+            if !isBeyondTolerance { next = "; all input has been read, and the job ends when a checkpoint is complete: the next one is tried in \(pause / 1_000_000) ms" }
+            background.run(at: clock.monotonicNanoseconds() &+ pause) { [weak self] in self?.requestFinal() }
         }
+        if entry.savepoint == nil, failure != .stopped, failure != .subsumed { tell("checkpoint \(id.value) failed: \(failure.text)", next) }
+    }
+
+    private var isBeyondTolerance: Bool {
+        guard let coordinator, let tolerable = settings.tolerableFailures else { return false }
+        return coordinator.failuresInARow > tolerable
+    }
+
+    private func tell(_ what: String, _ next: String) {
+        guard let leftOut = lines.next(now: clock.monotonicNanoseconds()) else { return }
+        let count = coordinator?.failuresInARow ?? 0
+        let allowed = settings.tolerableFailures.map { "\($0)" } ?? "any number"
+        say("\(what) [failures in a row: \(count), tolerable: \(allowed)]\(next)\(leftOut > 0 ? "; \(leftOut) more have failed and were not told" : "")")
     }
 
     private static let finalRetryNanoseconds: Int64 = 200_000_000
+    private static let finalRetryNanosecondsMax: Int64 = 10_000_000_000
 
     private func discard(_ id: CheckpointID) {
         guard let index = completed.firstIndex(where: { $0.id == id }) else { return }

@@ -22,6 +22,8 @@ final class JobSupervisor: @unchecked Sendable {
     private let build: Build
     private var policy: RestartPolicy
     private let restartConfiguration: RestartConfiguration
+    private var restartCount = 0
+    private var lines = RepeatedLines(pauseNanoseconds: 1_000_000_000)
     /// A batch job takes no checkpoints and no savepoints. Known once its plan has been lowered, set before the first attempt begins.
     private var isBatch = false
     /// Whether anything of the job has touched the background: else its end needs no thread.
@@ -117,6 +119,7 @@ final class JobSupervisor: @unchecked Sendable {
             if case .restart(let delay) = decision {
                 if job?.becomeRestarting() == true {
                     isWaiting = true
+                    sayRestart(after: failure, delay: delay, of: "the job")
                     let time = clock.monotonicNanoseconds() &+ min(delay, 1 << 40) &* 1_000_000
                     background.run(at: time) { [self] in restart() }
                     return
@@ -129,7 +132,26 @@ final class JobSupervisor: @unchecked Sendable {
     }
 
     private func decide(_ failure: MillstreamError) -> RestartPolicy.Decision {
-        policy.onFailure(failure, now: clock.now().milliseconds) { Double(random.next(below: 1 << 30)) / Double(1 << 30) }
+        policy.onFailure(failure, isAtEnd: checkpoints.hasFailedAtEnd, now: clock.now().milliseconds) {
+            Double(random.next(below: 1 << 30)) / Double(1 << 30)
+        }
+    }
+
+    /// Whoever looks at the job sees why it stands still, and whether it is of use to wait.
+    private func sayRestart(after failure: MillstreamError, delay: Int64, of what: String) {
+        restartCount += 1
+        guard let leftOut = lines.next(now: clock.monotonicNanoseconds()) else { return }
+        let origin = checkpoints.recoveryPoints.candidates.first.map { "from checkpoint \($0.id.value)" } ?? "from the beginning"
+        let number = policy.attemptCountMax.map { "restart \(restartCount), at most \($0)" } ?? "restart \(restartCount)"
+        var line = "\(what) goes on \(origin) in \(delay) ms (\(number)) after: \(failure.message)"
+        if let name = failure.operatorName { line += " [operator: \(name)]" }
+        if policy.equalCount > 1 {
+            line += "; this failure came \(policy.equalCount) times with no checkpoint complete in between, and will come again unless the program, its data or what "
+                + "it depends on changes: cancel the job, or bound its restarts (restart-strategy.type: fixed-delay; "
+                + "restart-strategy.exponential-delay.attempts-before-reset-backoff)"
+        }
+        if leftOut > 0 { line += "; \(leftOut) more restarts were not told" }
+        job?.say(line)
     }
 
     /// Whether a part of the job may begin anew: not where there is no checkpoint and a reader has rows already, which it would get again.
@@ -169,6 +191,7 @@ final class JobSupervisor: @unchecked Sendable {
             return job.failAll(failure)
         }
         waitingRegions.insert(region)
+        sayRestart(after: failure, delay: delay, of: "a part of the job")
         let time = clock.monotonicNanoseconds() &+ min(delay, 1 << 40) &* 1_000_000
         background.run(at: time) { [self] in restartRegion(region) }
     }

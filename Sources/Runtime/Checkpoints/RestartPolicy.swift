@@ -4,7 +4,7 @@ import Plan
 /// Whether a job that has failed starts again, and when: Flink's restart strategies, as a value that is told what happened.
 ///
 /// One rule is Millstream's own: a job whose user has not chosen a strategy stops when the same failure has come three times in a row with no checkpoint
-/// completed in between. It would fail for ever.
+/// completed in between, or when three attempts have read all input and could not write the checkpoint behind it. It would fail for ever.
 package struct RestartPolicy {
     package enum Decision: Equatable {
         case restart(afterMilliseconds: Int64)
@@ -22,7 +22,18 @@ package struct RestartPolicy {
     private var delay: Int64 = 0
     private var lastStart: Int64?
     private var lastFailure: String?
-    private var equalCount = 0
+    /// How often the last failure has come, with no checkpoint completed in between.
+    package private(set) var equalCount = 0
+    /// How often the job came to its end and could not end, in the same sense.
+    private var endCount = 0
+    /// The attempts that the strategy allows, where it says so.
+    package var attemptCountMax: Int? {
+        switch strategy {
+        case .fixedDelay: configuration.attempts
+        case .exponentialDelay: configuration.backoffAttempts
+        case .none, .failureRate: nil
+        }
+    }
 
     package init(_ configuration: RestartConfiguration, hasCheckpoints: Bool) {
         self.configuration = configuration
@@ -32,15 +43,20 @@ package struct RestartPolicy {
     package var restarts: Bool { strategy != .none }
 
     /// A checkpoint is complete: the job gets on.
-    package mutating func onProgress() { equalCount = 0 }
+    package mutating func onProgress() {
+        equalCount = 0
+        endCount = 0
+    }
 
     package mutating func onStart(now: Int64) { lastStart = now }
 
-    /// The job has failed at `now` (milliseconds); `random` gives 0 ..< 1, for the jitter.
-    package mutating func onFailure(_ error: MillstreamError, now: Int64, random: () -> Double) -> Decision {
+    /// The job has failed at `now` (milliseconds); `random` gives 0 ..< 1, for the jitter. `isAtEnd`: all input has been read, and the checkpoint behind it failed.
+    package mutating func onFailure(_ error: MillstreamError, isAtEnd: Bool = false, now: Int64, random: () -> Double) -> Decision {
         // What is not known to be visible must be looked at by a person; another attempt would not know it either.
         if error.code == .commitUnknown { return .fail }
-        if configuration.strategy == nil, isHopeless(error) { return .fail }
+        if isAtEnd { endCount += 1 }
+        let isHopeless = isHopeless(error) || endCount >= Self.equalFailureCountMax
+        if configuration.strategy == nil, isHopeless { return .fail }
         switch strategy {
         case .none: return .fail
         case .fixedDelay:

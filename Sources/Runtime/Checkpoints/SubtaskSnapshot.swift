@@ -15,6 +15,8 @@ final class StateParts: StateWriter, @unchecked Sendable {
 
     private var parts: [Part] = []
     private let objects: (any ObjectCoding)?
+    /// The first value of the host that could not be written down. It fails the checkpoint; the operator goes on as if it had been written.
+    private(set) var failure: MillstreamError?
 
     /// `objects` writes down the values of a host at once: the host may change them behind the barrier.
     init(objects: (any ObjectCoding)? = nil) { self.objects = objects }
@@ -22,7 +24,9 @@ final class StateParts: StateWriter, @unchecked Sendable {
     var isEmpty: Bool { parts.isEmpty }
 
     func write(_ name: String, keyGroup: KeyGroup?, batch: Batch) throws(MillstreamError) {
-        parts.append(.batch(name, keyGroup, try batch.encodingObjects(objects)))
+        do throws(MillstreamError) { parts.append(.batch(name, keyGroup, try batch.encodingObjects(objects))) } catch {
+            failure = failure ?? error.ofValue(in: name, batch)
+        }
     }
 
     func write(_ name: String, keyGroup: KeyGroup?, bytes: [UInt8]) { parts.append(.bytes(name, keyGroup, bytes)) }

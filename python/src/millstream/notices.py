@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-__all__ = ["forget_notices", "say_once"]
+__all__ = ["forget_notices", "say", "say_once"]
 
 _lock = threading.Lock()
 _said: set[str] = set()
@@ -20,6 +20,15 @@ def say_once(what: str, why: str) -> None:
     import logging
 
     logging.getLogger("millstream").warning("%s: %s", what, why)
+
+
+def say(text: str) -> None:
+    """Writes whole lines as warnings of the logger ``millstream``: what a job tells that nobody asked."""
+    import logging
+
+    log = logging.getLogger("millstream")
+    for line in text.splitlines():
+        log.warning("%s", line)
 
 
 def without_jvm(what: str) -> None:

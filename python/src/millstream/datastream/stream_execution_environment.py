@@ -33,6 +33,7 @@ from millstream.datastream.slot_sharing_group import SlotSharingGroup
 from millstream.datastream.transformation import JobBuilder, StreamInput, Transformation
 from millstream.datastream.watermarks import add_future_output, check_future_output, lower_watermarks
 from millstream.exceptions import ConfigurationError, InvalidStateError, PlanError
+from millstream.notices import say
 from millstream.run_settings import run_settings
 
 if TYPE_CHECKING:
@@ -472,7 +473,13 @@ class StreamExecutionEnvironment(EnvironmentConfiguration):
 
 
 def _write_text(stream: int, text: str) -> None:
-    """Where print sinks write: what Python's standard output is just now, as pytest and Jupyter expect. ``None`` takes nothing, as with ``print``."""
+    """Where print sinks write: what Python's standard output is just now, as pytest and Jupyter expect. ``None`` takes nothing, as with ``print``.
+
+    What the engine tells of a job goes to the log, which is standard error's unless the program says otherwise.
+    """
+    if stream == 3:
+        say(text)
+        return
     target = sys.stdout if stream == 1 else sys.stderr
     if target is None:
         return
