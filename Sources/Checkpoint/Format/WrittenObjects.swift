@@ -6,6 +6,8 @@ public struct WrittenObjects: Sendable {
     struct Part: Sendable {
         var hasPickles = false
         var classes: Set<String> = []
+        /// The declared types that values have beside them.
+        var types: Set<String> = []
     }
 
     private(set) var parts: [String: Part] = [:]
@@ -17,8 +19,17 @@ public struct WrittenObjects: Sendable {
     /// The values of one block: a BYTES column of what the host has written.
     mutating func note(_ column: Column, in part: String) {
         var known = parts[part] ?? Part()
+        // Mostly all are of one type.
+        var last: [UInt8]?
         for row in 0..<column.count where !column.isNull(row) {
-            let bytes = column.bytes(row)
+            var bytes = column.bytes(row)
+            if let (type, value) = Self.typed(bytes) {
+                if last?.elementsEqual(type) != true {
+                    last = Array(type)
+                    if known.types.count < Self.classCountMax { known.types.insert(String(decoding: type, as: UTF8.self)) }
+                }
+                bytes = value
+            }
             guard bytes.first == UInt8(ascii: "p") else { continue }
             known.hasPickles = true
             if known.classes.count < Self.classCountMax {
@@ -32,7 +43,8 @@ public struct WrittenObjects: Sendable {
     /// Of all parts of an operator.
     static func prefix(of uid: String) -> String { "objects/\(uid)/" }
 
-    /// The properties of the manifest for one operator: `objects/<uid>/<part>`, whose value is `plain`, or `pickle` and a line for each class.
+    /// The properties of the manifest for one operator: `objects/<uid>/<part>`, whose value is `plain`, or `pickle` and a line for each class; behind either a line
+    /// `= <type>` for each declared type of values.
     public static func properties(of uid: String, _ files: [WrittenObjects]) -> [Manifest.Property] {
         var all: [String: Part] = [:]
         for file in files {
@@ -40,14 +52,26 @@ public struct WrittenObjects: Sendable {
                 var known = all[name] ?? Part()
                 known.hasPickles = known.hasPickles || part.hasPickles
                 known.classes.formUnion(part.classes)
+                known.types.formUnion(part.types)
                 all[name] = known
             }
         }
         return all.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map { name in
             let part = all[name] ?? Part()
             let classes = part.classes.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-            return Manifest.Property(prefix(of: uid) + name, part.hasPickles ? (["pickle"] + classes).joined(separator: "\n") : "plain")
+            let types = part.types.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map { "= \($0)" }
+            return Manifest.Property(prefix(of: uid) + name, ([part.hasPickles ? "pickle" : "plain"] + classes + types).joined(separator: "\n"))
         }
+    }
+
+    /// The type and the rest of a value that has its type beside it; nil for others.
+    private static func typed(_ bytes: UnsafeRawBufferPointer) -> (type: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer)? {
+        let head = 5
+        guard bytes.first == UInt8(ascii: "r"), bytes.count >= head else { return nil }
+        let count = (0..<4).reduce(0) { $0 | Int(bytes[1 + $1]) << (8 * $1) }
+        guard count <= bytes.count - head else { return nil }
+        let type = UnsafeRawBufferPointer(rebasing: bytes[head..<head + count])
+        return (type, UnsafeRawBufferPointer(rebasing: bytes[(head + count)...]))
     }
 }
 

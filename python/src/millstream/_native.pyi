@@ -164,6 +164,15 @@ class PerSubtask:
     make: Callable[[], tuple[Any, Callable[[int, int, int], None] | None, Callable[[], None] | None]]
     def __new__(cls, make: Callable[[], tuple[Any, Callable[[int, int, int], None] | None, Callable[[], None] | None]], describe: Any = None) -> PerSubtask: ...
 
+class TypedValue:
+    """A value of a state with a declared nested type, and the text of the type."""
+
+    def __init__(self, value: Any, type: str) -> None: ...
+    @property
+    def value(self) -> Any: ...
+    @property
+    def type(self) -> str: ...
+
 def encode_value(value: Any, /) -> bytes:
     """A Python object as a checkpoint has it (docs/state-format.md). Raises ValueError for one that cannot be written."""
 

@@ -66,6 +66,8 @@ class SavepointWriter:
             rows = rows.append_column("number", pyarrow.array(range(rows.num_rows), pyarrow.int64()))
         wanted = self._known_types(uid, part)
         wanted.update({column: _text(kind) for column, kind in (types or {}).items()})
+        nested = self._known_nested(uid, part)
+        nested.update({column: found for column, kind in (types or {}).items() for found in [kind if isinstance(kind, str) else kind.schema()]})
         for column in wanted:
             if column not in rows.column_names and types is not None and column in types:
                 raise ValueError(f"the table has no column {column!r}; it has {rows.column_names}")
@@ -73,7 +75,9 @@ class SavepointWriter:
         for index, column in enumerate(rows.column_names):
             text = wanted.get(column) or _stored(rows.column(index).type)
             texts.append((column, text))
-            rows = rows.set_column(index, column, _converted(rows.column(index), text))
+            # Keys of maps are compared as they are.
+            declared = nested.get(column, "") if part.startswith("keyed/") and column in ("value", "element", "map_value") else ""
+            rows = rows.set_column(index, column, _converted(rows.column(index), text, declared.removesuffix(" NOT NULL")))
         self._changes.append(("put", uid, operator_name, part, texts, rows))
         return self
 
@@ -102,6 +106,17 @@ class SavepointWriter:
         target = _path(path)
         _native.savepoint_write(self._base, self._max_parallelism, target, self._changes)
         return target
+
+    def _known_nested(self, uid: str, part: str) -> dict[str, str]:
+        """The declared type of a part's values, by the columns that may have it, where all of them are of one."""
+        if self._base is None:
+            return {}
+        from millstream.state import manifest
+
+        former = next((change[1] for change in reversed(self._changes) if change[0] == "rename" and change[2] == uid), uid)
+        lines = manifest(self._base).properties.get(f"objects/{former}/{part}", "").split("\n")
+        types = [line.removeprefix("= ") for line in lines if line.startswith("= ")]
+        return dict.fromkeys(("value", "element", "map_value"), types[0]) if len(types) == 1 else {}
 
     def _known_types(self, uid: str, part: str) -> dict[str, str]:
         """The types of a part's columns where there is such a part already."""
@@ -139,10 +154,15 @@ def _stored(kind: Any) -> str:
     return _text(inner.partition(" ")[2])
 
 
-def _converted(values: Any, text: str) -> Any:
+def _converted(values: Any, text: str, declared: str = "") -> Any:
     """A column as the engine takes it."""
     import pyarrow
 
+    from millstream.typed_state_values import is_nested, typed
+
+    if text == "OBJECT" and is_nested(declared):
+        held = [None if value is None else _native.encode_value(typed(value, declared)) for value in values.to_pylist()]
+        return pyarrow.array(held, pyarrow.binary())
     if text == "OBJECT":
         written = [None if value is None else _native.encode_value(value) for value in values.to_pylist()]
         return pyarrow.array(written, pyarrow.binary())

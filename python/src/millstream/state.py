@@ -83,7 +83,8 @@ def read(savepoint: str | os.PathLike[str], uid: str, name: str) -> Any:
     The key is in ``key0``, ``key1``, ..., behind it are the columns of the state: ``value``; ``element``; ``map_key`` and ``map_value``.
     ``name`` is that of a keyed state, or a whole part's (``timers/event``).
 
-    Python objects are given as Arrow's own types where Arrow has one for all of them, else as the bytes that
+    Values of declared nested types (``Types.ROW_NAMED`` and so on) are given in Arrow's types for those. Other Python objects are given as
+    Arrow's own types where Arrow has one for all of them, else as the bytes that
     :func:`millstream.pickled_values.decode` reads (those that begin with ``p``). Raises ``InvalidArgumentError`` for an operator or state
     that is not there,
     ``InputOutputError``, and ``DecodeError`` for damaged files.
@@ -104,7 +105,8 @@ def read(savepoint: str | os.PathLike[str], uid: str, name: str) -> Any:
 class Manifest:
     """What a savepoint says of itself: the job's name, the checkpoint's number, when it was triggered (milliseconds since the epoch), and properties.
 
-    The property ``objects/<uid>/<part>`` is there for each part with Python objects: ``plain``, or ``pickle`` and a line for each class.
+    The property ``objects/<uid>/<part>`` is there for each part with Python objects: ``plain``, or ``pickle`` and a line for each class; then a line
+    ``= <type>`` for each declared type of its values.
 
     >>> Manifest("counting", 7, True, 0, {}).checkpoint
     7
@@ -236,6 +238,14 @@ def _values(written: Any) -> Any:
     import pyarrow  # type: ignore[import-untyped,unused-ignore]
 
     values = [None if data is None else _native.decode_value(data) for data in written.to_pylist()]
+    types = {value.type for value in values if isinstance(value, _native.TypedValue)}
+    if len(types) == 1 and all(value is None or isinstance(value, _native.TypedValue) for value in values):
+        from millstream.typed_state_values import arrow_values
+
+        array = arrow_values((None if value is None else value.value for value in values), types.pop())
+        if array is not None:
+            return array
+    values = [value.value if isinstance(value, _native.TypedValue) else value for value in values]
     try:
         return pyarrow.array(values)
     except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, pyarrow.ArrowNotImplementedError):

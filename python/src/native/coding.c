@@ -1,5 +1,6 @@
 /* Python values in checkpoints. A plain value is a letter and its bytes: N None, T and F, i an int of 64 bits, d a float (both little-endian), s text in
- * UTF-8, y bytes. All others are p and a pickle, which millstream.pickled_values makes and, with care, reads. */
+ * UTF-8, y bytes. A value of a declared nested type is r, how many bytes the type's text has (4), that text, and the value. All others are p and a pickle,
+ * which millstream.pickled_values makes and, with care, reads. */
 #include <Python.h>
 
 #include "coding.h"
@@ -9,6 +10,7 @@
 #include "errors.h"
 #include "gate.h"
 #include "objects.h"
+#include "typed_value.h"
 
 /* Bytes of a plain value that need no memory of their own. */
 #define PLAIN_CAPACITY 4096
@@ -96,6 +98,51 @@ static int write_plain(PyObject *value, millstream_append append, void *target)
     return 1;
 }
 
+/* What is before the value itself: the letter and the length of the type. */
+#define TYPED_HEAD 5
+
+/* 1, or -1 for a failure. */
+static int write_typed(TypedValue *held, millstream_append append, void *target)
+{
+    Py_ssize_t length = 0;
+    const char *type = PyUnicode_AsUTF8AndSize(held->type, &length);
+    PyObject *inner = type == NULL ? NULL : encode_value(NULL, held->value);
+    PyObject *whole = inner == NULL ? NULL : PyBytes_FromStringAndSize(NULL, TYPED_HEAD + length + PyBytes_GET_SIZE(inner));
+    if (whole != NULL) {
+        uint8_t *bytes = (uint8_t *)PyBytes_AS_STRING(whole);
+        bytes[0] = 'r';
+        for (int place = 0; place < 4; place++) bytes[1 + place] = (uint8_t)((uint64_t)length >> (8 * place));
+        memcpy(bytes + TYPED_HEAD, type, (size_t)length);
+        memcpy(bytes + TYPED_HEAD + length, PyBytes_AS_STRING(inner), (size_t)PyBytes_GET_SIZE(inner));
+        append(target, bytes, PyBytes_GET_SIZE(whole));
+    }
+    int status = whole == NULL ? -1 : 1;
+    Py_XDECREF(inner);
+    Py_XDECREF(whole);
+    return status;
+}
+
+/* A new reference, or NULL with an exception. */
+static PyObject *read_typed(const uint8_t *bytes, int64_t length)
+{
+    int64_t count = 0;
+    for (int place = 0; length >= TYPED_HEAD && place < 4; place++) count |= (int64_t)bytes[1 + place] << (8 * place);
+    if (length < TYPED_HEAD || count > length - TYPED_HEAD) {
+        PyErr_SetString(PyExc_ValueError, "a value of a state ends within its type");
+        return NULL;
+    }
+    PyObject *type = PyUnicode_DecodeUTF8((const char *)bytes + TYPED_HEAD, (Py_ssize_t)count, NULL);
+    if (type == NULL) return NULL;
+    PyUnicode_InternInPlace(&type);
+    PyObject *inner = PyBytes_FromStringAndSize((const char *)bytes + TYPED_HEAD + count, (Py_ssize_t)(length - TYPED_HEAD - count));
+    PyObject *value = inner == NULL ? NULL : decode_value(NULL, inner);
+    PyObject *held = value == NULL ? NULL : typed_value_make(value, type);
+    Py_DECREF(type);
+    Py_XDECREF(inner);
+    Py_XDECREF(value);
+    return held;
+}
+
 /* A function of millstream.pickled_values. */
 static PyObject *pickled_values(const char *name)
 {
@@ -114,7 +161,8 @@ intptr_t coding_encode(void *const *handles, intptr_t count, millstream_append a
     PyObject *encode = NULL;
     intptr_t index = 0;
     for (; index < count; index++) {
-        int status = write_plain(handles[index], append, target);
+        int status = Py_IS_TYPE((PyObject *)handles[index], &TypedValue_Type) ? write_typed(handles[index], append, target)
+                                                                              : write_plain(handles[index], append, target);
         if (status == 0) {
             if (encode == NULL) encode = pickled_values("encode");
             PyObject *bytes = encode == NULL ? NULL : PyObject_CallOneArg(encode, handles[index]);
@@ -147,6 +195,7 @@ static PyObject *read_plain(const uint8_t *bytes, int64_t length)
     }
     case 's': return PyUnicode_DecodeUTF8((const char *)bytes + 1, (Py_ssize_t)length - 1, NULL);
     case 'y': return PyBytes_FromStringAndSize((const char *)bytes + 1, (Py_ssize_t)length - 1);
+    case 'r': return read_typed(bytes, length);
     default: return NULL;
     }
 }

@@ -13,6 +13,7 @@
 #include "objects.h"
 #include "process.h"
 #include "shutdown.h"
+#include "typed_value.h"
 #include "values.h"
 
 static PyObject *version(PyObject *module, PyObject *unused)
@@ -113,7 +114,7 @@ static int add_types(PyObject *module)
         PyTypeObject *type;
     } types[] = {{"RowBase", &RowBase_Type}, {"PerSubtask", &PerSubtask_Type}, {"Function", &Function_Type}, {"Environment", &Environment_Type}, {"Clock", &Clock_Type},
         {"Job", &Job_Type}, {"CollectIterator", &CollectIterator_Type}, {"ArrowStream", &ArrowStream_Type}, {"Border", &Border_Type},
-        {"BorderIterator", &BorderIterator_Type}, {"WindowElements", &WindowElements_Type}, {"Notifier", &Notifier_Type}};
+        {"BorderIterator", &BorderIterator_Type}, {"WindowElements", &WindowElements_Type}, {"Notifier", &Notifier_Type}, {"TypedValue", &TypedValue_Type}};
     for (size_t index = 0; index < sizeof types / sizeof *types; index++) {
         if (PyType_Ready(types[index].type) < 0 || PyModule_AddObject(module, types[index].name, Py_NewRef(types[index].type)) < 0) return -1;
     }

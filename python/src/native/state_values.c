@@ -4,20 +4,26 @@
 #include <string.h>
 
 #include "errors.h"
+#include "typed_value.h"
 #include "values.h"
 #include "write.h"
 
-int state_codec_make(StateCodec *codec, PyObject *text)
+int state_codec_make(StateCodec *codec, PyObject *text, bool is_key)
 {
     Schema *schema = schema_from_object(text);
     if (schema == NULL) return -1;
     schema_release(codec->schema);
     codec->schema = schema;
     Py_CLEAR(codec->check);
+    Py_CLEAR(codec->type);
     switch (schema->type->kind) {
     case TYPE_DECIMAL: case TYPE_ARRAY: case TYPE_MAP: case TYPE_MULTISET: case TYPE_ROW: case TYPE_TUPLE: case TYPE_NULL:
         codec->check = stage_check_new(schema);
-        return codec->check == NULL ? -1 : 0;
+        if (codec->check == NULL) return -1;
+        if (is_key) return 0;
+        codec->type = Py_NewRef(text);
+        PyUnicode_InternInPlace(&codec->type);
+        return 0;
     default: return 0;
     }
 }
@@ -26,7 +32,11 @@ PyObject *state_codec_hold(const StateCodec *codec, PyObject *value)
 {
     if (codec->check == NULL) return Py_NewRef(value);
     if (value == Py_None) return conversion_refuse(codec->schema->type, value, "null is not allowed"), NULL;
-    return PyObject_CallOneArg(codec->check, value);
+    PyObject *checked = PyObject_CallOneArg(codec->check, value);
+    if (checked == NULL || codec->type == NULL) return checked;
+    PyObject *held = typed_value_make(checked, codec->type);
+    Py_DECREF(checked);
+    return held;
 }
 
 static int write_number(const StateCodec *codec, PyObject *value, millstream_value *target)
@@ -100,7 +110,12 @@ PyObject *state_codec_read(const StateCodec *codec, const millstream_value *valu
     case MILLSTREAM_VALUE_NULL: Py_RETURN_NONE;
     case MILLSTREAM_VALUE_BOOLEAN: return PyBool_FromLong(value->as.integer != 0);
     case MILLSTREAM_VALUE_DOUBLE: return PyFloat_FromDouble(value->as.number);
-    case MILLSTREAM_VALUE_OBJECT: return Py_NewRef((PyObject *)value->as.object);
+    case MILLSTREAM_VALUE_OBJECT: {
+        PyObject *object = value->as.object;
+        if (!Py_IS_TYPE(object, &TypedValue_Type)) return Py_NewRef(object);
+        /* A state that has no type any more takes what there is. */
+        return codec->type == NULL ? Py_NewRef(((TypedValue *)object)->value) : typed_value_as((TypedValue *)object, codec->type);
+    }
     case MILLSTREAM_VALUE_BYTES:
         if (type->kind == TYPE_TEXT) return PyUnicode_DecodeUTF8((const char *)value->as.bytes, (Py_ssize_t)value->length, NULL);
         return PyBytes_FromStringAndSize((const char *)value->as.bytes, (Py_ssize_t)value->length);
@@ -144,6 +159,8 @@ void state_dealloc(StateObject *self)
     schema_release(self->key.schema);
     Py_XDECREF(self->value.check);
     Py_XDECREF(self->key.check);
+    Py_XDECREF(self->value.type);
+    Py_XDECREF(self->key.type);
     Py_TYPE(self)->tp_free((PyObject *)self);
 }
 
@@ -154,8 +171,8 @@ int state_init(StateObject *self, PyObject *context, int index, PyObject *value_
         return -1;
     }
     PyObject *fallback = PyUnicode_FromString("OBJECT");
-    int status = fallback == NULL ? -1 : state_codec_make(&self->value, value_schema == NULL ? fallback : value_schema);
-    if (status == 0) status = state_codec_make(&self->key, key_schema == NULL ? fallback : key_schema);
+    int status = fallback == NULL ? -1 : state_codec_make(&self->value, value_schema == NULL ? fallback : value_schema, false);
+    if (status == 0) status = state_codec_make(&self->key, key_schema == NULL ? fallback : key_schema, true);
     Py_XDECREF(fallback);
     if (status < 0) return -1;
     Py_XSETREF(self->context, (ContextObject *)Py_NewRef(context));

@@ -11,10 +11,12 @@
 typedef struct StateCodec {
     Schema *schema;
     PyObject *check;
+    /* Of values with a check: the type's text, interned, which is kept beside each. NULL for keys of maps, which are compared as they are. */
+    PyObject *type;
 } StateCodec;
 
 /* 0 or -1. */
-int state_codec_make(StateCodec *codec, PyObject *text);
+int state_codec_make(StateCodec *codec, PyObject *text, bool is_key);
 /* A reference to the value as it is kept, to be held until the engine has it; NULL for one of another type. */
 PyObject *state_codec_hold(const StateCodec *codec, PyObject *value);
 /* `is_lent`: for lookups; otherwise a reference goes with an object, and `holder` keeps text alive until the call is over. */

@@ -216,6 +216,10 @@ class KeyedCopies:
             elif states is None or not builder.is_restored:
                 self._opened.append((first, context, states))
 
+        uid = transformation.settings.get("uid")
+        if uid is not None:
+            builder.declared[uid] = self._declared.so_far()
+
     def states(self) -> list[Declaration]:
         """All of them, for the engine; none is added later."""
         return [*self._operator_states, *self._declared.seal()]

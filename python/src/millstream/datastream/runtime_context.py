@@ -322,6 +322,10 @@ class DeclaredStates:
         """Whether there are states that expire in the background."""
         return _PLANNED in self._declarations
 
+    def so_far(self) -> list[Declaration]:
+        """Those that were declared until now."""
+        return list(self._declarations.values())
+
     def seal(self) -> list[Declaration]:
         """All of them, for the engine."""
         self._sealed = True

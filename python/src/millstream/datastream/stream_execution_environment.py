@@ -28,7 +28,7 @@ from millstream.datastream.environment_configuration import EnvironmentConfigura
 from millstream.datastream.execution_mode import RuntimeExecutionMode
 from millstream.datastream.plan_diff import PlanDiff, tell_plan_diff
 from millstream.datastream.recovery import default_settings, recover
-from millstream.datastream.restored_pickles import check_pickles, host_properties
+from millstream.datastream.restored_pickles import check_pickles, check_types, host_properties, with_pickles, with_types
 from millstream.datastream.slot_sharing_group import SlotSharingGroup
 from millstream.datastream.transformation import JobBuilder, StreamInput, Transformation
 from millstream.datastream.watermarks import add_future_output, check_future_output, lower_watermarks
@@ -385,7 +385,9 @@ class StreamExecutionEnvironment(EnvironmentConfiguration):
         """
         builder = self._build(for_plan=True, tells_states=True)
         try:
-            return PlanDiff.from_json(builder.native.plan_diff(local_path(os.fspath(savepoint))))
+            path = local_path(os.fspath(savepoint))
+            diff = with_pickles(PlanDiff.from_json(builder.native.plan_diff(path)), path, self._configuration.to_dict())
+            return with_types(diff, path, builder.declared)
         finally:
             builder.native.close()
 
@@ -437,6 +439,8 @@ class StreamExecutionEnvironment(EnvironmentConfiguration):
             if self._clock is not None:
                 builder.native.set_clock(self._clock._of_jobs())
             builder.add_all(self._transformations)
+            if settings is not None:
+                check_types(settings, builder.declared)
         except BaseException:
             builder.native.close()
             raise

@@ -112,6 +112,8 @@ class JobBuilder:
         self.for_plan = for_plan
         #: True where it is looked at for the states, too: functions that have some are opened, and closed again, because they name them then.
         self.tells_states = False
+        #: By uid the states that functions have declared.
+        self.declared: dict[str, list[Any]] = {}
         #: The job, once it has started.
         self.job: _native.Job | None = None
         self._nodes: dict[Transformation, int] = {}
