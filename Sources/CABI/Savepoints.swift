@@ -63,8 +63,10 @@ func savepoint(_ path: UnsafePointer<CChar>?) throws(MillstreamError) -> Savepoi
     // A checkpoint may need objects that lie beside its own directory.
     let slash = root.lastIndex(of: "/") ?? root.startIndex
     guard root.index(after: slash) < root.endIndex else { throw MillstreamError(.invalidArgument, "'\(text)' is no savepoint's directory") }
-    return try SavepointReader(
-        try CheckpointDirectory(DiskStorage(), root: String(root[..<slash]), isReadOnly: true), group: String(root[root.index(after: slash)...]))
+    let storage = try CheckpointDirectory(DiskStorage(), root: String(root[..<slash]), isReadOnly: true)
+    let group = String(root[root.index(after: slash)...])
+    guard storage.exists("\(group)/\(Manifest.name)") else { throw Manifest.missing(at: text) }
+    return try SavepointReader(storage, group: group)
 }
 
 private func columns(_ fields: [Field], _ writer: inout JSONText) {

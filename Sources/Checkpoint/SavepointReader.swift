@@ -22,7 +22,6 @@ public final class SavepointReader {
         self.storage = storage
         self.group = group
         let name = group.isEmpty ? Manifest.name : "\(group)/\(Manifest.name)"
-        guard storage.exists(name) else { throw Manifest.missing(at: storage.location(group)).of(checkpointFile: storage.location(name)) }
         do throws(MillstreamError) {
             manifest = try Manifest(decoding: try storage.read(name), path: storage.location(name))
         } catch { throw error.of(checkpointFile: storage.location(name)) }

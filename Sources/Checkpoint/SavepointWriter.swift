@@ -70,6 +70,8 @@ public final class SavepointWriter {
         }
         let index = try index(of: uid)
         try refuseStores(entries[index])
+        try refuseOtherKeys(part, batch.schema.fields.prefix(keyCount).map(\.type), entries[index])
+        try refuseRepeated(part, batch, keyCount)
         if let name { entries[index].name = name }
         entries[index].removed.insert(part)
         entries[index].added.removeAll { $0.part == part }
@@ -81,6 +83,55 @@ public final class SavepointWriter {
         guard let source = entry.source, source.files.contains(where: { !$0.stores.isEmpty }) else { return }
         throw MillstreamError(
             .unsupported, "the checkpoint has state of '\(source.name)' in files of a store, which cannot be changed", hint: "Take a savepoint of the job, which has rows.")
+    }
+
+    /// All keyed state of an operator has keys of one type.
+    private func refuseOtherKeys(_ part: String, _ types: [DataType], _ entry: Entry) throws(MillstreamError) {
+        guard !types.isEmpty else { return }
+        var others = entry.added.filter { $0.keyCount > 0 }.map { (name: $0.part, types: $0.batch.schema.fields.prefix($0.keyCount).map(\.type)) }
+        if let base, let source = entry.source {
+            for known in try base.partFields(of: source.id.text) where !entry.removed.contains(known.name) {
+                let count = known.fields.enumerated().prefix { $0.element.name == "key\($0.offset)" }.count
+                if count > 0 { others.append((known.name, known.fields.prefix(count).map(\.type))) }
+            }
+        }
+        guard let other = others.first(where: { $0.name != part && $0.types.map(\.nullable) != types.map(\.nullable) }) else { return }
+        func text(_ types: [DataType]) -> String { types.map { "\($0.nullable)" }.joined(separator: ", ") }
+        throw MillstreamError(
+            .invalidArgument,
+            "the keys of the state '\(part)' are given as \(text(types)), and those of '\(other.name)' of the same operator are \(text(other.types)) in the savepoint",
+            hint: "An operator's states have keys of one type; say which with types=.")
+    }
+
+    /// A key has one value, and one value for each key of a map.
+    private func refuseRepeated(_ part: String, _ batch: Batch, _ keyCount: Int) throws(MillstreamError) {
+        let names = batch.schema.fields.map(\.name)
+        guard part.hasPrefix("keyed/"), keyCount > 0, names.last == "value" || names.suffix(2) == ["map_key", "map_value"] else { return }
+        let isMap = names.last == "map_value"
+        var keys: [Column] = []
+        for index in 0..<(isMap ? keyCount + 1 : keyCount) { keys.append(try key(batch.columns[index], batch.schema.fields[index].type)) }
+        guard let hashes = try batch.keyed(by: keys).keyHashes else { throw .internal("a keyed batch has no hashes") }
+        let words = hashes.pointer(as: UInt64.self)
+        let order = (0..<batch.count).sorted { (words[$0], $0) < (words[$1], $1) }
+        var start = 0
+        while start < order.count {
+            var end = start + 1
+            while end < order.count, words[order[end]] == words[order[start]] { end += 1 }
+            for later in start..<end {
+                for earlier in start..<later {
+                    var isSame = true
+                    for column in keys where isSame { isSame = try column.isEqual(at: order[earlier], to: column, at: order[later]) }
+                    guard isSame else { continue }
+                    let what = Batch(schema: Schema(keys.indices.map { Field("key\($0)", keys[$0].type) }), columns: keys, count: batch.count).keyText(order[later])
+                    throw MillstreamError(
+                        .invalidArgument,
+                        "the \(isMap ? "key and map key" : "key") \(what ?? "") come\(isMap ? "" : "s") twice in the state '\(part)', in the rows \(order[earlier]) and \(order[later])",
+                        hint: "It has one value: leave out the other row.")
+                }
+            }
+            start = end
+        }
+        withExtendedLifetime(hashes) {}
     }
 
     /// Removes an operator with all its state, or one part of it. Throws `unsupported` for a part of an operator whose state is in files of a store.

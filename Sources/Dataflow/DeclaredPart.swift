@@ -29,4 +29,10 @@ public struct DeclaredPart: Sendable {
 /// An operator that says which parts of state it keeps, before it is opened.
 public protocol StateDeclaring: AnyObject {
     func declaredParts() throws(MillstreamError) -> [DeclaredPart]
+    /// What the values of one of the operator's stores are, as a checkpoint with the store's files says it; nil for a store that it does not have.
+    func storedValues(of store: String) -> [String]?
+}
+
+extension StateDeclaring {
+    public func storedValues(of store: String) -> [String]? { nil }
 }

@@ -81,6 +81,11 @@ final class ProcessOperator: Operator, StateDeclaring {
         declarations.map { KeyedState.declaredPart($0.name, $0.kind.stored, StateTypes(value: $0.valueType, key: $0.keyType)) }
     }
 
+    func storedValues(of store: String) -> [String]? {
+        guard store == KeyedState.storePart else { return nil }
+        return declarations.compactMap { KeyedState.stateText($0.name, $0.kind.stored, StateTypes(value: $0.valueType, key: $0.keyType)) }
+    }
+
     func snapshot(_ checkpoint: CheckpointBarrier, into writer: any StateWriter) throws(MillstreamError) {
         guard let state, let context else { throw .internal("a checkpoint of an operator that is not open") }
         state.begin(nil)

@@ -107,6 +107,7 @@ final class ReduceOperator: Operator, StateDeclaring {
     private var resultFields: [Field] { schema.fields.map { Field("result.\($0.name)", $0.type.nullable) } }
 
     func declaredParts() -> [DeclaredPart] { [DeclaredPart(Self.part, stateFields)] }
+    func storedValues(of store: String) -> [String]? { store == Self.part ? paged?.valueTexts : nil }
 
     func snapshot(_ checkpoint: CheckpointBarrier, into writer: any StateWriter) throws(MillstreamError) {
         if let paged, !paged.isOff { return try paged.snapshot(checkpoint, into: writer) }

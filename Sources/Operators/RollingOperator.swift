@@ -143,6 +143,7 @@ final class RollingOperator: Operator, StateDeclaring {
     private static let part = "rolling/records"
 
     func declaredParts() -> [DeclaredPart] { [DeclaredPart(Self.part, stateFields)] }
+    func storedValues(of store: String) -> [String]? { store == Self.part ? paged?.valueTexts : nil }
 
     func snapshot(_ checkpoint: CheckpointBarrier, into writer: any StateWriter) throws(MillstreamError) {
         if let paged, !paged.isOff { return try paged.snapshot(checkpoint, into: writer) }

@@ -59,7 +59,8 @@ public struct PlanDiff: Sendable {
         _ step: JobGraph.Step, _ task: JobGraph.Task, _ saved: Manifest.OperatorState?, _ plan: StreamPlan, _ bindings: Bindings, _ savepoint: SavepointReader,
         _ isBatch: Bool
     ) throws(MillstreamError) {
-        let declared = try Self.declared(step, plan, bindings, isBatch)
+        let operation = try Self.operation(step, plan, bindings, isBatch)
+        let declared = try operation?.declaredParts()
         func note(_ outcome: Outcome, _ states: [String], _ reason: String) -> Entry? {
             states.isEmpty ? nil : Entry(uid: step.id.text, name: step.node.name, states: states, outcome: outcome, reason: reason)
         }
@@ -70,7 +71,9 @@ public struct PlanDiff: Sendable {
             if let entry = note(.rebuilt, declared?.map(\.name) ?? [], reason) { entries.append(entry) }
             return
         }
-        let parts = try savepoint.partFields(of: saved.id.text)
+        var stores: [String] = []
+        for name in saved.files.flatMap(\.stores).map(\.name) where !stores.contains(name) { stores.append(name) }
+        let parts = try savepoint.partFields(of: saved.id.text).filter { part in !stores.contains { StoredState.typesPart($0) == part.name } }
         if let chosen = step.node.maxParallelism ?? plan.configuration.maxParallelism, chosen != saved.maxParallelism {
             entries += [note(.refused, parts.map(\.name), "the max parallelism is \(saved.maxParallelism) in the savepoint, and \(chosen) in the job: it cannot change")].compactMap { $0 }
             return
@@ -118,12 +121,41 @@ public struct PlanDiff: Sendable {
                 found.append(note(.refused, [part.name], error.message))
             }
         }
+        var stored: [String] = []
+        for store in stores {
+            // One store has the states of all keys.
+            let names = store == KeyedState.storePart ? (declared ?? []).map(\.name).filter { $0.hasPrefix("keyed/") } : [store]
+            stored += names
+            let reason = try Self.refusal(of: store, saved, keyTypes, operation, plan, savepoint)
+            if let reason { found.append(note(.refused, names.isEmpty ? [store] : names, reason)) } else { kept += names }
+        }
         if !saved.coordinator.isEmpty, !kept.contains("source/splits") { kept.append("source/splits") }
         let reason = saved.parallelism == task.parallelism ? "as it is" : "dealt out anew: the parallelism was \(saved.parallelism), and is \(task.parallelism)"
         found.insert(note(.kept, kept, reason), at: 0)
-        let missing = (declared ?? []).map(\.name).filter { name in !parts.contains { $0.name == name } }
+        let missing = (declared ?? []).map(\.name).filter { name in !parts.contains { $0.name == name } && !stored.contains(name) }
         found.append(note(.rebuilt, missing, "the savepoint has nothing in it"))
         entries += found.compactMap { $0 }
+    }
+
+    /// Why the files of a store are of no use to the job; nil where the operator goes on with them.
+    private static func refusal(
+        of store: String, _ saved: Manifest.OperatorState, _ keyTypes: [DataType]?, _ operation: (any StateDeclaring)?, _ plan: StreamPlan,
+        _ savepoint: SavepointReader
+    ) throws(MillstreamError) -> String? {
+        guard plan.configuration.state.kind != .hashMap else {
+            let error = StoredState.needsStore(saved.name)
+            return error.message + (error.hint.map { ". \($0)" } ?? "")
+        }
+        for bytes in try savepoint.bytes(StoredState.typesPart(store), of: saved.id.text) {
+            let (keys, values) = StoredState.types(in: bytes)
+            if let wanted = operation?.storedValues(of: store), wanted != values {
+                return StoredState.changed(store, of: saved.name, from: values, to: wanted).message
+            }
+            if !keys.isEmpty, let keyTypes, keys != keyTypes.map({ "\($0.nullable)" }) {
+                return "its key is of the types [\(keys.joined(separator: ", "))] in the savepoint, and \(keyTypes.map(\.nullable)) in the job"
+            }
+        }
+        return nil
     }
 
     /// Parts that the runtime writes, and that operators of all kinds read.
@@ -144,8 +176,10 @@ public struct PlanDiff: Sendable {
         return positions.map { types[$0] }
     }
 
-    /// What the operator keeps; nil for one that does not say, and takes what there is.
-    private static func declared(_ step: JobGraph.Step, _ plan: StreamPlan, _ bindings: Bindings, _ isBatch: Bool) throws(MillstreamError) -> [DeclaredPart]? {
+    /// The operator, which says what it keeps; nil for one that does not say, and takes what there is.
+    private static func operation(
+        _ step: JobGraph.Step, _ plan: StreamPlan, _ bindings: Bindings, _ isBatch: Bool
+    ) throws(MillstreamError) -> (any StateDeclaring)? {
         switch step.node.operation {
         case .source, .sink, .custom, .project, .filter: return nil
         default: break
@@ -159,6 +193,6 @@ public struct PlanDiff: Sendable {
         }
         let operation = try OperatorFactory.make(
             for: step.node, inputs: step.inputs, hidden: step.hidden, bindings: bindings, configuration: plan.configuration, isBatch: isBatch)
-        return try (operation as? any StateDeclaring)?.declaredParts()
+        return operation as? any StateDeclaring
     }
 }

@@ -49,12 +49,13 @@ struct FileSinkCrashTests {
             var next: Int64 = 0
             var ended = false
             let sink = try Self.sink(storage)
+            let clock = SimulatedClock()
             let operations = try (0..<parallelism).map { subtask -> SinkOperator in
                 let operation = SinkOperator(sink: sink) {}
                 try operation.open(
                     OperatorContext(
                         operatorID: OperatorID("sink"), operatorName: "sink", subtask: SubtaskIndex(subtask), parallelism: parallelism,
-                        maxParallelism: 128, jobName: "test", jobID: jobID, checkpointing: true, clock: SimulatedClock(),
+                        maxParallelism: 128, jobName: "test", jobID: jobID, checkpointing: true, clock: clock,
                         random: SeededRandom(seed: UInt64(attempt * 16 + subtask)), metrics: OperatorMetrics(), requestWakeUp: { _ in }))
                 return operation
             }
@@ -116,7 +117,11 @@ struct FileSinkCrashTests {
                 if id % 4 != 3 || ended { for operation in operations { try operation.onCheckpointComplete(CheckpointID(id)) } }
                 if id == stopsAfter { return }
                 if ended { break }
+                // Now and then a commit that is to be tried again is.
+                try SinkOperatorTests.advance(operations, clock, id % 2 * 7)
             }
+            // The runtime closes nothing before that.
+            while operations.contains(where: \.holdsEnd) { try SinkOperatorTests.advance(operations, clock, 10) }
             succeeded = true
             for operation in operations { try operation.close() }
         }

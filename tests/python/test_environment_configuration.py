@@ -77,6 +77,15 @@ def test_checkpoint_defaults_are_flinks(env: StreamExecutionEnvironment) -> None
     assert env.get_configuration().to_dict() == {}
 
 
+def test_older_names_are_where_pyflink_had_them() -> None:
+    import millstream.datastream as package
+    from millstream.datastream import checkpoint_config, state_backend
+
+    assert package.ExternalizedCheckpointCleanup is checkpoint_config.ExternalizedCheckpointCleanup
+    for name in ("MemoryStateBackend", "FsStateBackend", "RocksDBStateBackend"):
+        assert getattr(package, name) is getattr(state_backend, name) and name in package.__all__ and name in dir(package)
+
+
 def test_checkpoint_settings_come_back_and_survive_as_text(env: StreamExecutionEnvironment) -> None:
     env.enable_checkpointing(1_500)
     assert env.get_checkpointing_mode() is CheckpointingMode.EXACTLY_ONCE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -226,6 +227,105 @@ def test_the_diff_of_a_plan(tmp_path: Path) -> None:
     keys = outcomes(new_environment(), path, Types.TUPLE([Types.LONG(), Types.LONG()]), counting(key=Types.LONG(), function=Narrow))
     assert keys["keyed/count"] == ("refused", "its key is of the types [STRING] in the savepoint, and [BIGINT] in the job")
     assert outcomes(new_environment(**{"pipeline__max-parallelism": "64"}), path, PAIR, counting(function=Narrow))["keyed/count"][1].startswith("the max parallelism is 128")
+
+
+def test_the_diff_of_a_plan_knows_what_the_start_says_of_pickles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import platform
+
+    from millstream import pickled_values
+
+    monkeypatch.setattr(pickled_values, "_allowed", set())
+    path = save(new_environment(), [("a", 1)], PAIR, ordering, tmp_path)
+    mine = f"{Order.__module__}.{Order.__qualname__}"
+    outcome, reason = outcomes(new_environment(), path, PAIR, ordering)["keyed/last"]
+    assert outcome == "refused" and f"a value of {mine}, which this program has not allowed" in reason and f"env.register_type('{mine}')" in reason
+    env = new_environment()
+    env.register_type(Order)
+    assert outcomes(env, path, PAIR, ordering)["keyed/last"] == ("kept", "as it is")
+    monkeypatch.setattr(platform, "python_version", lambda: "4.7.1")
+    outcome, reason = outcomes(new_environment(), path, PAIR, ordering)["keyed/last"]
+    assert outcome == "refused" and "and this is 4.7" in reason
+    anyway = {"state__pickle__other-python-allowed": "true"}
+    assert outcomes(new_environment(**anyway), path, PAIR, ordering)["keyed/last"] == ("kept", "as it is")
+    monkeypatch.delattr(sys.modules[Order.__module__], "Order")
+    outcome, reason = outcomes(new_environment(**anyway), path, PAIR, ordering)["keyed/last"]
+    assert outcome == "refused" and f"a value of {mine}, which is not there" in reason
+
+
+@pytest.mark.parametrize("state_is_rolling", [False, True], ids=["process", "rolling"])
+def test_the_diff_of_a_plan_knows_what_the_start_says_of_the_files_of_a_store(state_is_rolling: bool, tmp_path: Path) -> None:
+    def build(stream: Any, key: Any = STRING) -> Any:
+        keyed = stream.key_by(lambda row: row[0], key)
+        return (keyed.sum(1) if state_is_rolling else keyed.process(Narrow())).uid("states")
+
+    settings = {
+        "state__backend__type": "rocksdb", "execution__checkpointing__incremental": "true", "execution__checkpointing__interval": "20 ms",
+        "execution__checkpointing__dir": f"file://{tmp_path}/points", "millstream__checkpoints__keep-finished": "true",
+    }  # fmt: skip
+    run(new_environment(**settings), [("a", 1), ("b", 2)], PAIR, build)
+    (path,) = [str(place.parent) for place in (tmp_path / "points").glob("*/chk-*/_metadata")]
+    names = ["rolling/records"] if state_is_rolling else ["keyed/count", "keyed/seen", "keyed/sums"]
+    rocksdb = {"state__backend__type": "rocksdb"}
+    kept = outcomes(new_environment(**rocksdb), path, PAIR, build)
+    assert {kept[name] for name in names} == {("kept", "as it is")}
+    assert not [name for name, (outcome, _) in kept.items() if outcome in ("lost", "rebuilt", "carried")], kept
+    refused = outcomes(new_environment(), path, PAIR, build)
+    assert {refused[name][0] for name in names} == {"refused"}
+    with pytest.raises(MillstreamError) as caught:
+        run(new_environment(path), [("a", 1)], PAIR, build)
+    assert str(caught.value).partition("\n")[0].partition(" [operator")[0] in refused[names[0]][1]
+    keys = outcomes(new_environment(**rocksdb), path, Types.TUPLE([Types.LONG(), Types.LONG()]), lambda stream: build(stream, Types.LONG()))
+    assert {keys[name][0] for name in names} == {"refused"} and "STRING" in keys[names[0]][1] and "BIGINT" in keys[names[0]][1]
+    if not state_is_rolling:
+        assert keys["keyed/count"][1] == "its key is of the types [STRING] in the savepoint, and [BIGINT] in the job"
+
+
+@pytest.mark.parametrize("part", ["count", "totals"])
+def test_a_key_has_one_value_in_a_savepoint(part: str, tmp_path: Path) -> None:
+    table = {"key0": ["a", "b", "a"], "map_key": [1, 1, 1], "map_value": [5, 6, 7]} if part == "totals" else {"key0": ["a", "b", "a"], "value": [5, 6, 7]}
+    key = "key and map key ('a', 1) come" if part == "totals" else "key 'a' comes"
+    with pytest.raises(InvalidArgumentError, match=re.escape(f"the {key} twice in the state 'keyed/{part}', in the rows 0 and 2")):
+        state.SavepointWriter.new_savepoint().with_state("counts", part, pyarrow.table(table)).write(tmp_path / "twice")
+    table["key0"][2] = "c"
+    assert state.SavepointWriter.new_savepoint().with_state("counts", part, pyarrow.table(table)).write(tmp_path / "once")
+    elements = pyarrow.table({"key0": ["a", "a"], "element": [1, 1]})
+    assert state.SavepointWriter.new_savepoint().with_state("counts", "seen", elements).write(tmp_path / "list")
+
+
+def test_python_objects_as_keys_come_once_too(tmp_path: Path) -> None:
+    types = {"key0": Types.PICKLED_BYTE_ARRAY()}
+    table = pyarrow.table({"key0": [1, 2, 1], "value": [5, 6, 7]})
+    with pytest.raises(InvalidArgumentError, match="the key 1 comes twice in the state 'keyed/count', in the rows 0 and 2"):
+        state.SavepointWriter.new_savepoint().with_state("counts", "count", table, types).write(tmp_path / "twice")
+
+
+def test_the_states_of_an_operator_have_keys_of_one_type(tmp_path: Path) -> None:
+    strings = pyarrow.table({"key0": ["a"], "value": [1]})
+    numbers = pyarrow.table({"key0": [1], "value": [1]})
+    base = state.SavepointWriter.new_savepoint().with_state("counts", "count", strings).write(tmp_path / "base")
+    message = "keys of the state 'keyed/other' are given as BIGINT, and those of 'keyed/count' of the same operator are STRING"
+    for writer in (state.SavepointWriter.new_savepoint().with_state("counts", "count", strings), state.SavepointWriter.from_existing_savepoint(base)):
+        with pytest.raises(InvalidArgumentError, match=message):
+            writer.with_state("counts", "other", numbers).write(tmp_path / "mixed")
+    # Another operator, or another type for all that it has.
+    assert state.SavepointWriter.from_existing_savepoint(base).with_state("others", "count", numbers).write(tmp_path / "two")
+    assert state.SavepointWriter.from_existing_savepoint(base).with_state("counts", "count", strings).write(tmp_path / "same")
+
+
+def test_a_path_without_a_savepoint_is_told_alike_everywhere(tmp_path: Path) -> None:
+    place = str(tmp_path / "nowhere")
+    message = f"there is no savepoint or checkpoint at '{place}': it has no file _metadata"
+    for look in (
+        lambda: state.read(place, "counts", "count"),
+        lambda: state.describe(place),
+        lambda: state.manifest(place),
+        lambda: state.SavepointWriter.from_existing_savepoint(place).write(tmp_path / "new"),
+        lambda: outcomes(new_environment(), place, PAIR, ordering),
+        lambda: run(new_environment(place), [("a", 2)], PAIR, ordering),
+    ):
+        with pytest.raises(InputOutputError) as caught:
+            look()
+        assert message in str(caught.value) and "Name the directory of one" in str(caught.value)
 
 
 ROW = Types.ROW_NAMED(["key", "n"], [Types.STRING(), Types.INT()])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -93,3 +94,26 @@ def test_a_job_that_has_ended_has_no_state() -> None:
     client.get_job_execution_result().result()
     with pytest.raises(MillstreamError, match="the job has ended"):
         client.state("x", "y")
+
+
+def test_an_answer_that_is_not_waited_for(job: Any) -> None:
+    """While a function does not return, nobody has the state at one moment."""
+    assert job.state("remember", "count", timeout=20).num_rows == 3
+    env = StreamExecutionEnvironment.get_execution_environment()
+    env.set_parallelism(1)
+    hold, taken = threading.Event(), []
+    stream = LiveTestStream(TYPE)
+    keyed = env.from_source(stream).key_by(lambda row: row[0], Types.STRING())
+    keyed.process(Remember(), TYPE).uid("remember").map(lambda row: (hold.wait(30), row)[1], TYPE).add_sink(taken.append)
+    client = env.execute_async("held")
+    stream.add(("a", 1))
+    time.sleep(0.1)
+    started = time.monotonic()
+    with pytest.raises(TimeoutError):
+        client.state("remember", "count", timeout=0.2)
+    assert 0.15 < time.monotonic() - started < 10
+    hold.set()
+    assert client.state("remember", "count", timeout=20)["value"].to_pylist() == [1]
+    stream.end()
+    client.get_job_execution_result().result(30)
+    assert taken == [("a", 1)]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -92,6 +94,21 @@ def test_the_five_answers(env: StreamExecutionEnvironment) -> None:
     for wrong in ([], [CommitOutcome.COMMITTED] * 2, [True], ["COMMITTED"], None):
         with pytest.raises(TypeError):
             run(env, lambda *_, wrong=wrong: wrong)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("has_checkpoints", [False, True])
+def test_a_commit_is_tried_again_after_a_pause_and_the_job_waits_for_it(has_checkpoints: bool, env: StreamExecutionEnvironment) -> None:
+    times: list[float] = []
+
+    def busy(call: int, committables: list[Any]) -> list[CommitOutcome]:
+        times.append(time.monotonic())
+        return [CommitOutcome.RETRY if len(times) < 5 else CommitOutcome.COMMITTED]
+
+    if has_checkpoints:
+        env.enable_checkpointing(60_000)
+    run(env, busy)
+    pauses = [later - earlier for earlier, later in itertools.pairwise(times)]
+    assert len(pauses) == 4 and all(pause >= least for pause, least in zip(pauses, (0.009, 0.019, 0.039, 0.079), strict=True)), pauses
 
 
 def test_what_a_committable_is_made_of(env: StreamExecutionEnvironment) -> None:
@@ -355,3 +372,35 @@ def test_an_upsert_job(env: StreamExecutionEnvironment, tmp_path: Path) -> None:
     env.from_collection(rows, PAIRS).sink_to(SqliteUpsertSink(tmp_path / "a.db", "t", ["missing"]))
     with pytest.raises(ConfigurationError, match="the key's column 'missing'"):
         env.execute()
+
+
+@pytest.mark.parametrize(
+    ("made", "keys", "is_found"),
+    [
+        ("create table t (n integer, word text unique)", ["word"], True),
+        ("create table t (n integer, word text, primary key (word, n))", ["n", "word"], True),
+        ("create table t (word text primary key, n integer) without rowid", ["word"], True),
+        ("create table t (word integer primary key, n integer)", ["word"], True),
+        ("create table t (n integer, word text); create unique index i on t (word)", ["word"], True),
+        ("create table t (n integer, word text)", ["word"], False),
+        ("create table t (n integer, word text); create index i on t (word)", ["word"], False),
+        ("create table t (n integer, word text); create unique index i on t (word) where n > 1", ["word"], False),
+        ("create table t (n integer, word text); create unique index i on t (lower(word))", ["word"], False),
+        ("create table t (n integer, word text, primary key (word, n))", ["word"], False),
+        ("create table t (n integer, word text unique)", ["word", "n"], False),
+    ],
+)
+def test_an_upsert_needs_a_unique_key(made: str, keys: list[str], is_found: bool, tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "a.db")
+    connection.executescript(made)
+    sink = SqliteUpsertSink(tmp_path / "a.db", "t", keys)
+    if not is_found:
+        with pytest.raises(ConfigurationError, match="the table 't' has neither a primary key nor a unique index of the column") as caught:
+            sink.open(None)  # type: ignore[arg-type]
+        # What it says to do is what helps.
+        connection.executescript(str(caught.value).partition("hint: ")[2])
+    sink.open(None)  # type: ignore[arg-type]
+    sink.write([(1, "1"), (1, "1")])
+    sink.flush(True)
+    sink.close()
+    assert connection.execute("select count(*) from t").fetchone() == (1,)

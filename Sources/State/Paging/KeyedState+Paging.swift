@@ -6,7 +6,7 @@ import Dataflow
 /// A key is one record of the store, with all its states: lists and maps are read and written whole. Timers, and the slots of keys that have some, stay in memory.
 extension KeyedState {
     /// The store's name, and its part in a checkpoint.
-    static let storePart = "states"
+    package static let storePart = "states"
 
     /// Whether states can leave memory.
     public var isPaged: Bool { pageStore != nil }
@@ -32,7 +32,21 @@ extension KeyedState {
 
     /// What a record's states are, in their order.
     private var stateTexts: [String] {
-        stores.indices.filter { isPerKey[$0] }.map { "\(names[$0]) \(stores[$0].kind) \(types[$0].value.nullable) \(types[$0].key.map { "\($0.nullable)" } ?? "")" }
+        stores.indices.filter { isPerKey[$0] }.map { Self.stateText(names[$0], stores[$0].kind, types[$0]) }
+    }
+
+    private static func stateText(_ name: String, _ kind: StateCells.Kind, _ types: StateTypes) -> String {
+        "\(name) \(kind) \(types.value.nullable) \(types.key.map { "\($0.nullable)" } ?? "")"
+    }
+
+    /// The same before there is any state; nil for a kind that is not kept by key.
+    package static func stateText(_ name: String, _ kind: Kind, _ types: StateTypes) -> String? {
+        switch kind {
+        case .value: stateText(name, StateCells.Kind.value, types)
+        case .list: stateText(name, StateCells.Kind.list, types)
+        case .map: stateText(name, StateCells.Kind.map, types)
+        case .operatorState: nil
+        }
     }
 
     /// The keys are those of a table now.

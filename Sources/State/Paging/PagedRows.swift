@@ -17,7 +17,7 @@ public final class PagedRows {
     private var pager: KeyPager?
     /// Of the keys in the files that the store was restored from.
     private var restoredKeyTypes: [DataType]?
-    private var valueTexts: [String] { types.map { "\($0.nullable)" } }
+    package var valueTexts: [String] { types.map { "\($0.nullable)" } }
 
     /// `part` names the rows in a checkpoint, `fields` their columns there.
     public init(_ records: RowStore, types: [DataType], part: String, fields: [Field]) {

@@ -77,14 +77,19 @@ class JobClient:
         """Where the job is in its life, as a future that is done."""
         return CompletableFuture.completed(self.status())
 
-    def state(self, uid: str, name: str) -> Any:
+    def state(self, uid: str, name: str, timeout: float | None = None) -> Any:
         """The state ``name`` of the operator ``uid`` as a ``pyarrow.Table``, all keys at one moment, while the job goes on.
+
+        The answer waits behind the rows in flight, as a savepoint does: under backpressure, or while a function does not return, it takes as long as
+        those take. ``timeout`` is in seconds (``None``: for ever); ``TimeoutError`` when it is over, and the job goes on as if nobody had asked.
 
         Columns and errors are those of :func:`millstream.state.read`; ``InvalidStateError`` if the job has ended.
         """
         from millstream.state import table_of
 
-        return table_of(lambda part: self._job.state(uid, part), name)
+        if timeout is None:
+            return table_of(lambda part: self._job.state(uid, part), name)
+        return in_background(lambda: table_of(lambda part: self._job.state(uid, part), name), f"state of {self._job_name}").result(timeout)
 
     def cancel(self) -> CompletableFuture[None]:
         """Asks the job to stop; the future is done when it has. Does nothing for a job that has ended."""

@@ -7,7 +7,7 @@ from millstream._lazy import lazily
 if TYPE_CHECKING:
     from millstream.datastream.async_data_stream import AsyncDataStream
     from millstream.datastream.async_functions import AsyncFunction, AsyncRetryPredicate, AsyncRetryStrategy
-    from millstream.datastream.checkpoint_config import CheckpointConfig
+    from millstream.datastream.checkpoint_config import CheckpointConfig, ExternalizedCheckpointCleanup
     from millstream.datastream.checkpoint_storage import (
         CheckpointStorage,
         CustomCheckpointStorage,
@@ -53,8 +53,11 @@ if TYPE_CHECKING:
     from millstream.datastream.state_backend import (
         CustomStateBackend,
         EmbeddedRocksDBStateBackend,
+        FsStateBackend,
         HashMapStateBackend,
+        MemoryStateBackend,
         PredefinedOptions,
+        RocksDBStateBackend,
         StateBackend,
     )
     from millstream.datastream.stream_execution_environment import StreamExecutionEnvironment
@@ -78,7 +81,7 @@ else:
         {
             "millstream.datastream.async_data_stream": "AsyncDataStream",
             "millstream.datastream.async_functions": "AsyncFunction AsyncRetryPredicate AsyncRetryStrategy",
-            "millstream.datastream.checkpoint_config": "CheckpointConfig",
+            "millstream.datastream.checkpoint_config": "CheckpointConfig ExternalizedCheckpointCleanup",
             "millstream.datastream.checkpoint_storage": (
                 "CheckpointStorage CustomCheckpointStorage FileSystemCheckpointStorage JobManagerCheckpointStorage"
             ),
@@ -103,7 +106,8 @@ else:
             "millstream.datastream.output_tag": "OutputTag",
             "millstream.datastream.slot_sharing_group": "MemorySize SlotSharingGroup",
             "millstream.datastream.state_backend": (
-                "CustomStateBackend EmbeddedRocksDBStateBackend HashMapStateBackend PredefinedOptions StateBackend"
+                "CustomStateBackend EmbeddedRocksDBStateBackend FsStateBackend HashMapStateBackend MemoryStateBackend PredefinedOptions "
+                "RocksDBStateBackend StateBackend"
             ),
             "millstream.datastream.stream_execution_environment": "StreamExecutionEnvironment",
             "millstream.datastream.time_characteristic": "TimeCharacteristic",
@@ -138,10 +142,12 @@ __all__ = [
     "DataStream",
     "DataStreamSink",
     "EmbeddedRocksDBStateBackend",
+    "ExternalizedCheckpointCleanup",
     "ExternalizedCheckpointRetention",
     "FileSystemCheckpointStorage",
     "FilterFunction",
     "FlatMapFunction",
+    "FsStateBackend",
     "FunctionInitializationContext",
     "FunctionSnapshotContext",
     "GlobalWindow",
@@ -154,6 +160,7 @@ __all__ = [
     "KeyedStream",
     "MapFunction",
     "MemorySize",
+    "MemoryStateBackend",
     "MergingWindowAssigner",
     "OutputTag",
     "Partitioner",
@@ -162,6 +169,7 @@ __all__ = [
     "ProcessJoinFunction",
     "ProcessWindowFunction",
     "ReduceFunction",
+    "RocksDBStateBackend",
     "RuntimeContext",
     "RuntimeExecutionMode",
     "SinkFunction",

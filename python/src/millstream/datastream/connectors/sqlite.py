@@ -114,12 +114,16 @@ class SqliteUpsertSink(PythonSink):
         self._key_places: list[int] = []
 
     def open(self, runtime_context: RuntimeContext) -> None:
-        """Connects to the database, and checks that the columns are there."""
+        """Connects to the database, and checks that the columns are there, and that a row of the table can be found by its key.
+
+        Raises ``ConfigurationError`` if not.
+        """
         self._connection = self._table.connect()
         columns = self._table.columns(self._connection)
         for key in self._keys:
             if key not in columns:
                 raise ConfigurationError(f"the key's column {key!r} is not one of {columns}")
+        self._table.require_unique(self._connection, self._keys)
         others = [column for column in columns if column not in self._keys]
         change = f"do update set {', '.join(f'{_quoted(name)} = excluded.{_quoted(name)}' for name in others)}" if others else "do nothing"
         self._put = f"{self._table.insert(columns)} on conflict ({_list(self._keys)}) {change}"
@@ -194,6 +198,25 @@ class _Table:
                 raise ConfigurationError(f"the table {self.name!r} has no column {name!r}, but {found}")
         self._names = self._wanted or found
         return self._names
+
+    def require_unique(self, connection: sqlite3.Connection, keys: Sequence[str]) -> None:
+        """Raises ``ConfigurationError`` unless some columns are those of the primary key, or of a unique index of the whole table."""
+        wanted = sorted(key.lower() for key in keys)
+        primary = [str(row[1]).lower() for row in connection.execute(f"pragma table_info({_quoted(self.name)})") if row[5]]
+        found = [sorted(primary)] if primary else []
+        for row in connection.execute(f"pragma index_list({_quoted(self.name)})").fetchall():
+            # A partial index says nothing of the rows that it leaves out.
+            if row[2] and not row[4]:
+                columns = [column[2] for column in connection.execute(f"pragma index_info({_quoted(str(row[1]))})")]
+                # An expression has no name.
+                found.append(sorted(str(column).lower() for column in columns) if None not in columns else [])
+        if wanted not in found:
+            index = "_".join([self.name, *keys])
+            raise ConfigurationError(
+                f"the table {self.name!r} has neither a primary key nor a unique index of the column{'s' * (len(keys) > 1)} {', '.join(keys)}, "
+                f"by which rows take the place of others\n"
+                f"  hint: create unique index {_quoted(index)} on {_quoted(self.name)} ({_list(keys)})"
+            )
 
     def insert(self, columns: Sequence[str]) -> str:
         return f"insert into {_quoted(self.name)} ({_list(columns)}) values ({', '.join('?' * len(columns))})"
