@@ -99,26 +99,47 @@ extension StateReader {
                     .decode, "the state '\(name)' of the checkpoint has \(batch.schema.fields.count) columns; keys and \(columnCount) more were expected",
                     domain: .external)
             }
-            let keys = Array(batch.columns[..<keyCount])
-            let types = keys.map { $0.type.nullable }
-            let known: KeyTable
-            if let found {
-                known = found
-            } else {
-                known = try KeyTable(types: types, hostObjects: hostObjects ?? keys.lazy.compactMap(\.hostObjects).first)
-            }
-            found = known
-            guard known.types.map(\.nullable) == types else {
-                throw MillstreamError(
-                    .decode, "the keys of the state '\(name)' are of the types \(types) in the checkpoint, and \(known.types) in the job",
-                    hint: "The type of a key cannot change between a checkpoint and the job that goes on from it.", domain: .external)
-            }
-            for start in stride(from: 0, to: batch.count, by: max(1, min(rowCountMax, batch.count))) {
-                let piece = batch.count > rowCountMax ? batch.slice(start, min(rowCountMax, batch.count - start)) : batch
-                try piece.look(up: keyCount, in: known, body)
-            }
+            try look(up: batch, keyCount: keyCount, name, &found, hostObjects, rowCountMax, body)
         }
         table = found
+    }
+
+    /// The same for a part of an operator that says which columns it has: what is in the checkpoint may have had others (`DeclaredPart.fitted`).
+    func forEachBlock(
+        _ part: DeclaredPart, table: inout KeyTable?, hostObjects: HostObjects?, rowCountMax: Int,
+        _ body: (RestoredRows, KeyTable) throws(MillstreamError) -> Void
+    ) throws(MillstreamError) {
+        var found = table
+        try forEachBatch(part.name) { (_, batch) throws(MillstreamError) in
+            if batch.count == 0 { return }
+            let fitted = try part.fitted(batch, keyTypes: found?.types)
+            try look(up: fitted, keyCount: fitted.columns.count - part.fields.count, part.name, &found, hostObjects, rowCountMax, body)
+        }
+        table = found
+    }
+
+    private func look(
+        up batch: Batch, keyCount: Int, _ name: String, _ table: inout KeyTable?, _ hostObjects: HostObjects?, _ rowCountMax: Int,
+        _ body: (RestoredRows, KeyTable) throws(MillstreamError) -> Void
+    ) throws(MillstreamError) {
+        let keys = Array(batch.columns[..<keyCount])
+        let types = keys.map { $0.type.nullable }
+        let known: KeyTable
+        if let table {
+            known = table
+        } else {
+            known = try KeyTable(types: types, hostObjects: hostObjects ?? keys.lazy.compactMap(\.hostObjects).first)
+        }
+        table = known
+        guard known.types.map(\.nullable) == types else {
+            throw MillstreamError(
+                .decode, "the keys of the state '\(name)' are of the types \(types) in the checkpoint, and \(known.types) in the job",
+                hint: "The type of a key cannot change between a checkpoint and the job that goes on from it.", domain: .external)
+        }
+        for start in stride(from: 0, to: batch.count, by: max(1, min(rowCountMax, batch.count))) {
+            let piece = batch.count > rowCountMax ? batch.slice(start, min(rowCountMax, batch.count - start)) : batch
+            try piece.look(up: keyCount, in: known, body)
+        }
     }
 }
 

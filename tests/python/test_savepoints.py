@@ -334,24 +334,28 @@ NARROW_ROW = Types.ROW_NAMED(["key", "n"], [Types.STRING(), Types.SHORT()])
 RENAMED_ROW = Types.ROW_NAMED(["key", "m"], [Types.STRING(), Types.INT()])
 
 
-def test_rows_of_rolling_operators_evolve(tmp_path: Path) -> None:
+BACKENDS: list[Any] = [pytest.param({"state__backend__type": name}, id=name) for name in ("hashmap", "rocksdb")]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_rows_of_rolling_operators_evolve(backend: dict[str, str], tmp_path: Path) -> None:
     from millstream.common import Row
 
     def rolling(stream: Any) -> Any:
         return stream.key_by("key").max_by("n").uid("max")
 
-    path = save(new_environment(), [Row(key="a", n=5), Row(key="b", n=6)], ROW, rolling, tmp_path)
+    path = save(new_environment(**backend), [Row(key="a", n=5), Row(key="b", n=6)], ROW, rolling, tmp_path)
     rows = [Row(n=4, note="new", key="a"), Row(n=7, note="newer", key="b")]
-    found = run(new_environment(path), rows, WIDER_ROW, rolling)
+    found = run(new_environment(path, **backend), rows, WIDER_ROW, rolling)
     assert sorted(map(repr, found)) == sorted(map(repr, [Row(n=5, note=None, key="a"), Row(n=7, note="newer", key="b")]))
-    env = new_environment()
+    env = new_environment(**backend)
     rolling(env.from_collection(rows, WIDER_ROW).uid("rows")).add_sink(print).uid("out")
     (entry,) = [entry for entry in env.plan_diff(path) if entry.states == ("rolling/records",)]
     assert entry.outcome == "migrated"
     assert entry.reason == "'record.n' was INT, and is BIGINT; 'record.note' STRING is new, and null; the fields stand in another order"
     for kind, row, text in ((NARROW_ROW, Row(key="a", n=1), "record.n.*INT.*SMALLINT"), (RENAMED_ROW, Row(key="a", m=1), "'record.n' of type INT is called")):
         with pytest.raises(MillstreamError, match=text):
-            run(new_environment(path), [row], kind, lambda stream: stream.key_by("key").max_by(1).uid("max"))
+            run(new_environment(path, **backend), [row], kind, lambda stream: stream.key_by("key").max_by(1).uid("max"))
 
 
 class Elements(ProcessWindowFunction):
@@ -380,8 +384,9 @@ TOLD = {
 TOLD["count elements"] = TOLD["elements"]
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", KEPT_ROWS)
-def test_rows_of_windows_and_reductions_evolve(name: str, tmp_path: Path) -> None:
+def test_rows_of_windows_and_reductions_evolve(name: str, backend: dict[str, str], tmp_path: Path) -> None:
     from millstream.common import Duration, Row, WatermarkStrategy
 
     def timed(stream: Any) -> Any:
@@ -396,12 +401,12 @@ def test_rows_of_windows_and_reductions_evolve(name: str, tmp_path: Path) -> Non
     def both(stream: Any) -> Any:
         return stream.map(repr).uid("seen").union(KEPT_ROWS[name](timed(stream)).filter(lambda _: False).uid("none"))
 
-    path = save(new_environment(), [Row(key="a", n=1)], ROW, both, tmp_path)
+    path = save(new_environment(**backend), [Row(key="a", n=1)], ROW, both, tmp_path)
     rows = [Row(n=5, note="x", key="a"), Row(n=7, note="y", key="a")]
-    found = run(new_environment(path), rows, WIDER_ROW, lambda stream: KEPT_ROWS[name](timed(stream)))
+    found = run(new_environment(path, **backend), rows, WIDER_ROW, lambda stream: KEPT_ROWS[name](timed(stream)))
     assert found == TOLD[name][-len(found) :] and found
     with pytest.raises(MillstreamError, match="'n' of type INT NOT NULL|n' of type INT is called|.n' is of type INT in the checkpoint"):
-        run(new_environment(path), [Row(key="a", n=1)], NARROW_ROW, lambda stream: KEPT_ROWS[name](timed(stream)))
+        run(new_environment(path, **backend), [Row(key="a", n=1)], NARROW_ROW, lambda stream: KEPT_ROWS[name](timed(stream)))
 
 
 # ---- Pickles ----

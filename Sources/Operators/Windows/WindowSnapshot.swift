@@ -120,9 +120,10 @@ struct RestoredPart {
         _ reader: any StateReader, _ name: String, keyTypes: [DataType]?, fields: [Field], _ body: (Batch) throws(MillstreamError) -> Void
     ) throws(MillstreamError) {
         var keyTypes = keyTypes
+        let part = DeclaredPart(name, fields)
         try reader.forEachBatch(name) { (_, batch) throws(MillstreamError) in
             if batch.count == 0 { return }
-            let fitted = try fitted(batch, name, keyTypes, fields)
+            let fitted = try part.fitted(batch, keyTypes: keyTypes)
             keyTypes = fitted.columns.prefix(fitted.columns.count - fields.count).map(\.type)
             try body(fitted)
         }
@@ -134,29 +135,6 @@ struct RestoredPart {
         columns = Array(all.columns[keyCount...])
         guard let hashes = try all.keyed(by: keys).keyHashes else { throw .internal("a keyed batch has no hashes") }
         self.hashes = hashes
-    }
-
-    /// A block with the columns that the operator has now, where the values of its former ones are values of those.
-    static func fitted(_ batch: Batch, _ name: String, _ keyTypes: [DataType]?, _ fields: [Field]) throws(MillstreamError) -> Batch {
-        let saved = batch.schema.fields
-        let keyCount = DeclaredPart.keyCount(saved)
-        // A reader without the host has bytes where the schema says OBJECT.
-        let keys = batch.columns.prefix(keyCount).map(\.type.nullable)
-        let expected = (keyTypes ?? keys).map(\.nullable)
-        guard keyCount > 0, keys == expected else {
-            throw MillstreamError(
-                .decode, "the keys of the part '\(name)' are of the types \(keys) in the checkpoint, and \(expected) in the job",
-                hint: "The type of a key cannot change between a checkpoint and the job that goes on from it.", domain: .external)
-        }
-        let values = saved[keyCount...].map { Field($0.name, $0.type.nullable) }
-        if values == fields.map({ Field($0.name, $0.type.nullable) }) { return batch }
-        do throws(MillstreamError) {
-            let evolution = try DeclaredPart(name, fields).evolution(from: values)
-            let columns = try evolution.apply(Array(batch.columns[keyCount..<saved.count]), count: batch.count)
-            return Batch(schema: Schema(Array(saved[..<keyCount]) + evolution.fields), columns: Array(batch.columns[..<keyCount]) + columns, count: batch.count)
-        } catch {
-            throw MillstreamError(.decode, "the part '\(name)' of the checkpoint: \(error.message)", hint: error.hint, domain: .external)
-        }
     }
 
     private init(keys: [Column], columns: [Column], hashes: Column, count: Int) {

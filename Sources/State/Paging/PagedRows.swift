@@ -112,14 +112,8 @@ public final class PagedRows {
             _ = try pager(made)
             return made
         }
-        try reader.forEachBlock(part, fields: fields.map(\.name), table: &table, hostObjects: hostObjects, rowCountMax: StoredState.restoredRowCount) {
+        try reader.forEachBlock(DeclaredPart(part, fields), table: &table, hostObjects: hostObjects, rowCountMax: StoredState.restoredRowCount) {
             (rows, table) throws(MillstreamError) in
-            for (column, field) in zip(rows.columns, fields) where column.type.nullable != field.type.nullable {
-                throw MillstreamError(
-                    .decode,
-                    "the column '\(field.name)' of the state '\(part)' is of the type \(column.type.nullable) in the checkpoint, and \(field.type.nullable) in the job",
-                    domain: .external)
-            }
             try enter(rows.slots, in: table)
             try rows.slots.withUnsafeBufferPointer { (slots) throws(MillstreamError) in
                 if let base = slots.baseAddress { try records.set(rows.columns, slots: base, count: slots.count) }
