@@ -1,5 +1,5 @@
 # make demo | make test | make build | make bench | make reference | make wheel | make install PREFIX=/usr/local | make simulate SEEDS=1000 | make soak KILLS=200
-# | make crashpoints | make sanitize
+# | make crashpoints | make sanitize | make larger-than-memory
 # Every target sets up what it needs; nothing is done twice.
 
 SHELL := /bin/bash
@@ -91,9 +91,9 @@ crashpoints: build
 sanitize: setup
 	@scripts/sanitize.sh $(CHECKS)
 
-# 5 GB of state in a process that may have 1 GB of memory; the tests have a smaller one.
+# 5 GB of state in a process that may have 1 GB of memory, killed behind a checkpoint and gone on from it; the tests have smaller ones.
 larger-than-memory: build
-	@.venv/bin/python scripts/larger_than_memory.py
+	@.venv/bin/python scripts/larger_than_memory.py --kill
 
 # Records what Apache Flink prints for the scripts of Tests/conformance: make record-golden [NAMES="union* timers"]
 record-golden: setup

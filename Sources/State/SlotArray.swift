@@ -35,21 +35,18 @@ public struct SlotArray<Element: BitwiseCopyable>: ~Copyable {
         let stride = MemoryLayout<Element>.stride
         if count > memory.byteCount / stride {
             let needed = max(count, 2 * capacity) * stride
-            let grown = SlotMemory(byteCount: SlotMemory.isZeroed(needed) ? Self.roomFactor * needed : needed)
+            let grown = SlotMemory.isZeroed(needed)
+                ? SlotMemory(byteCount: max(count * stride, SlotMemory.hugeByteCountMin), reserving: Self.roomFactor * needed) : SlotMemory(byteCount: needed)
             let isOurs = isKnownUniquelyReferenced(&memory)
             memory.move(capacity * stride, to: grown, releases: isOurs)
             memory = grown
             base = grown.base.bindMemory(to: Element.self, capacity: grown.byteCount / stride)
         }
-        let room = memory.byteCount / stride
-        if fillsWithZeros, SlotMemory.isZeroed(memory.byteCount) {
-            capacity = room
-        } else {
-            // Not all of it: what is filled takes memory.
-            let filled = SlotMemory.isZeroed(memory.byteCount) ? min(room, max(count, capacity + capacity / 4)) : room
-            (base + capacity).initialize(repeating: fill, count: filled - capacity)
-            capacity = filled
-        }
+        // Not all of it: what is open counts, and what is filled takes memory.
+        memory.open(max(count, capacity + capacity / 4) * stride)
+        let room = memory.openByteCount / stride
+        if !(fillsWithZeros && SlotMemory.isZeroed(memory.byteCount)) { (base + capacity).initialize(repeating: fill, count: room - capacity) }
+        capacity = room
     }
 
     /// Fills the first `count` places again.
