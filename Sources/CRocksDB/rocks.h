@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-enum { rocks_version = 1, rocks_text_size = 1024 };
+enum { rocks_version = 2, rocks_text_size = 1024 };
 
 enum rocks_error_kind {
     rocks_error_none = 0,
@@ -35,6 +35,7 @@ typedef struct rocks_memory rocks_memory;
 typedef struct rocks_store rocks_store;
 typedef struct rocks_snapshot rocks_snapshot;
 typedef struct rocks_cursor rocks_cursor;
+typedef struct rocks_capture rocks_capture;
 
 struct rocks_memory_options {
     uint64_t byte_count;
@@ -99,8 +100,15 @@ struct rocks_functions {
         struct rocks_error *error);
     void (*cursor_free)(rocks_cursor *cursor);
 
-    // The store as it is now, in a directory that is not there yet: its files are linked, not copied.
-    bool (*checkpoint)(rocks_store *store, const char *path, struct rocks_error *error);
+    // The store as it is now, in a directory that is not there yet: its files are linked, not copied. What is in memory becomes a file first, on a thread of its own: until
+    // that is done nothing may be written to the store, which may be read meanwhile.
+    rocks_capture *(*capture_begin)(rocks_store *store, const char *path, struct rocks_error *error);
+    // From any thread.
+    bool (*capture_is_done)(const rocks_capture *capture);
+    // Waits until it is done; false where it failed. From any thread.
+    bool (*capture_wait)(rocks_capture *capture, struct rocks_error *error);
+    // Waits until it is done. Comes before the store's end.
+    void (*capture_free)(rocks_capture *capture);
     // Takes over the entries of a cursor, all of whose keys lie beside those that the store has; makes its files at paths that begin with `path`.
     bool (*ingest)(rocks_store *store, rocks_cursor *cursor, const char *path, struct rocks_error *error);
 };

@@ -25,7 +25,7 @@ public struct StoreUpload {
     ) throws(MillstreamError) -> Manifest.Store {
         defer { files.release() }
         var store = Manifest.Store(name: name, files: [])
-        for file in files.files {
+        for file in try files.list() {
             if let known = shared.take(file, of: files.storeID, for: checkpoint) {
                 store.files.append(known)
                 continue

@@ -58,12 +58,19 @@ public protocol StateStore: AnyObject {
     func scan(_ range: KeyRange) throws(MillstreamError) -> any StoreCursor
     /// All entries as they are now, to be read from another thread while the store changes.
     func view() throws(MillstreamError) -> any StoreView
-    /// All entries as they are now, as files for a checkpoint: those that an earlier call gave already are the same files, by name.
+    /// All entries as they are now, as files for a checkpoint: those that an earlier call gave already are the same files, by name. Comes back before they are all there:
+    /// what is changed meanwhile waits for them.
     func files() throws(MillstreamError) -> any StoreFiles
+    /// Whether a change would have to wait for files.
+    var isMakingFiles: Bool { get }
     /// Roughly how much the store takes, on the disk and in memory: bytes.
     var byteCount: Int64 { get }
     /// Lets go of it, and of what it has on the disk once no view, cursor or file of it is left. Harmless when called again.
     func close()
+}
+
+extension StateStore {
+    public var isMakingFiles: Bool { false }
 }
 
 /// The entries of a store at one moment. Held for as long as it is read: a store keeps what its views see.
@@ -105,7 +112,8 @@ public struct StoreFile: Hashable, Sendable {
 public protocol StoreFiles: AnyObject, Sendable {
     /// The same for all that one store gives, and for no other store of the process.
     var storeID: UInt64 { get }
-    var files: [StoreFile] { get }
+    /// Waits until they are all there.
+    func list() throws(MillstreamError) -> [StoreFile]
     /// Gives the file's bytes in order, piece by piece.
     func read(_ file: StoreFile, _ body: (UnsafeRawBufferPointer) throws(MillstreamError) -> Void) throws(MillstreamError)
     /// The files are not needed any more. Harmless when called again; done by the end of the object too.

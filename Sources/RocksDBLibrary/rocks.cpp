@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
 #include <cstring>
 #include <memory>
 #include <mutex>
 #include <new>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <rocksdb/cache.h>
@@ -79,6 +81,17 @@ struct rocks_cursor {
     std::string key_bytes, value_bytes;
     std::vector<ptrdiff_t> key_ends, value_ends;
     std::vector<uint8_t> absent;
+};
+
+struct rocks_capture {
+    rocksdb::DB *db = nullptr;
+    std::string path;
+    std::thread thread;
+    std::mutex mutex;
+    std::condition_variable ended;
+    std::atomic<bool> is_done{false};
+    bool is_right = false;
+    struct rocks_error error = {};
 };
 
 namespace {
@@ -167,8 +180,8 @@ class HashedBuffer final : public rocksdb::MemTableRep {
     }
 
     void Insert(rocksdb::KeyHandle handle) override {
-        // An empty buffer takes next to nothing: there may be many.
-        if (count >= bucket_count) grow();
+        // An empty buffer takes next to nothing: there may be many. RocksDB's filter of a buffer's keys answers first, so that ways of some entries are seldom gone.
+        if (count >= entries_per_bucket * bucket_count) grow();
         Entry *entry = static_cast<Entry *>(handle);
         link(entry);
         entry->older = newest.load(std::memory_order_relaxed);
@@ -182,6 +195,8 @@ class HashedBuffer final : public rocksdb::MemTableRep {
             if (comparator(entry->text(), text) == 0) return true;
         return false;
     }
+
+    static constexpr size_t entries_per_bucket = 4;
 
     // All of it is the allocator's.
     size_t ApproximateMemoryUsage() override { return 0; }
@@ -527,6 +542,9 @@ rocks_store *store_open(rocks_memory *memory, const char *path, const struct roc
         if (!check(rocksdb::DB::Open(options_for(memory, wanted), path, &db), error)) return false;
         made->db.reset(db);
         made->writing.disableWAL = true;
+        // Keys that are asked for are in memory afterwards, and their blocks are not asked for again soon: to keep them costs more than a third of a read, and pushes out what
+        // is of use. Indices and filters stay all the same, and the system has the files in memory that nobody else needs.
+        made->reading.fill_cache = false;
         store = made.release();
         return true;
     });
@@ -721,13 +739,44 @@ void cursor_free(rocks_cursor *cursor) {
     delete cursor;
 }
 
-bool store_checkpoint(rocks_store *store, const char *path, struct rocks_error *error) {
-    return guarded(error, [&] {
+void capture_run(rocks_capture *capture) {
+    const bool is_right = guarded(&capture->error, [&] {
         rocksdb::Checkpoint *made = nullptr;
-        if (!check(rocksdb::Checkpoint::Create(store->db.get(), &made), error)) return false;
+        if (!check(rocksdb::Checkpoint::Create(capture->db, &made), &capture->error)) return false;
         std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
-        return check(checkpoint->CreateCheckpoint(path, 0), error);
+        return check(checkpoint->CreateCheckpoint(capture->path, 0), &capture->error);
     });
+    std::lock_guard<std::mutex> guard(capture->mutex);
+    capture->is_right = is_right;
+    capture->is_done.store(true, std::memory_order_release);
+    capture->ended.notify_all();
+}
+
+rocks_capture *capture_begin(rocks_store *store, const char *path, struct rocks_error *error) {
+    rocks_capture *capture = nullptr;
+    guarded(error, [&] {
+        std::unique_ptr<rocks_capture> made(new rocks_capture);
+        made->db = store->db.get();
+        made->path = path;
+        made->thread = std::thread(capture_run, made.get());
+        capture = made.release();
+        return true;
+    });
+    return capture;
+}
+
+bool capture_is_done(const rocks_capture *capture) { return capture->is_done.load(std::memory_order_acquire); }
+
+bool capture_wait(rocks_capture *capture, struct rocks_error *error) {
+    std::unique_lock<std::mutex> guard(capture->mutex);
+    capture->ended.wait(guard, [&] { return capture->is_done.load(std::memory_order_relaxed); });
+    if (!capture->is_right) *error = capture->error;
+    return capture->is_right;
+}
+
+void capture_free(rocks_capture *capture) {
+    capture->thread.join();
+    delete capture;
 }
 
 bool store_ingest(rocks_store *store, rocks_cursor *cursor, const char *path, struct rocks_error *error) {
@@ -773,7 +822,10 @@ const struct rocks_functions functions = {
     cursor_create,
     cursor_next,
     cursor_free,
-    store_checkpoint,
+    capture_begin,
+    capture_is_done,
+    capture_wait,
+    capture_free,
     store_ingest,
 };
 

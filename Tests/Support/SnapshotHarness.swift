@@ -61,7 +61,7 @@ private final class HeldStore: StoredStore {
         self.keyGroups = keyGroups
         var files: [StoredFile] = []
         var contents: [[UInt8]] = []
-        for file in given.files {
+        for file in try given.list() {
             var bytes: [UInt8] = []
             try given.read(file) { (piece) throws(MillstreamError) in bytes.append(contentsOf: piece) }
             files.append(StoredFile(name: file.name, object: "\(subtask.value)/\(file.name)", isShared: file.isShared, byteCount: Int64(bytes.count), checksum: 0))

@@ -7,7 +7,8 @@ import Dataflow
 /// works on slots as if all were in memory. `settle` comes between two batches: where memory is over its bound, slots that were not entered since the clock's hand
 /// passed them leave it; those that have changed are written first, in one write in the order of keys.
 ///
-/// What is deterministic stays so: which slots are in memory follows from the order of the batches and the bound alone, and no result depends on it.
+/// What is deterministic stays so: which slots are in memory follows from the order of the batches and the bound (and with RocksDB from how long it takes to write a
+/// checkpoint's files), and no result depends on it.
 /// One thread at a time.
 public final class KeyPager {
     private enum Flag {
@@ -20,10 +21,16 @@ public final class KeyPager {
         static let shared: UInt8 = 16
     }
 
-    /// Keys that go to the store in one call.
+    /// Keys that go to the store in one call, or come from there; their values are copied some times on the way.
     private static let chunkCountMax = 65_536
+    private static let chunkCountMin = 1_024
+    private static let chunkByteCountMax = 8 << 20
     /// How much more than needed is evicted: one part in so many, so that it is done in bulk.
     private static let evictedPart = 16
+    /// What may be in memory above the bound: one part in so many of it.
+    private static let delayedPart = 8
+    /// What goes to the store in one call: one part in so many of it.
+    private static let chunkPart = 16
     /// Slots of which the size of values is estimated.
     private static let sampleCountMax = 64
     /// Behind so many batches it is estimated anew.
@@ -37,6 +44,10 @@ public final class KeyPager {
 
     private let store: any StateStore
     private let share: StateMemory.Share
+    /// So much may be in memory above the bound while a checkpoint's files are made.
+    private let delayedByteCountMax: Int
+    private let chunkByteCountMax: Int
+    private var chunkCount: Int { max(Self.chunkCountMin, min(Self.chunkCountMax, chunkByteCountMax / max(1, valueByteCount))) }
     private let maxParallelism: Int
     private let groups: Range<Int>
     private unowned let values: any PagedValues
@@ -80,6 +91,8 @@ public final class KeyPager {
         self.coding = coding
         table.tracksCollisions = coding.isHashed
         share = paging.memory.share()
+        delayedByteCountMax = paging.memory.byteCountMax / Self.delayedPart
+        chunkByteCountMax = min(Self.chunkByteCountMax, paging.memory.byteCountMax / Self.chunkPart)
         maxParallelism = context.maxParallelism
         groups = context.keyGroups
         writesEarly = context.checkpointing
@@ -119,7 +132,7 @@ public final class KeyPager {
         guard isStoreUsed else { return }
         var start = 0
         while start < missing.count {
-            let end = min(start + Self.chunkCountMax, missing.count)
+            let end = min(start + chunkCount, missing.count)
             try fetch(Array(missing[start..<end]))
             start = end
         }
@@ -156,11 +169,13 @@ public final class KeyPager {
         let slotByteCount = Self.keyByteCount + valueByteCount + valueByteCount / 2
         let used = residentCount &* slotByteCount
         let surplus = share.update(used)
+        // A write would wait for a checkpoint's files: keys stay a little longer instead.
+        if surplus <= delayedByteCountMax, store.isMakingFiles { return }
         if writesEarly { try writeEarly() }
         guard surplus > 0, residentCount > 0 else { return }
         var count = min(residentCount, (surplus &+ used / Self.evictedPart) / slotByteCount + 1)
         while count > 0 {
-            let chunk = min(count, Self.chunkCountMax)
+            let chunk = min(count, chunkCount)
             try evict(chunk)
             count -= chunk
         }
@@ -350,7 +365,7 @@ public final class KeyPager {
         var changed: [Int32] = []
         for slot in 0..<min(flags.capacity, table.slotEnd) where flags[slot] & Flag.dirty != 0 {
             changed.append(Int32(truncatingIfNeeded: slot))
-            if changed.count == Self.chunkCountMax {
+            if changed.count >= chunkCount {
                 try write(changed)
                 changed.removeAll(keepingCapacity: true)
             }

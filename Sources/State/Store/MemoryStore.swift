@@ -202,7 +202,7 @@ public final class MemoryStore: StateStore {
 
     private final class MemoryFiles: StoreFiles {
         let storeID: UInt64
-        let files: [StoreFile]
+        private let files: [StoreFile]
         private let contents: Mutex<[[UInt8]]>
 
         init(storeID: UInt64, _ all: [(file: StoreFile, bytes: [UInt8])]) {
@@ -210,6 +210,8 @@ public final class MemoryStore: StateStore {
             files = all.map(\.file)
             contents = Mutex(all.map(\.bytes))
         }
+
+        func list() -> [StoreFile] { files }
 
         func read(_ file: StoreFile, _ body: (UnsafeRawBufferPointer) throws(MillstreamError) -> Void) throws(MillstreamError) {
             let contents = contents.withLock { $0 }

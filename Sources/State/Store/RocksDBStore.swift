@@ -69,6 +69,8 @@ public final class RocksDBStore: StateStore {
     private var handle: RocksDBHandle?
     private let path: String
     private let id = StoreNumbers.next()
+    /// Files that are being made: nothing may be written before they are there.
+    private var capture: RocksDBCapture?
     /// Files that a checkpoint has.
     private let origins: [String: StoredFile]
     private var nextFilesNumber = 1
@@ -84,7 +86,19 @@ public final class RocksDBStore: StateStore {
         return handle
     }
 
-    public func close() { handle = nil }
+    /// What may be written to, once the files of before are there.
+    private func openForChange() throws(MillstreamError) -> RocksDBHandle {
+        capture?.wait()
+        capture = nil
+        return try open()
+    }
+
+    public var isMakingFiles: Bool { capture.map { !$0.isDone } ?? false }
+
+    public func close() {
+        handle = nil
+        capture = nil
+    }
 
     public func get(_ keys: PackedBytes, into values: PackedBytes) throws(MillstreamError) {
         let handle = try open()
@@ -98,14 +112,14 @@ public final class RocksDBStore: StateStore {
     public func write(_ keys: PackedBytes, _ values: PackedBytes) throws(MillstreamError) {
         guard keys.count == values.count else { throw .internal("\(keys.count) keys with \(values.count) values") }
         guard keys.count > 0 else { return }
-        let handle = try open()
+        let handle = try openForChange()
         var strings = rocks_strings(keys)
         var others = rocks_strings(values)
         try RocksDBLibrary.check(path) { handle.functions.pointee.write(handle.store, &strings, &others, $0) }
     }
 
     public func deleteRange(_ range: KeyRange) throws(MillstreamError) {
-        let handle = try open()
+        let handle = try openForChange()
         try RocksDBLibrary.check(path) { error in
             range.lower.withUnsafeBytes { lower in
                 RocksDBHandle.withUpper(range) { handle.functions.pointee.delete_range(handle.store, lower.baseAddress, lower.count, $0, $1, error) }
@@ -115,7 +129,7 @@ public final class RocksDBStore: StateStore {
 
     /// Deletes whole files at once, which views would still need: only before there are any.
     func dropRange(_ range: KeyRange) throws(MillstreamError) {
-        let handle = try open()
+        let handle = try openForChange()
         try RocksDBLibrary.check(path) { error in
             range.lower.withUnsafeBytes { lower in
                 RocksDBHandle.withUpper(range) { handle.functions.pointee.drop_range(handle.store, lower.baseAddress, lower.count, $0, $1, error) }
@@ -125,7 +139,7 @@ public final class RocksDBStore: StateStore {
 
     /// Takes over the entries of another store, all of whose keys lie beside those that are here.
     func ingest(_ cursor: RocksDBCursor, number: Int) throws(MillstreamError) {
-        let handle = try open()
+        let handle = try openForChange()
         try RocksDBLibrary.check(path) { handle.functions.pointee.ingest(handle.store, cursor.cursor, "\(handle.path)/\(number)-", $0) }
         withExtendedLifetime(cursor) {}
     }
@@ -141,27 +155,43 @@ public final class RocksDBStore: StateStore {
     /// One of RocksDB's own numbers, e.g. `rocksdb.block-cache-usage`; 0 where there is none of that name.
     public func property(_ name: String) -> UInt64 { handle.map { $0.functions.pointee.property($0.store, name) } ?? 0 }
 
-    /// Writes what is in memory to a file, then links all files.
+    /// Writes what is in memory to a file, then links all files, on a thread of its own.
     public func files() throws(MillstreamError) -> any StoreFiles {
-        let handle = try open()
+        let handle = try openForChange()
         let directory = "\(handle.path)/files-\(nextFilesNumber)"
         nextFilesNumber += 1
-        do throws(MillstreamError) {
-            try RocksDBLibrary.check(path) { handle.functions.pointee.checkpoint(handle.store, directory, $0) }
-            var files: [StoreFile] = []
-            let disk = DiskStorage()
-            for name in try disk.list(directory) {
-                let isShared = name.hasSuffix(".sst")
-                // What else there is, a store is opened without.
-                guard isShared || name == "CURRENT" || name.hasPrefix("MANIFEST-") else { continue }
-                let byteCount = try disk.byteCount("\(directory)/\(name)")
-                files.append(StoreFile(name: name, byteCount: byteCount, isShared: isShared, stored: isShared ? origins[name] : nil))
-            }
-            return RocksDBFiles(handle, storeID: id, directory: directory, files: files)
-        } catch {
-            LocalDirectory.removeTree(directory)
-            throw error
-        }
+        let capture = try RocksDBCapture(handle, directory)
+        self.capture = capture
+        return RocksDBFiles(capture, storeID: id, origins: origins)
+    }
+}
+
+/// The making of a checkpoint's files.
+private final class RocksDBCapture: @unchecked Sendable {
+    let directory: String
+    private let handle: RocksDBHandle
+    private let capture: OpaquePointer
+
+    init(_ handle: RocksDBHandle, _ directory: String) throws(MillstreamError) {
+        var error = rocks_error()
+        guard let capture = handle.functions.pointee.capture_begin(handle.store, directory, &error) else { throw RocksDBLibrary.failure(handle.path, error) }
+        self.handle = handle
+        self.directory = directory
+        self.capture = capture
+    }
+
+    deinit { handle.functions.pointee.capture_free(capture) }
+
+    var isDone: Bool { handle.functions.pointee.capture_is_done(capture) }
+
+    /// Whatever becomes of it: whoever wants the files hears of a failure.
+    func wait() {
+        var error = rocks_error()
+        _ = handle.functions.pointee.capture_wait(capture, &error)
+    }
+
+    func finish() throws(MillstreamError) {
+        try RocksDBLibrary.check(handle.path) { handle.functions.pointee.capture_wait(capture, $0) }
     }
 }
 
@@ -229,28 +259,45 @@ final class RocksDBView: StoreView, @unchecked Sendable {
 /// Links to a store's files, in a directory of their own.
 private final class RocksDBFiles: StoreFiles, @unchecked Sendable {
     let storeID: UInt64
-    let files: [StoreFile]
+    private let origins: [String: StoredFile]
     private let directory: String
-    private let handle: Mutex<RocksDBHandle?>
+    private let capture: Mutex<RocksDBCapture?>
 
-    init(_ handle: RocksDBHandle, storeID: UInt64, directory: String, files: [StoreFile]) {
-        self.handle = Mutex(handle)
+    init(_ capture: RocksDBCapture, storeID: UInt64, origins: [String: StoredFile]) {
+        self.capture = Mutex(capture)
         self.storeID = storeID
-        self.directory = directory
-        self.files = files
+        self.origins = origins
+        directory = capture.directory
     }
 
     deinit { release() }
+
+    func list() throws(MillstreamError) -> [StoreFile] {
+        guard let capture = capture.withLock({ $0 }) else { throw .internal("the files of '\(directory)' were released") }
+        try capture.finish()
+        var files: [StoreFile] = []
+        let disk = DiskStorage()
+        for name in try disk.list(directory) {
+            let isShared = name.hasSuffix(".sst")
+            // What else there is, a store is opened without.
+            guard isShared || name == "CURRENT" || name.hasPrefix("MANIFEST-") else { continue }
+            let byteCount = try disk.byteCount("\(directory)/\(name)")
+            files.append(StoreFile(name: name, byteCount: byteCount, isShared: isShared, stored: isShared ? origins[name] : nil))
+        }
+        return files
+    }
 
     func read(_ file: StoreFile, _ body: (UnsafeRawBufferPointer) throws(MillstreamError) -> Void) throws(MillstreamError) {
         try DiskStorage().read("\(directory)/\(file.name)", pieces: body)
     }
 
     func release() {
-        let held = handle.withLock { handle in
-            defer { handle = nil }
-            return handle
+        let held = capture.withLock { capture in
+            defer { capture = nil }
+            return capture
         }
-        if held != nil { LocalDirectory.removeTree(directory) }
+        guard let held else { return }
+        held.wait()
+        LocalDirectory.removeTree(directory)
     }
 }

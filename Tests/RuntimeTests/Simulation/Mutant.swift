@@ -582,6 +582,7 @@ private final class AlteredStore: StateStore {
     func scan(_ range: KeyRange) throws(MillstreamError) -> any StoreCursor { try inner.scan(range) }
     func view() throws(MillstreamError) -> any StoreView { try inner.view() }
     func files() throws(MillstreamError) -> any StoreFiles { try inner.files() }
+    var isMakingFiles: Bool { inner.isMakingFiles }
     var byteCount: Int64 { inner.byteCount }
     func close() { inner.close() }
 }

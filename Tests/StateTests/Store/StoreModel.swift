@@ -120,10 +120,10 @@ final class HeldStore: StoredStore, @unchecked Sendable {
     private(set) var files: [StoredFile] = []
     private var contents: [String: [UInt8]] = [:]
 
-    init(_ store: any StoreFiles, _ place: StorePlace) {
+    init(_ store: any StoreFiles, _ place: StorePlace) throws {
         subtask = place.subtask
         keyGroups = place.keyGroups
-        for file in store.files {
+        for file in try store.list() {
             var bytes: [UInt8] = []
             do { try store.read(file) { (piece) throws(MillstreamError) in bytes.append(contentsOf: piece) } } catch { Issue.record(error) }
             var checksum = StoreChecksum()
