@@ -80,6 +80,24 @@ public protocol AsynchronousOperator: Operator, WaitingOperator {
     func onNotification(output: any Output) throws(MillstreamError) -> Progress
 }
 
+/// An operator for which a row costs less the more of them come at once. The runtime puts batches together that are there already: no row waits for one that is still to come,
+/// and whatever follows the rows stays behind them.
+public protocol GatheringOperator: Operator {
+    /// nil: batches are taken as they come. It may change between two batches.
+    var gathering: Gathering? { get }
+}
+
+/// How much is put together: no further batch is added to as many rows, or bytes.
+public struct Gathering: Hashable, Sendable {
+    public var rowCountMax: Int
+    public var byteCountMax: Int
+
+    public init(rowCountMax: Int, byteCountMax: Int) {
+        self.rowCountMax = rowCountMax
+        self.byteCountMax = byteCountMax
+    }
+}
+
 /// Where an operator puts its results: the next operator of its chain, or the exchange behind the chain.
 public protocol Output: AnyObject {
     func emit(_ batch: Batch) throws(MillstreamError)

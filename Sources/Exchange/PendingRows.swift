@@ -1,20 +1,22 @@
 import Columnar
 import Dataflow
 
-/// The rows that wait in one channel's output buffer until they make a batch worth sending.
-struct PendingRows {
-    private(set) var parts: [Batch] = []
-    private(set) var rowCount = 0
+/// Rows that wait until they make a batch worth sending.
+public struct PendingRows {
+    private var parts: [Batch] = []
+    public private(set) var rowCount = 0
 
-    var isEmpty: Bool { parts.isEmpty }
+    public init() {}
 
-    mutating func append(_ rows: Batch) {
+    public var isEmpty: Bool { parts.isEmpty }
+
+    public mutating func append(_ rows: Batch) {
         parts.append(rows)
         rowCount &+= rows.count
     }
 
     /// All rows as one batch; none are left.
-    mutating func take() throws(MillstreamError) -> Batch {
+    public mutating func take() throws(MillstreamError) -> Batch {
         defer {
             parts.removeAll(keepingCapacity: true)
             rowCount = 0

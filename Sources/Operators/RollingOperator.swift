@@ -7,7 +7,7 @@ import State
 ///
 /// As in Flink, sum, min and max keep the other fields of the key's first record, while minBy and maxBy give the whole record with the extreme value, the
 /// first one where several have it. Integer sums wrap. Nulls do not count. In BATCH mode each key's last record comes out alone, when the input has ended.
-final class RollingOperator: Operator, StateDeclaring {
+final class RollingOperator: GatheringOperator, StateDeclaring {
     private let aggregate: RollingAggregate
     private let column: Int
     private let schema: Schema
@@ -51,6 +51,8 @@ final class RollingOperator: Operator, StateDeclaring {
     }
 
     func close() throws(MillstreamError) { paged?.close() }
+
+    var gathering: Gathering? { paged?.gathering }
 
     func process(_ batch: Batch, input: Int, output: any Output) throws(MillstreamError) -> Progress {
         if batch.isEmpty { return .done }

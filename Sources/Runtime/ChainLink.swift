@@ -33,6 +33,7 @@ final class ChainLink: Output {
     private let operation: any Operator
     private let waiting: (any WaitingOperator)?
     private let asynchronous: (any AsynchronousOperator)?
+    private let gathering: (any GatheringOperator)?
     private var children: [ChainLink] = []
     private var writers: [ExchangeWriter] = []
     private var sideOutputs: [(tag: SideOutputID, children: [ChainLink], writers: [ExchangeWriter])] = []
@@ -40,6 +41,8 @@ final class ChainLink: Output {
     private var queueStart = 0
     /// What to forward when the operator that said `more` is done; nil while it is not busy.
     private var outstanding: ChainEvent?
+    /// Rows of one input that wait for others that are there already.
+    private var gathered = GatheredRows()
     private var openInputs: Int
     /// In BATCH mode an operator's own watermarks are held back, and event time passes at once when the input has ended.
     private let emitsOnlyFinalWatermark: Bool
@@ -64,6 +67,7 @@ final class ChainLink: Output {
         self.operation = operation
         waiting = operation as? any WaitingOperator
         asynchronous = operation as? any AsynchronousOperator
+        gathering = operation as? any GatheringOperator
         name = context.operatorName
         metrics = context.metrics
         openInputs = max(1, inputCount)
@@ -120,6 +124,7 @@ final class ChainLink: Output {
         guard isOpen else { return }
         isOpen = false
         queue = []
+        gathered = GatheredRows()
         outstanding = nil
         do { try operation.close() } catch {
             metrics.closeFailures.add(1)
@@ -129,13 +134,37 @@ final class ChainLink: Output {
 
     // MARK: Events
 
-    /// Hands an event to the operator, or lets it wait behind what is outstanding.
+    /// Hands an event to the operator, or lets it wait behind what is outstanding, or for more rows.
     func deliver(_ event: ChainEvent) throws(MillstreamError) {
+        if let gathering {
+            if case .batch(let batch, let input) = event, !hasWork, let bounds = gathering.gathering { return try gather(batch, input, bounds) }
+            try takeGathered()
+        }
+        try pass(event)
+    }
+
+    private func pass(_ event: ChainEvent) throws(MillstreamError) {
         if outstanding != nil || queueStart < queue.count {
             queue.append(event)
         } else {
             try handle(event)
         }
+    }
+
+    private func gather(_ batch: Batch, _ input: Int, _ bounds: Gathering) throws(MillstreamError) {
+        if gathered.input != input { try takeGathered() }
+        gathered.append(batch, input: input)
+        if gathered.rowCount >= bounds.rowCountMax || gathered.byteCount >= bounds.byteCountMax { try takeGathered() }
+    }
+
+    /// Whether rows wait that the operator could take now.
+    var canTakeGathered: Bool { gathered.rowCount > 0 && !hasWork && !isOutputFull }
+
+    /// Hands over the rows that have waited.
+    func takeGathered() throws(MillstreamError) {
+        guard gathered.rowCount > 0 else { return }
+        let input = gathered.input
+        try pass(.batch(try gathered.take(), input: input))
     }
 
     /// Whether `step` has something to do now.

@@ -55,8 +55,8 @@ extension RocksDBSettings {
         self.init()
         let options = configuration.rocksDB
         memoryByteCount = Int64(max(byteCount, Self.byteCountMin))
-        // Several stores share the memory for writes: none takes it all before it is written out.
-        writeBufferByteCount = min(writeBufferByteCount, max(Int64(1) << 20, memoryByteCount / 4))
+        // Half of what write buffers may take: while one is written out the next one is filled.
+        writeBufferByteCount = min(writeBufferByteCount, max(Int64(1) << 20, memoryByteCount * 3 / 8))
         localDirectories = options.localDirectories
         writeBufferRatio = options.writeBufferRatio ?? writeBufferRatio
         highPriorityRatio = options.highPriorityRatio ?? highPriorityRatio

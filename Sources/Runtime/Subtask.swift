@@ -250,12 +250,23 @@ final class Subtask: Wakeable, @unchecked Sendable {
                 return .finished
             }
             if links.contains(where: \.hasWork) || links[0].isFull {
+                if try takeGathered() { continue }
                 blockedSince = clock.monotonicNanoseconds()
                 return .sleep(until: nextDeadline(includingSource: false))
             }
-            guard try readInput() else { return .sleep(until: nextDeadline(includingSource: true)) }
+            guard try readInput() else {
+                if try takeGathered() { continue }
+                return .sleep(until: nextDeadline(includingSource: true))
+            }
         }
         return .again
+    }
+
+    /// There is nothing more to put together now. False where no operator has rows that wait.
+    private func takeGathered() throws(MillstreamError) -> Bool {
+        guard let link = links.first(where: \.canTakeGathered) else { return false }
+        try link.takeGathered()
+        return true
     }
 
     private func open() throws(MillstreamError) {

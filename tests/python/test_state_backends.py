@@ -15,10 +15,12 @@ import pytest
 from millstream import state
 from millstream.common import Configuration, Types, WatermarkStrategy
 from millstream.datastream import KeyedProcessFunction, RuntimeContext, StreamExecutionEnvironment
+from millstream.datastream.connectors.datagen import DataGeneratorSource
 from millstream.datastream.connectors.discarding import DiscardingSink
 from millstream.datastream.connectors.number_seq import NumberSequenceSource
 from millstream.datastream.state import ListStateDescriptor, MapStateDescriptor, ValueStateDescriptor
 from millstream.exceptions import ConfigurationError, DecodeError
+from millstream.table.expressions import col
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -68,9 +70,10 @@ def test_states_of_functions_are_what_they_are_in_memory(keys: str) -> None:
 
 
 @pytest.mark.slow
-def test_state_larger_than_memory(tmp_path: Path) -> None:
-    """600 MB of state with 40 MB for it: the process stays below that and 128 MB for the interpreter, RocksDB's own buffers and what passes through."""
-    command = [sys.executable, str(REPOSITORY / "scripts" / "larger_than_memory.py"), "--state-mb", "600", "--limit-mb", "512"]
+@pytest.mark.parametrize("more", [["--state-mb", "600"], ["--state-mb", "200", "--kill", "--checkpoint-seconds", "2"]], ids=["undisturbed", "killed"])
+def test_state_larger_than_memory(more: list[str], tmp_path: Path) -> None:
+    """State of many times the 40 MB for it: the process stays below that and 128 MB for the interpreter, RocksDB's own buffers and what passes through."""
+    command = [sys.executable, str(REPOSITORY / "scripts" / "larger_than_memory.py"), "--limit-mb", "512", *more]
     command += ["--state-memory-mb", "40", "--directory", str(tmp_path)]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
     assert ran.returncode == 0, ran.stderr + ran.stdout
@@ -114,3 +117,23 @@ def test_a_backend_of_no_name_is_refused() -> None:
     env = StreamExecutionEnvironment.get_execution_environment()
     with pytest.raises(ConfigurationError, match="rocksb.*it is hashmap or rocksdb"):
         env.configure({"state.backend.type": "rocksb"})
+
+
+def test_batches_are_put_together_where_keys_come_from_a_store() -> None:
+    def run(backend: str) -> tuple[int, Any]:
+        env = StreamExecutionEnvironment.get_execution_environment().set_parallelism(1)
+        # One thread: what a source has given waits while the sums have their turn.
+        env.configure({"state.backend.type": backend, "execution.runtime-mode": "STREAMING", "millstream.workers": "1", "millstream.batch.rows": "1000"})
+        number = col("index")
+        rows = env.from_source(DataGeneratorSource({"key": number % 50_000, "value": number}, 200_000), WatermarkStrategy.no_watermarks(), "rows")
+        last: list[Any] = []
+        rows.key_by("key").sum("value").uid("sums").filter(col("value") >= 50_000 * 6 + 4 * 49_990).add_sink(last.append)
+        client = env.execute_async("sums")
+        client.get_job_execution_result().result()
+        (metrics,) = [each for each in client.get_metrics()["operators"] if each["id"] == "sums"]
+        assert metrics["numRecordsIn"] == 200_000
+        return metrics["numBatchesIn"], last
+
+    (alone, expected), (together, found) = run("hashmap"), run("rocksdb")
+    assert found == expected and len(found) == 10
+    assert together * 2 < alone

@@ -30,6 +30,17 @@ public final class PagedRows {
     /// Rows are in memory alone.
     public var isOff: Bool { coding == nil }
 
+    /// How many rows of batches should be looked up together: keys that are read together lie closer together.
+    public var gathering: Gathering? {
+        guard !isOff, let paging else { return nil }
+        return Gathering(rowCountMax: Self.gatheredCountMax, byteCountMax: min(Self.gatheredByteCountMax, paging.memory.byteCountMax / Self.gatheredPart))
+    }
+
+    private static let gatheredCountMax = 65_536
+    private static let gatheredByteCountMax = 8 << 20
+    /// Of the memory for keys: what a batch brings into memory leaves it behind the batch.
+    private static let gatheredPart = 16
+
     public func open(_ context: OperatorContext) throws(MillstreamError) {
         self.context = context
         guard context.stores != nil, let paging = context.paging else { return try refuseStores(context) }

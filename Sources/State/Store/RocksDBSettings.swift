@@ -5,8 +5,9 @@ public struct RocksDBSettings: Hashable, Sendable {
     /// `memory.managed`, `memory.fixed-per-slot`: for the caches and write buffers of all stores of the process together, in bytes. Where jobs ask for different
     /// limits, the largest of those that run counts.
     public var memoryByteCount: Int64 = 512 << 20
-    /// `memory.write-buffer-ratio`: the part of it that write buffers may take.
-    public var writeBufferRatio = 0.5
+    /// `memory.write-buffer-ratio`: the part of it that write buffers may take. More than Flink's 0.5: blocks that are read for some keys are not kept, and the larger the
+    /// buffers are the less often the files below them are written anew.
+    public var writeBufferRatio = 0.75
     /// `memory.high-prio-pool-ratio`: the part of it that filters and indices have before blocks of data. More than Flink's 0.1: what they leave, blocks have, and a filter
     /// that is not there is read as a whole for a few keys.
     public var highPriorityRatio = 0.5
@@ -14,8 +15,8 @@ public struct RocksDBSettings: Hashable, Sendable {
     public var backgroundThreads = 2
     /// `localdir`: where stores lie while a job runs; empty: the system's directory for temporary files. Stores are dealt out over them.
     public var localDirectories: [String] = []
-    /// `writebuffer.size`, `writebuffer.count`. Smaller than Flink's 64 MB: a small buffer is searched faster, and is written sooner at a barrier.
-    public var writeBufferByteCount: Int64 = 32 << 20
+    /// `writebuffer.size`, `writebuffer.count`.
+    public var writeBufferByteCount: Int64 = 64 << 20
     public var writeBufferCount = 3
     /// `block.blocksize`
     public var blockByteCount: Int64 = 4 << 10
