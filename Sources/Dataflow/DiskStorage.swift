@@ -82,8 +82,16 @@ public final class DiskStorage: Storage {
             if count == 0 { throw .tooShort(path, range.lowerBound + Int64(done), range) }
             if count < 0, errno != EINTR { throw MillstreamError.system("read", path, errno) }
         }
+        if range.count >= Self.streamByteCount {
+            // The next part is read meanwhile, and this one leaves the memory for it: whoever reads so much reads on, and seldom twice.
+            _ = posix_fadvise(descriptor, off_t(range.upperBound), off_t(range.count), POSIX_FADV_WILLNEED)
+            _ = posix_fadvise(descriptor, off_t(range.lowerBound), off_t(range.count), POSIX_FADV_DONTNEED)
+        }
         return buffer
     }
+
+    /// From here on a range is taken for a part of a file that is read from front to back.
+    private static let streamByteCount = 4 << 20
 
     public var isDisk: Bool { true }
     private static let pieceByteCount = 1 << 20
@@ -165,6 +173,8 @@ private final class DiskFile: StorageFile {
     private var begunByteCount: Int64 = 0
     /// So many bytes are handed to the disk at once, long before they are synced: it writes while there is more to come.
     private static let beginByteCount: Int64 = 8 << 20
+    /// What was handed over so long before is likely on the disk.
+    private static let windowByteCount: Int64 = 64 << 20
 
     init(_ path: String, _ descriptor: Int32, byteCount: Int64, isNew: Bool) {
         self.isNew = isNew
@@ -194,11 +204,12 @@ private final class DiskFile: StorageFile {
         }
     }
 
-    /// A hint, which promises nothing: what is wrong with the disk, `sync` says. Linux begins to write what is not needed in memory any more, and keeps it
-    /// there as long as it is not written.
+    /// A hint, which promises nothing: what is wrong with the disk, `sync` says. Linux begins to write what is not needed in memory any more; and what of it is
+    /// written already leaves the memory, whose pages are taken again for what comes: a large file in new pages costs more than its copying.
     private func beginWriting() {
         guard byteCount - begunByteCount >= Self.beginByteCount else { return }
-        _ = posix_fadvise(descriptor, off_t(begunByteCount), off_t(byteCount - begunByteCount), POSIX_FADV_DONTNEED)
+        let first = max(0, begunByteCount - Self.windowByteCount)
+        _ = posix_fadvise(descriptor, off_t(first), off_t(byteCount - first), POSIX_FADV_DONTNEED)
         begunByteCount = byteCount
     }
 

@@ -199,18 +199,15 @@ extension StateWriter {
     public func writeLater(_ parts: @escaping @Sendable (any StateWriter) throws(MillstreamError) -> Void) throws(MillstreamError) { try parts(self) }
 
     public func write(_ parts: any DeferredParts) throws(MillstreamError) {
-        while parts.advance(byteCount: .max) {}
-        try parts.write(to: self)
+        while try parts.write(byteCount: .max, to: self) {}
     }
 }
 
 /// Parts of a snapshot that are made behind the barrier, on the thread that writes them, while the operator goes on: it copies what it is about to change before
-/// it does, and the writer copies the rest in steps. Who does not want them any more lets go of them.
+/// it does, and the writer copies the rest in steps, and writes it. Who does not want them any more lets go of them.
 public protocol DeferredParts: AnyObject, Sendable {
-    /// Copies about so many bytes more of the state at the barrier. False when all is copied.
-    func advance(byteCount: Int) -> Bool
-    /// Writes the parts. Comes once, when all is copied.
-    func write(to writer: any StateWriter) throws(MillstreamError)
+    /// One step: copies about so many bytes more of the state at the barrier, or writes what has been copied so far. False when all is written.
+    func write(byteCount: Int, to writer: any StateWriter) throws(MillstreamError) -> Bool
 }
 
 /// The parts that the `StateWriter`s of an operator's subtasks wrote, for one subtask of today: keyed ones narrowed to its key groups, others all of them.

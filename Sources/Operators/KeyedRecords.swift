@@ -57,18 +57,21 @@ struct KeyedRecords {
         _ name: String, _ fields: [Field], from reader: any StateReader, _ hostObjects: HostObjects?, into store: RowStore, _ table: KeyTable?
     ) throws(MillstreamError) -> KeyTable? {
         var table = table
-        try RestoredPart.forEachBlock(reader, name, keyTypes: table?.types, fields: fields) { (rows) throws(MillstreamError) in
-            let known: KeyTable
-            if let table {
-                known = table
-            } else {
-                known = try KeyTable(types: rows.keys.map { $0.type.nullable }, hostObjects: hostObjects ?? rows.keys.lazy.compactMap(\.hostObjects).first)
-            }
-            if table == nil { known.reserve(reader.rowCount(name)) }
-            table = known
-            let slots = try rows.slots(in: known)
-            try slots.withUnsafeBufferPointer { (list) throws(MillstreamError) in
-                if let base = list.baseAddress { try store.set(rows.columns, slots: base, count: list.count) }
+        let rowCount = reader.rowCount(name)
+        try store.filling(rowCount) { () throws(MillstreamError) in
+            try RestoredPart.forEachBlock(reader, name, keyTypes: table?.types, fields: fields) { (rows) throws(MillstreamError) in
+                let known: KeyTable
+                if let table {
+                    known = table
+                } else {
+                    known = try KeyTable(types: rows.keys.map { $0.type.nullable }, hostObjects: hostObjects ?? rows.keys.lazy.compactMap(\.hostObjects).first)
+                    known.reserve(rowCount)
+                }
+                table = known
+                let slots = try rows.slots(in: known)
+                try slots.withUnsafeBufferPointer { (list) throws(MillstreamError) in
+                    if let base = list.baseAddress { try store.set(rows.columns, slots: base, count: list.count) }
+                }
             }
         }
         return table

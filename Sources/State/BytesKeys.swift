@@ -66,6 +66,11 @@ final class BytesKeys: KeyStorage {
         }
     }
 
+    func reserve(_ slotCount: Int) {
+        stored.reserve(slotCount)
+        hashes.reserve(slotCount)
+    }
+
     func unbind() {
         column = nil
         views = nil

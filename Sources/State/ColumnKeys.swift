@@ -53,6 +53,11 @@ final class ColumnKeys: KeyStorage {
         pendingSlots.append(Int32(truncatingIfNeeded: slot))
     }
 
+    func reserve(_ slotCount: Int) {
+        hashes.reserve(slotCount)
+        rowOf.reserve(slotCount)
+    }
+
     func unbind() throws(MillstreamError) {
         defer {
             for slot in pendingSlots { rowOf[Int(slot)] = -1 }

@@ -39,6 +39,11 @@ final class EncodedKeys: KeyStorage {
         stored[slot] = OwnedBytes(copying: views.base + row, block.base)
     }
 
+    func reserve(_ slotCount: Int) {
+        stored.reserve(slotCount)
+        hashes.reserve(slotCount)
+    }
+
     func unbind() {}
 
     func erase(_ slots: UnsafePointer<Int32>, count: Int) {

@@ -8,8 +8,9 @@ import Synchronization
 /// An array of records as it was at a barrier, while its owner goes on changing it.
 ///
 /// The records are copied in chunks of about a page, each by whoever comes first: the owner, which calls `touch` before it changes records, or the writer of
-/// the snapshot, which goes from the first chunk to the last. A chunk is claimed by an atomic exchange; who finds it claimed waits for the microsecond that a
-/// copy takes. Memory that the owner leaves behind as it grows lives until it has been copied.
+/// the snapshot, which goes from the first chunk to the last, piece by piece, and uses the memory of a piece again for the next. A chunk is claimed by an
+/// atomic exchange; who finds it claimed waits for the microsecond that a copy takes. Memory that the owner leaves behind as it grows lives until it has been
+/// copied.
 ///
 /// `touch` is the owner's alone, `copy` the writer's; the two may run at the same time. `isDone` is anyone's.
 public final class FrozenRecords: @unchecked Sendable {
@@ -24,6 +25,8 @@ public final class FrozenRecords: @unchecked Sendable {
     }
 
     private static let chunkByteCount = 2048
+    /// No chunk has more records than this, and all have a power of two: pieces of multiples of it are pieces of whole chunks.
+    static let chunkCountMax = 256
 
     /// The number of records, and the bytes of each.
     public let count: Int
@@ -135,30 +138,34 @@ public final class FrozenRecords: @unchecked Sendable {
 
     // MARK: The writer
 
-    /// Copies the next chunks, of about `byteCount` bytes: record i to place `places[i]` of `target`, nowhere where that is negative, or to place i without
-    /// places. False when all is copied. Texts live as long as this object.
-    public func copy(byteCount: Int, to target: UnsafeMutableRawPointer, places: UnsafePointer<Int32>? = nil) -> Bool {
-        let end = min(chunkCount, nextChunk + max(1, byteCount / (stride << shift)))
+    /// Copies the next chunks of a piece, about `byteCount` bytes: its record i to place `places[i]` of `target`, nowhere where that is negative, or to place i
+    /// without places. False when all of the piece is copied.
+    ///
+    /// The pieces come one after the other, each from a multiple of `chunkCountMax` on. Records beyond `count` are none of it. What the texts of a piece are
+    /// copied to is used again for the next.
+    func copy(_ piece: Range<Int>, byteCount: Int, to target: UnsafeMutableRawPointer, places: UnsafePointer<Int32>? = nil) -> Bool {
+        if nextChunk << shift == piece.lowerBound { writerArena.removeAll() }
+        let pieceEnd = min(chunkCount, (piece.upperBound + (1 << shift) - 1) >> shift)
+        let end = min(pieceEnd, nextChunk + max(1, byteCount / (stride << shift)))
         while nextChunk < end {
             let chunk = nextChunk
             nextChunk += 1
-            if !claim(chunk) {
-                wait(for: chunk)
-                if let records = saved[chunk] { place(UnsafeRawPointer(records), chunk, to: target, places, copiesTexts: false) }
-            } else {
-                place(source + self.records(of: chunk).lowerBound * stride, chunk, to: target, places, copiesTexts: !texts.isEmpty)
-                claims[chunk].store(Claim.written, ordering: .releasing)
-            }
+            let isOurs = claim(chunk)
+            if !isOurs { wait(for: chunk) }
+            let first = self.records(of: chunk).lowerBound
+            let records = isOurs ? source + first * stride : saved[chunk].map { UnsafeRawPointer($0) }
+            if let records { place(records, chunk, first - piece.lowerBound, to: target, places, copiesTexts: isOurs && !texts.isEmpty) }
+            if isOurs { claims[chunk].store(Claim.written, ordering: .releasing) }
         }
-        guard nextChunk == chunkCount else { return true }
-        release()
-        return false
+        if nextChunk == chunkCount { release() }
+        return nextChunk < pieceEnd
     }
 
+    /// `first` is the number of the chunk's first record in its piece.
     private func place(
-        _ records: UnsafeRawPointer, _ chunk: Int, to target: UnsafeMutableRawPointer, _ places: UnsafePointer<Int32>?, copiesTexts: Bool
+        _ records: UnsafeRawPointer, _ chunk: Int, _ first: Int, to target: UnsafeMutableRawPointer, _ places: UnsafePointer<Int32>?, copiesTexts: Bool
     ) {
-        let range = self.records(of: chunk)
+        let range = first..<first + self.records(of: chunk).count
         guard let places else {
             let start = target + range.lowerBound * stride
             start.copyMemory(from: records, byteCount: range.count * stride)
@@ -197,28 +204,53 @@ public final class FrozenRecords: @unchecked Sendable {
 }
 
 /// Memory for copies that all die together. One thread at a time.
+///
+/// Its segments grow with what is asked for, so that a few records take a few pages, and many of them huge pages.
 final class CopyArena {
-    private static let segmentByteCount = 1 << 20
-    private var segments: [UnsafeMutableRawPointer] = []
-    private var next: UnsafeMutableRawPointer?
-    private var left = 0
-
-    deinit { for segment in segments { free(segment) } }
+    private static let segmentByteCountMin = 64 << 10
+    private static let segmentByteCountMax = SlotMemory.hugeByteCountMin
+    private var segments: [SlotMemory] = []
+    /// The segment that memory is taken from, and where.
+    private var current = -1
+    private var next = 0
 
     /// Aligned to 8 bytes.
     func allocate(_ byteCount: Int) -> UnsafeMutableRawPointer {
         let size = (byteCount + 7) / 8 * 8
-        if size <= left, let place = next {
-            next = place + size
-            left -= size
-            return place
+        while current >= 0, current < segments.count {
+            if next + size <= segments[current].byteCount {
+                defer { next += size }
+                return segments[current].base + next
+            }
+            current += 1
+            next = 0
         }
-        guard let segment = malloc(max(size, Self.segmentByteCount)) else { preconditionFailure("out of memory: \(size) bytes") }
+        let growing = min(Self.segmentByteCountMax, 2 * (segments.last?.byteCount ?? Self.segmentByteCountMin / 2))
+        let segment = SlotMemory(byteCount: max(size, growing))
         segments.append(segment)
-        if size < Self.segmentByteCount {
-            next = segment + size
-            left = Self.segmentByteCount - size
-        }
-        return segment
+        current = segments.count - 1
+        next = size
+        return segment.base
+    }
+
+    /// Everything that was given may be given again.
+    func removeAll() {
+        current = segments.isEmpty ? -1 : 0
+        next = 0
+    }
+}
+
+/// Memory that is used again and again: it grows, and never shrinks. What was in it is lost where it grows.
+struct PieceMemory {
+    private var memory: SlotMemory?
+
+    var base: UnsafeMutableRawPointer? { memory?.base }
+
+    mutating func reserve(_ byteCount: Int) -> UnsafeMutableRawPointer {
+        if let memory, memory.byteCount >= byteCount { return memory.base }
+        memory = nil
+        let grown = SlotMemory(byteCount: byteCount)
+        memory = grown
+        return grown.base
     }
 }

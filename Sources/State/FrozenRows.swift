@@ -1,12 +1,14 @@
 import Columnar
 import Dataflow
 
-/// The rows of a store as they were at a barrier.
+/// The rows of a store as they were at a barrier, piece by piece of their slots.
 final class FrozenRows: @unchecked Sendable {
     private let records: FrozenRecords
     private let layout: RecordLayout
     private let types: [DataType]
-    private var ordered: SlotMemory?
+    /// The rows of a piece by their places.
+    private var ordered = PieceMemory()
+    private var isCopying = false
 
     init(_ records: FrozenRecords, _ layout: RecordLayout, _ types: [DataType]) {
         self.records = records
@@ -16,18 +18,20 @@ final class FrozenRows: @unchecked Sendable {
 
     deinit { records.release() }
 
-    /// Copies a little more. False when all is there. Slots beyond the store have no row: all nulls.
-    func advance(byteCount: Int, places: UnsafePointer<Int32>, count: Int) -> Bool {
-        let target: SlotMemory
-        if let ordered { target = ordered } else { target = .zeroed(byteCount: layout.stride * count) }
-        ordered = target
-        return records.copy(byteCount: byteCount, to: target.base, places: places)
+    var stride: Int { layout.stride }
+
+    /// Copies a little more of a piece, whose slots have `count` places. False when all is there. Slots beyond the store have no row: all nulls.
+    func advance(_ piece: Range<Int>, byteCount: Int, places: UnsafePointer<Int32>, count: Int) -> Bool {
+        let target = ordered.reserve(layout.stride * count)
+        if !isCopying, piece.upperBound > records.count { target.initializeMemory(as: UInt8.self, repeating: 0, count: layout.stride * count) }
+        isCopying = records.copy(piece, byteCount: byteCount, to: target, places: places)
+        return isCopying
     }
 
     func columns(_ places: Range<Int>) throws(MillstreamError) -> [Column] {
-        guard let ordered else { return [] }
+        guard let ordered = ordered.base else { return [] }
         let rows = (0..<Int32(truncatingIfNeeded: places.count)).map { $0 }
-        let reader = RecordReader(base: ordered.base + layout.stride * places.lowerBound, layout: layout, types: types)
+        let reader = RecordReader(base: ordered + layout.stride * places.lowerBound, layout: layout, types: types)
         return try rows.withUnsafeBufferPointer { (rows) throws(MillstreamError) in
             guard let base = rows.baseAddress else { return [] }
             var columns: [Column] = []
@@ -44,34 +48,41 @@ final class FrozenPart: DeferredParts, @unchecked Sendable {
     private let fields: [Field]
     private let table: FrozenTable
     private let rows: FrozenRows
-    /// Rows of a block: whoever reads has no more in its hands.
-    private static let blockRowCount = 1 << 16
+    private let blockRowCountMax: Int
+    private var hasPiece = false
 
     init(_ name: String, fields: [Field], _ table: FrozenTable, _ rows: FrozenRows) {
         self.name = name
         self.fields = fields
         self.table = table
         self.rows = rows
+        blockRowCountMax = table.blockRowCountMax(rowByteCount: rows.stride)
     }
 
-    func advance(byteCount: Int) -> Bool {
+    func write(byteCount: Int, to writer: any StateWriter) throws(MillstreamError) -> Bool {
+        if !hasPiece {
+            guard table.next() else { return false }
+            hasPiece = true
+        }
         if table.advance(byteCount: byteCount) { return true }
-        guard let places = table.places else { return false }
-        return rows.advance(byteCount: byteCount, places: places, count: table.count)
-    }
-
-    func write(to writer: any StateWriter) throws(MillstreamError) {
+        if let places = table.places, rows.advance(table.piece, byteCount: byteCount, places: places, count: table.count) { return true }
+        hasPiece = false
         for (group, places) in table.groups {
             var start = places.lowerBound
             while start < places.upperBound {
-                let block = start..<min(places.upperBound, start + Self.blockRowCount)
-                let keys = try table.columns(block)
-                let columns = keys + (try rows.columns(block))
-                let keyFields = keys.enumerated().map { Field("key\($0.offset)", $0.element.type) }
-                try writer.write(name, keyGroup: group, batch: Batch(schema: Schema(keyFields + fields), columns: columns, count: block.count))
+                let block = start..<min(places.upperBound, start + blockRowCountMax)
+                try write(block, of: group, to: writer)
                 start = block.upperBound
             }
         }
+        return true
+    }
+
+    private func write(_ block: Range<Int>, of group: KeyGroup, to writer: any StateWriter) throws(MillstreamError) {
+        let keys = try table.columns(block)
+        let columns = keys + (try rows.columns(block))
+        let keyFields = keys.enumerated().map { Field("key\($0.offset)", $0.element.type) }
+        try writer.write(name, keyGroup: group, batch: Batch(schema: Schema(keyFields + fields), columns: columns, count: block.count))
     }
 }
 
@@ -81,9 +92,17 @@ extension KeyTable {
     public func writeLater(
         _ name: String, fields: [Field], rows store: RowStore, maxParallelism: Int, to writer: any StateWriter
     ) throws(MillstreamError) -> Bool {
+        try writeLater(name, fields: fields, rows: store, maxParallelism: maxParallelism, pieceSlotCount: nil, to: writer)
+    }
+
+    /// The same in pieces of so many slots (rounded up to a multiple of 256).
+    package func writeLater(
+        _ name: String, fields: [Field], rows store: RowStore, maxParallelism: Int, pieceSlotCount: Int?, to writer: any StateWriter
+    ) throws(MillstreamError) -> Bool {
         guard let rows = store.freeze(below: slotEnd) else { return false }
         guard let table = freeze(maxParallelism: maxParallelism) else { return false }
-        if table.count > 0 { try writer.write(FrozenPart(name, fields: fields, table, rows)) }
+        table.divide(rowByteCount: rows.stride, pieceSlotCount: pieceSlotCount)
+        if !table.isEmpty { try writer.write(FrozenPart(name, fields: fields, table, rows)) }
         return true
     }
 }

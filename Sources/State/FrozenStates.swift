@@ -30,18 +30,29 @@ final class FrozenStates: DeferredParts, @unchecked Sendable {
     private let table: FrozenTable
     private let states: [State]
     private let timers: [(name: String, timers: [TimerService.Timer])]
+    /// The numbers of the timers by the pieces of their slots; made with the first piece.
+    private var timersByPiece: [[[Int32]]] = []
+    private var pieceNumber = 0
+    private var hasPiece = false
     /// Keys of a block.
     private static let blockKeyCount = 1 << 16
+    /// What a value of a state is taken to need.
+    private static let valueByteCount = 32
 
     init(_ table: FrozenTable, _ states: [State], timers: [(name: String, timers: [TimerService.Timer])]) {
         self.table = table
         self.states = states
-        self.timers = timers
+        self.timers = timers.filter { !$0.timers.isEmpty }
+        table.divide(rowByteCount: Self.valueByteCount * states.count)
     }
 
-    func advance(byteCount: Int) -> Bool { table.advance(byteCount: byteCount) }
-
-    func write(to writer: any StateWriter) throws(MillstreamError) {
+    func write(byteCount: Int, to writer: any StateWriter) throws(MillstreamError) -> Bool {
+        if !hasPiece {
+            guard table.next() else { return false }
+            hasPiece = true
+        }
+        if table.advance(byteCount: byteCount) { return true }
+        hasPiece = false
         let slots = table.slots()
         for state in states {
             for (group, places) in table.groups {
@@ -53,7 +64,16 @@ final class FrozenStates: DeferredParts, @unchecked Sendable {
                 }
             }
         }
-        for (name, timers) in timers where !timers.isEmpty { try write(name, timers, writer) }
+        if timersByPiece.isEmpty { timersByPiece = timers.map { byPiece($0.timers) } }
+        for (place, entry) in timers.enumerated() { try write(entry.name, entry.timers, timersByPiece[place][pieceNumber], writer) }
+        pieceNumber += 1
+        return true
+    }
+
+    private func byPiece(_ timers: [TimerService.Timer]) -> [[Int32]] {
+        var result = [[Int32]](repeating: [], count: table.pieceCount)
+        for (number, timer) in timers.enumerated() { result[table.pieceNumber(of: Int(timer.slot))].append(Int32(truncatingIfNeeded: number)) }
+        return result
     }
 
     private func write(_ state: State, _ group: KeyGroup, _ block: Range<Int>, _ slots: [Int32], _ writer: any StateWriter) throws(MillstreamError) {
@@ -111,16 +131,18 @@ final class FrozenStates: DeferredParts, @unchecked Sendable {
         try writer.write(part, keyGroup: group, batch: Batch(schema: Schema(keyFields + fields), columns: keys + columns, count: rows.count))
     }
 
-    private func write(_ name: String, _ timers: [TimerService.Timer], _ writer: any StateWriter) throws(MillstreamError) {
-        guard let places = table.places else { return }
+    /// Those of the timers with some numbers, whose keys are in the piece.
+    private func write(_ name: String, _ timers: [TimerService.Timer], _ numbers: [Int32], _ writer: any StateWriter) throws(MillstreamError) {
+        guard let places = table.places, !numbers.isEmpty else { return }
+        let first = table.piece.lowerBound
         var byGroup = [[Int]](repeating: [], count: table.groups.count)
-        for (number, timer) in timers.enumerated() {
-            if let group = table.groupIndex(of: Int(places[Int(timer.slot)])) { byGroup[group].append(number) }
+        for number in numbers {
+            if let group = table.groupIndex(of: Int(places[Int(timers[Int(number)].slot) - first])) { byGroup[group].append(Int(number)) }
         }
         let type = DataType.bigInt.notNull
         for (index, own) in byGroup.enumerated() where !own.isEmpty {
             let (group, range) = table.groups[index]
-            let rows = own.map { places[Int(timers[$0].slot)] - Int32(truncatingIfNeeded: range.lowerBound) }
+            let rows = own.map { places[Int(timers[$0].slot) - first] - Int32(truncatingIfNeeded: range.lowerBound) }
             let columns = [own.map { timers[$0].time }, own.map { timers[$0].number }].map { Column(type: type, count: own.count, values: Buffer.copying($0)) }
             try write(name, group, range, rows, [Field("time", type), Field("number", type)], columns, writer)
         }

@@ -31,15 +31,18 @@ struct Snapshots {
     }
 }
 
-/// The keys of a table as they were at a barrier. First the hashes are copied, which say where each key goes, then the keys.
+/// The keys of a table as they were at a barrier, piece by piece of their slots. Of each piece first the hashes are copied, which say where each key goes, then
+/// the keys.
 protocol FrozenKeys: AnyObject, Sendable {
-    /// Copies what the hashes are made of, about so many bytes of it. False when all is there.
-    func copyHashes(byteCount: Int) -> Bool
-    /// The hashes of some slots; all are copied.
+    /// The bytes of a key, without long texts.
+    var stride: Int { get }
+    /// Copies the hashes of a piece. False when all are there.
+    func copyHashes(_ piece: Range<Int>, byteCount: Int) -> Bool
+    /// The hashes of some slots of the piece, all of whose hashes are copied.
     func hashes(_ slots: Range<Int>, into target: UnsafeMutablePointer<UInt64>)
-    /// Copies keys to their places, of which there are `count`; -1 is none. False when all are there.
-    func copyKeys(byteCount: Int, to places: UnsafePointer<Int32>, count: Int) -> Bool
-    /// The keys of some places; all are copied.
+    /// Copies the piece's keys to their places, of which there are `count`; -1 is none. False when all are there.
+    func copyKeys(_ piece: Range<Int>, byteCount: Int, to places: UnsafePointer<Int32>, count: Int) -> Bool
+    /// The keys of some places; all of the piece are copied. They are the caller's: the next piece does not change them.
     func columns(_ places: Range<Int>) throws(MillstreamError) -> [Column]
     /// Nobody wants the rest.
     func release()
@@ -51,8 +54,10 @@ final class FrozenWords: FrozenKeys, @unchecked Sendable {
     private let type: DataType
     private let nullSlot: Int32
     private var nullPlace: Int32 = -1
-    private var words: SlotMemory?
-    private var ordered: SlotMemory?
+    private var piece = 0..<0
+    /// Those of the piece, by slot and by place.
+    private var words = PieceMemory()
+    private var ordered = PieceMemory()
 
     init(_ records: FrozenRecords, _ type: DataType, nullSlot: Int32) {
         self.records = records
@@ -60,34 +65,32 @@ final class FrozenWords: FrozenKeys, @unchecked Sendable {
         self.nullSlot = nullSlot
     }
 
-    func copyHashes(byteCount: Int) -> Bool {
-        let target = words ?? SlotMemory(byteCount: 8 * records.count)
-        words = target
-        return records.copy(byteCount: byteCount, to: target.base)
+    var stride: Int { 8 }
+
+    func copyHashes(_ piece: Range<Int>, byteCount: Int) -> Bool {
+        self.piece = piece
+        return records.copy(piece, byteCount: byteCount, to: words.reserve(8 * piece.count))
     }
 
     func hashes(_ slots: Range<Int>, into target: UnsafeMutablePointer<UInt64>) {
-        guard let words else { return }
-        let source = words.base.assumingMemoryBound(to: UInt64.self)
-        for slot in slots { target[slot &- slots.lowerBound] = WordKeys.hash(source[slot]) }
+        guard let base = words.base else { return }
+        let source = base.assumingMemoryBound(to: UInt64.self) + (slots.lowerBound - piece.lowerBound)
+        for index in 0..<slots.count { target[index] = WordKeys.hash(source[index]) }
         if slots.contains(Int(nullSlot)) { target[Int(nullSlot) - slots.lowerBound] = StableHash.null }
     }
 
-    func copyKeys(byteCount: Int, to places: UnsafePointer<Int32>, count: Int) -> Bool {
-        guard let words else { return false }
-        let target = SlotMemory(byteCount: 8 * count)
-        let source = words.base.assumingMemoryBound(to: UInt64.self), place = target.base.assumingMemoryBound(to: UInt64.self)
-        for slot in 0..<records.count where places[slot] >= 0 { place[Int(places[slot])] = source[slot] }
-        if nullSlot >= 0 { nullPlace = places[Int(nullSlot)] }
-        self.words = nil
-        ordered = target
+    func copyKeys(_ piece: Range<Int>, byteCount: Int, to places: UnsafePointer<Int32>, count: Int) -> Bool {
+        guard let base = words.base else { return false }
+        let source = base.assumingMemoryBound(to: UInt64.self), target = ordered.reserve(8 * count).assumingMemoryBound(to: UInt64.self)
+        for index in 0..<piece.count where places[index] >= 0 { target[Int(places[index])] = source[index] }
+        nullPlace = piece.contains(Int(nullSlot)) ? places[Int(nullSlot) - piece.lowerBound] : -1
         return false
     }
 
     func columns(_ places: Range<Int>) -> [Column] {
-        guard let ordered else { return [] }
+        guard let ordered = ordered.base else { return [] }
         let rows = (0..<Int32(truncatingIfNeeded: places.count)).map { $0 }
-        let start = ordered.base.assumingMemoryBound(to: UInt64.self) + places.lowerBound
+        let start = ordered.assumingMemoryBound(to: UInt64.self) + places.lowerBound
         let nullRow = nullPlace < 0 ? -1 : Int(nullPlace) - places.lowerBound
         return rows.withUnsafeBufferPointer { rows in
             guard let base = rows.baseAddress else { return [] }
@@ -105,8 +108,9 @@ final class FrozenTexts: FrozenKeys, @unchecked Sendable {
     private let nullSlot: Int32
     private var nullPlace: Int32 = -1
     private let decode: (Buffer, Int, _ nullRow: Int) throws(MillstreamError) -> [Column]
-    private var hashWords: SlotMemory?
-    private var ordered: SlotMemory?
+    private var piece = 0..<0
+    private var hashWords = PieceMemory()
+    private var ordered = PieceMemory()
 
     /// `decode` makes columns of so many texts (`OwnedBytes`), of which one may be null; it may write over them.
     init(
@@ -119,29 +123,27 @@ final class FrozenTexts: FrozenKeys, @unchecked Sendable {
         self.decode = decode
     }
 
-    func copyHashes(byteCount: Int) -> Bool {
-        let target = hashWords ?? SlotMemory(byteCount: 8 * hashRecords.count)
-        hashWords = target
-        return hashRecords.copy(byteCount: byteCount, to: target.base)
+    var stride: Int { 16 }
+
+    func copyHashes(_ piece: Range<Int>, byteCount: Int) -> Bool {
+        self.piece = piece
+        return hashRecords.copy(piece, byteCount: byteCount, to: hashWords.reserve(8 * piece.count))
     }
 
     func hashes(_ slots: Range<Int>, into target: UnsafeMutablePointer<UInt64>) {
-        guard let hashWords else { return }
-        target.update(from: hashWords.base.assumingMemoryBound(to: UInt64.self) + slots.lowerBound, count: slots.count)
+        guard let base = hashWords.base else { return }
+        target.update(from: base.assumingMemoryBound(to: UInt64.self) + (slots.lowerBound - piece.lowerBound), count: slots.count)
     }
 
-    func copyKeys(byteCount: Int, to places: UnsafePointer<Int32>, count: Int) -> Bool {
-        let target = ordered ?? SlotMemory(byteCount: 16 * count)
-        ordered = target
-        hashWords = nil
-        if nullSlot >= 0 { nullPlace = places[Int(nullSlot)] }
-        return texts.copy(byteCount: byteCount, to: target.base, places: places)
+    func copyKeys(_ piece: Range<Int>, byteCount: Int, to places: UnsafePointer<Int32>, count: Int) -> Bool {
+        nullPlace = piece.contains(Int(nullSlot)) ? places[Int(nullSlot) - piece.lowerBound] : -1
+        return texts.copy(piece, byteCount: byteCount, to: ordered.reserve(16 * count), places: places)
     }
 
     func columns(_ places: Range<Int>) throws(MillstreamError) -> [Column] {
-        guard let ordered else { return [] }
+        guard let ordered = ordered.base else { return [] }
         let words = Buffer(byteCount: 16 * places.count)
-        words.base.copyMemory(from: ordered.base + 16 * places.lowerBound, byteCount: 16 * places.count)
+        words.base.copyMemory(from: ordered + 16 * places.lowerBound, byteCount: 16 * places.count)
         return try decode(words, places.count, nullPlace < 0 ? -1 : Int(nullPlace) - places.lowerBound)
     }
 
@@ -151,44 +153,77 @@ final class FrozenTexts: FrozenKeys, @unchecked Sendable {
     }
 }
 
-/// A table's keys as they were at a barrier, in the order in which a checkpoint has them: by key group, and within a group by slot.
+/// A table's keys as they were at a barrier, in pieces: runs of slots, each of which is put into the order in which a checkpoint has it, by key group, and within
+/// a group by slot. Whoever writes them needs memory for one piece, however many keys there are.
 final class FrozenTable: @unchecked Sendable {
     private let keys: any FrozenKeys
     private let slotEnd: Int
-    /// The number of keys.
-    let count: Int
     /// A bit per slot in use; nil: all are.
     private let live: SlotMemory?
     private let maxParallelism: Int
-    /// The place of each slot's key in that order, -1 for slots that are not in use; nil until it is known.
-    private var placeMemory: SlotMemory?
-    private var hasKeys = false
-    /// The groups that have keys, ascending, each with its places.
+    private var pieceSlotCount: Int
+    /// The slots that are being copied, or have been copied last.
+    private(set) var piece = 0..<0
+    /// The keys of the piece: known behind the hashes.
+    private(set) var count = 0
+    /// The groups that have keys in the piece, ascending, each with its places.
     private(set) var groups: [(group: KeyGroup, places: Range<Int>)] = []
+    /// The place of each of the piece's slots in that order, -1 for slots that are not in use.
+    private var placeMemory = PieceMemory()
+    private var hasPlaces = false
+    private var hasKeys = false
+    let isEmpty: Bool
+
+    /// Bytes of a block on the average, where the keys of a piece lie in all key groups: enough that what a block has besides its rows does not count, and so few
+    /// that its rows stay in the cache from one step to the next.
+    private static let blockByteCount = 128 << 10
 
     init(_ keys: any FrozenKeys, slotEnd: Int, count: Int, live: SlotMemory?, maxParallelism: Int) {
         self.keys = keys
         self.slotEnd = slotEnd
-        self.count = count
         self.live = live
         self.maxParallelism = max(1, maxParallelism)
+        isEmpty = count == 0
+        pieceSlotCount = max(slotEnd, 1)
     }
 
     deinit { keys.release() }
 
-    /// Copies a little more. False when all is there.
+    /// Before the first piece: how many bytes there are of a key besides itself. `pieceSlotCount` is for tests of small pieces.
+    func divide(rowByteCount: Int, pieceSlotCount given: Int? = nil) {
+        let unit = FrozenRecords.chunkCountMax
+        let wanted = given ?? Self.blockByteCount * maxParallelism / (keys.stride + rowByteCount)
+        pieceSlotCount = max(1, (wanted + unit - 1) / unit) * unit
+    }
+
+    /// Rows of a block: whoever reads has no more in its hands.
+    func blockRowCountMax(rowByteCount: Int) -> Int { max(256, 2 * Self.blockByteCount / (keys.stride + rowByteCount)) }
+
+    /// The number of the piece that a slot is in.
+    func pieceNumber(of slot: Int) -> Int { slot / pieceSlotCount }
+    var pieceCount: Int { (slotEnd + pieceSlotCount - 1) / pieceSlotCount }
+
+    /// Begins with the next piece. False where there is none.
+    func next() -> Bool {
+        guard piece.upperBound < slotEnd else { return false }
+        piece = piece.upperBound..<min(slotEnd, piece.upperBound + pieceSlotCount)
+        (hasPlaces, hasKeys, count) = (false, false, 0)
+        return true
+    }
+
+    /// Copies a little more of the piece. False when all of it is there.
     func advance(byteCount: Int) -> Bool {
-        guard let placeMemory else {
-            if !keys.copyHashes(byteCount: byteCount) { setPlaces() }
+        guard hasPlaces, let places else {
+            if !keys.copyHashes(piece, byteCount: byteCount) { setPlaces() }
             return true
         }
         guard !hasKeys else { return false }
-        hasKeys = !keys.copyKeys(byteCount: byteCount, to: placeMemory.base.assumingMemoryBound(to: Int32.self), count: count)
+        hasKeys = !keys.copyKeys(piece, byteCount: byteCount, to: places, count: count)
         return !hasKeys
     }
 
-    /// Valid as long as this object, once `advance` has said that all is there.
-    var places: UnsafePointer<Int32>? { (placeMemory?.base.assumingMemoryBound(to: Int32.self)).map { UnsafePointer($0) } }
+    /// By the number of a slot in the piece. Valid until the next piece, once `advance` has said that all is there.
+    var places: UnsafePointer<Int32>? { (placeMemory.base?.assumingMemoryBound(to: Int32.self)).map { UnsafePointer($0) } }
 
     func columns(_ places: Range<Int>) throws(MillstreamError) -> [Column] { try keys.columns(places) }
 
@@ -196,7 +231,7 @@ final class FrozenTable: @unchecked Sendable {
     func slots() -> [Int32] {
         var result = [Int32](repeating: 0, count: count)
         guard let places else { return result }
-        for slot in 0..<slotEnd where places[slot] >= 0 { result[Int(places[slot])] = Int32(truncatingIfNeeded: slot) }
+        for (index, slot) in piece.enumerated() where places[index] >= 0 { result[Int(places[index])] = Int32(truncatingIfNeeded: slot) }
         return result
     }
 
@@ -211,42 +246,44 @@ final class FrozenTable: @unchecked Sendable {
         return low < groups.count ? low : nil
     }
 
-    /// Sorts by counting.
+    /// Sorts the piece by counting.
     private func setPlaces() {
-        let memory = SlotMemory(byteCount: 4 * slotEnd)
-        placeMemory = memory
-        let places = memory.base.bindMemory(to: Int32.self, capacity: slotEnd)
+        let places = placeMemory.reserve(4 * piece.count).assumingMemoryBound(to: Int32.self)
         let liveWords = live?.base.assumingMemoryBound(to: UInt64.self)
         var ends = [Int](repeating: 0, count: maxParallelism + 1)
         let runLength = 1024
         withUnsafeTemporaryAllocation(of: UInt64.self, capacity: runLength) { hashes in
             guard let base = hashes.baseAddress else { return }
-            var start = 0
-            while start < slotEnd {
-                let run = start..<min(slotEnd, start + runLength)
+            var start = piece.lowerBound
+            while start < piece.upperBound {
+                let run = start..<min(piece.upperBound, start + runLength)
                 keys.hashes(run, into: base)
+                let target = places + (start - piece.lowerBound)
                 for slot in run {
                     if let liveWords, liveWords[slot &>> 6] &>> UInt64(truncatingIfNeeded: slot & 63) & 1 == 0 {
-                        places[slot] = -1
+                        target[slot &- start] = -1
                         continue
                     }
                     let group = KeyGroup.index(hash: base[slot &- start], maxParallelism: maxParallelism)
-                    places[slot] = Int32(truncatingIfNeeded: group)
+                    target[slot &- start] = Int32(truncatingIfNeeded: group)
                     ends[group &+ 1] &+= 1
                 }
                 start = run.upperBound
             }
         }
+        groups.removeAll(keepingCapacity: true)
         for group in 0..<maxParallelism {
             ends[group + 1] += ends[group]
             if ends[group] < ends[group + 1] { groups.append((KeyGroup(group), ends[group]..<ends[group + 1])) }
         }
+        count = ends[maxParallelism]
         ends.withUnsafeMutableBufferPointer { next in
-            for slot in 0..<slotEnd where places[slot] >= 0 {
-                let group = Int(places[slot])
-                places[slot] = Int32(truncatingIfNeeded: next[group])
+            for index in 0..<piece.count where places[index] >= 0 {
+                let group = Int(places[index])
+                places[index] = Int32(truncatingIfNeeded: next[group])
                 next[group] &+= 1
             }
         }
+        hasPlaces = true
     }
 }

@@ -60,6 +60,11 @@ final class HandleKeys: KeyStorage {
         unretained.append(HostObjects.Handle(bitPattern: UInt(bound[row])))
     }
 
+    func reserve(_ slotCount: Int) {
+        words.reserve(slotCount)
+        hashes.reserve(slotCount)
+    }
+
     func unbind() {
         unretained.withUnsafeBufferPointer { if let base = $0.baseAddress, $0.count > 0 { objects.retain(base, $0.count) } }
         unretained.removeAll(keepingCapacity: true)

@@ -9,6 +9,8 @@ protocol KeyStorage: AnyObject {
     func isEqual(row: Int, slot: Int) throws(MillstreamError) -> Bool
     /// The bound row's key, which has this hash, becomes that of a slot.
     func store(row: Int, slot: Int, hash: UInt64)
+    /// Makes room for the keys of so many slots at once.
+    func reserve(_ slotCount: Int)
     /// The stable hash of a slot's key.
     func hash(_ slot: Int) -> UInt64
     /// After the last row of `bind`: forgets the columns, and takes what references the new keys need.

@@ -111,8 +111,12 @@ public final class KeyTable {
     }
 
     /// Makes room for so many keys, those that there are included.
-    public func reserve(_ keyCount: Int) { reserve(keyCount, storage) }
-    private func reserve(_ keyCount: Int, _ keys: some KeyStorage) { index.reserve(keyCount, keys) }
+    public func reserve(_ keyCount: Int) { reserve(min(keyCount, KeyIndex.slotCountMax), storage) }
+
+    private func reserve(_ keyCount: Int, _ keys: some KeyStorage) {
+        index.reserve(keyCount, keys)
+        keys.reserve(keyCount)
+    }
 
     /// The keys of some slots that are in use, as columns of `types`.
     public func keys(slots: UnsafePointer<Int32>, count: Int) throws(MillstreamError) -> [Column] {

@@ -20,6 +20,8 @@ public final class RowStore {
     private(set) var hostObjects: HostObjects?
     private(set) var loans: HandleLoans?
     var snapshots = Snapshots()
+    /// While rows are restored.
+    private var pagesAhead: PagesAhead?
     /// How many slots have a row.
     public internal(set) var count = 0
 
@@ -44,6 +46,32 @@ public final class RowStore {
         try check(columns, rowCount)
         reserve(slots, rowCount)
         snapshots.touch(slots, count: rowCount)
+        // Field after field, of so many rows that their records stay in the cache. Where handles may be taken over, the columns are as long as the rows.
+        let step = layout.fields.contains(where: { $0.storage == .handles }) ? rowCount : max(64, Self.cachedByteCount / layout.stride)
+        for start in stride(from: 0, to: rowCount, by: step) {
+            let part = min(step, rowCount - start)
+            write(part < rowCount ? columns.map { $0.slice(start, part) } : columns, slots + start, part)
+        }
+        pagesAhead?.advance(to: slotEnd * layout.stride)
+        settleLoans()
+        try nested?.set(layout.others.map { columns[$0] }, slots: slots, count: rowCount)
+    }
+
+    /// Makes room for the rows of so many slots, which `body` sets in about their order.
+    public func filling<Failure: Error>(_ slotCount: Int, _ body: () throws(Failure) -> Void) throws(Failure) {
+        let slotCount = min(slotCount, Self.filledByteCountMax / layout.stride)
+        words.reserve(slotCount * layout.stride / 8)
+        capacity = words.capacity * 8 / layout.stride
+        pagesAhead = PagesAhead(words.memory, from: slotEnd * layout.stride, byteCount: slotCount * layout.stride)
+        defer { pagesAhead = nil }
+        try body()
+    }
+
+    private static let cachedByteCount = 256 << 10
+    /// More than a machine has: what a file says of itself must not ask for more addresses than there are.
+    private static let filledByteCountMax = 1 << 40
+
+    private func write(_ columns: [Column], _ slots: UnsafePointer<Int32>, _ rowCount: Int) {
         setFlags(slots, rowCount)
         for field in layout.fields {
             let column = columns[field.column]
@@ -58,8 +86,6 @@ public final class RowStore {
             if column.mayHaveNulls { clearFlags(field, column, slots, rowCount) }
             withExtendedLifetime(column) {}
         }
-        settleLoans()
-        try nested?.set(layout.others.map { columns[$0] }, slots: slots, count: rowCount)
     }
 
     /// The rows of some slots; null where a slot has none. Handles are lent: they live as long as the column, whatever becomes of the store.

@@ -85,6 +85,8 @@ final class WordKeys: KeyStorage {
         }
     }
 
+    func reserve(_ slotCount: Int) { words.reserve(slotCount) }
+
     func unbind() { column = nil }
 
     func erase(_ slots: UnsafePointer<Int32>, count: Int) {

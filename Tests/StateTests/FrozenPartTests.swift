@@ -16,6 +16,8 @@ private final class Subject {
     let rows: [DataType]
     let table: KeyTable
     let store: RowStore
+    /// Slots of a piece of a snapshot; nil: all are one.
+    let pieceSlotCount: Int?
     var random: TestColumns.SeededRandom
 
     init(_ seed: Int) throws {
@@ -24,6 +26,7 @@ private final class Subject {
         rows = Self.rowTypes[random.int(0..<Self.rowTypes.count)]
         table = try KeyTable(types: types)
         store = RowStore(types: rows, hostObjects: nil)
+        pieceSlotCount = seed % 2 == 0 ? 256 : nil
     }
 
     private func scalar(_ type: DataType, _ number: Int, nulls: Bool) -> Scalar {
@@ -97,8 +100,12 @@ private final class Subject {
 
     /// What a checkpoint must have, as text: copied now.
     func copied() throws -> [String] {
-        let order = table.keyGroupOrder(of: table.liveSlots(), maxParallelism: 16)
-        guard !order.slots.isEmpty else { return [] }
+        let pieceSlotCount = pieceSlotCount ?? .max
+        return try Dictionary(grouping: table.liveSlots()) { Int($0) / pieceSlotCount }.sorted { $0.key < $1.key }.flatMap { try copied($0.value) }
+    }
+
+    private func copied(_ slots: [Int32]) throws -> [String] {
+        let order = table.keyGroupOrder(of: slots, maxParallelism: 16)
         let columns = try table.keys(of: order) + (try order.slots.withUnsafeBufferPointer { try store.gather($0.baseAddress!, count: $0.count) })
         var lines: [String] = []
         for (group, part) in order.groups { for row in part { lines.append("\(group.value): " + columns.map { "\($0.scalar(at: row))" }.joined(separator: "|")) } }
@@ -108,7 +115,7 @@ private final class Subject {
     func snapshot() throws -> HeldSnapshot {
         let held = HeldSnapshot()
         let fields = rows.enumerated().map { Field("r\($0.offset)", $0.element.nullable) }
-        #expect(try table.writeLater("part", fields: fields, rows: store, maxParallelism: 16, to: held))
+        #expect(try table.writeLater("part", fields: fields, rows: store, maxParallelism: 16, pieceSlotCount: pieceSlotCount, to: held))
         return held
     }
 }
@@ -142,7 +149,7 @@ private final class Lines: StateWriter {
             try subject?.mutate()
             if random.chance(15), let subject { open.append((try subject.copied(), try subject.snapshot())) }
             for place in open.indices where random.chance(50) {
-                for _ in 0..<random.int(1..<6) { if !open[place].held.advance(byteCount: random.int(1..<9_000)) { break } }
+                for _ in 0..<random.int(1..<6) { if try !open[place].held.advance(byteCount: random.int(1..<9_000)) { break } }
             }
             if random.chance(10), !open.isEmpty {
                 let (expected, held) = open.remove(at: random.int(0..<open.count))
@@ -166,9 +173,9 @@ private final class Lines: StateWriter {
             let expected = try subject.copied()
             let held = try subject.snapshot()
             nonisolated(unsafe) let shared = held
-            let copier = Task.detached { while shared.advance(byteCount: 4_096) {} }
+            let copier = Task.detached { while try shared.advance(byteCount: 4_096) {} }
             for _ in 0..<20 { try subject.mutate() }
-            await copier.value
+            try await copier.value
             try check(expected, held, "seed \(seed), round \(round)")
         }
     }

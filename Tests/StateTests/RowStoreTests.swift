@@ -208,6 +208,49 @@ private func distinctSlots(_ random: SeededRandom, below limit: UInt64, _ count:
         #expect(box(handle).pointee.references == 1 && kept.isEmpty)
     }
 
+    /// Rows come in bulk, as those of a checkpoint do, into memory for which another thread asks the kernel at the same time; then they are written again.
+    @Test func rowsInBulk() throws {
+        let count = 150_000, columnCount = 69, textColumn = 3, nullColumn = 68
+        let types: [DataType] = (0..<columnCount).map { $0 == textColumn ? .string : .bigInt }
+        func columns(_ rows: Range<Int>, _ salt: Int) throws -> [Column] {
+            try (0..<columnCount).map { place in
+                if place != textColumn, place != nullColumn {
+                    return Column(type: .bigInt, count: rows.count, values: Buffer.copying(rows.map { Int64($0 * columnCount + place + salt) }))
+                }
+                let builder = try ColumnBuilder.make(for: types[place])
+                for row in rows {
+                    let isNull = place == nullColumn && row % 5 == salt % 5
+                    try builder.append(isNull ? .null : place == textColumn ? .string("text \(salt) of the row \(row)") : .int64(Int64(row)))
+                }
+                return builder.finish()
+            }
+        }
+        func check(_ store: RowStore, _ salt: Int) throws {
+            #expect(store.count == count)
+            for start in stride(from: 0, to: count, by: 10_000) {
+                let slots = (start..<start + 10_000).map { Int32($0) }
+                let found = try slots.withUnsafeBufferPointer { try store.gather($0.baseAddress!, count: slots.count) }
+                let expected = try columns(start..<start + 10_000, salt)
+                for (left, right) in zip(found, expected) {
+                    guard let row = slots.indices.first(where: { left.scalar(at: $0) != right.scalar(at: $0) }) else { continue }
+                    Issue.record("slot \(slots[row]): \(left.scalar(at: row)) instead of \(right.scalar(at: row))")
+                    return
+                }
+            }
+        }
+        let store = RowStore(types: types, hostObjects: nil)
+        for salt in [0, 1] {
+            try store.filling(count) {
+                for start in stride(from: 0, to: count, by: 25_000) {
+                    let slots = (start..<start + 25_000).map { Int32($0) }
+                    let values = try columns(start..<start + 25_000, salt)
+                    try slots.withUnsafeBufferPointer { try store.set(values, slots: $0.baseAddress!, count: slots.count) }
+                }
+            }
+            try check(store, salt)
+        }
+    }
+
     @Test func otherTypesAreRefused() throws {
         let store = RowStore(types: [.bigInt, .string], hostObjects: nil)
         let rows = RandomRows(seed: 1)

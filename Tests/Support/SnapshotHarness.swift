@@ -5,8 +5,16 @@ import Dataflow
 /// What one operator hands over at a barrier. As in a job it is only held at first, and written when the operator has long gone on.
 public final class HeldSnapshot: StateWriter {
     private enum Content {
-        case batch(Batch), bytes([UInt8]), deferred(any DeferredParts), later((any StateWriter) throws(MillstreamError) -> Void)
+        case batch(Batch), bytes([UInt8]), deferred(any DeferredParts, Written), later((any StateWriter) throws(MillstreamError) -> Void)
         case files(any StoreFiles)
+    }
+
+    /// What deferred parts have written so far.
+    private final class Written: StateWriter {
+        var parts: [(name: String, keyGroup: KeyGroup?, batch: Batch)] = []
+        var isComplete = false
+        func write(_ name: String, keyGroup: KeyGroup?, batch: Batch) { parts.append((name, keyGroup, batch)) }
+        func write(_ name: String, keyGroup: KeyGroup?, bytes: [UInt8]) { preconditionFailure("deferred parts are batches") }
     }
 
     private let objects: (any ObjectCoding)?
@@ -22,11 +30,15 @@ public final class HeldSnapshot: StateWriter {
 
     public func writeLater(_ later: @escaping @Sendable (any StateWriter) throws(MillstreamError) -> Void) { parts.append(("", nil, .later(later))) }
 
-    public func write(_ deferred: any DeferredParts) { parts.append(("", nil, .deferred(deferred))) }
+    public func write(_ deferred: any DeferredParts) { parts.append(("", nil, .deferred(deferred, Written()))) }
 
     /// One step of what a job's writer does while the operator goes on. False when all is copied.
-    public func advance(byteCount: Int) -> Bool {
-        for part in parts { if case .deferred(let deferred) = part.content, deferred.advance(byteCount: byteCount) { return true } }
+    public func advance(byteCount: Int) throws(MillstreamError) -> Bool {
+        for part in parts {
+            guard case .deferred(let deferred, let written) = part.content, !written.isComplete else { continue }
+            written.isComplete = !(try deferred.write(byteCount: byteCount, to: written))
+            return true
+        }
         return false
     }
 
@@ -36,11 +48,13 @@ public final class HeldSnapshot: StateWriter {
     public func write(
         to writer: any StateWriter, keep: (String, any StoreFiles) throws(MillstreamError) -> Void = { (_, files) in files.release() }
     ) throws(MillstreamError) {
+        while try advance(byteCount: .max) {}
         for part in parts {
             switch part.content {
             case .batch(let batch): try writer.write(part.name, keyGroup: part.keyGroup, batch: batch)
             case .bytes(let bytes): try writer.write(part.name, keyGroup: part.keyGroup, bytes: bytes)
-            case .deferred(let deferred): try writer.write(deferred)
+            case .deferred(_, let written):
+                for (name, group, batch) in written.parts { try writer.write(name, keyGroup: group, batch: batch) }
             case .later(let later): try later(writer)
             case .files(let files): try keep(part.name, files)
             }

@@ -14,10 +14,15 @@ public struct BatchCoding {
         static let all: Hidden = [.rowKinds, .timestamps, .keyHashes]
     }
 
-    /// `onObjects` is shown what is written of OBJECT columns.
-    public func encode(_ batch: Batch, onObjects: ((Column) -> Void)? = nil) throws(MillstreamError) -> [UInt8] {
-        let batch = try batch.compacted()
+    public func encode(_ batch: Batch) throws(MillstreamError) -> [UInt8] {
         var out = FormatWriter()
+        try encode(batch, into: &out)
+        return out.bytes
+    }
+
+    /// Behind what is there already. `onObjects` is shown what is written of OBJECT columns.
+    package func encode(_ batch: Batch, into out: inout FormatWriter, onObjects: ((Column) -> Void)? = nil) throws(MillstreamError) {
+        let batch = try batch.compacted()
         out.reserve(64 + batch.columns.reduce(0) { $0 + 64 + Self.roughByteCount($1) })
         out.put(UInt32(truncatingIfNeeded: batch.count))
         var hidden: Hidden = []
@@ -38,7 +43,6 @@ public struct BatchCoding {
         for column in [batch.rowKinds, batch.timestamps, batch.keyHashes] {
             if let column { try writer.write(column, into: &out) }
         }
-        return out.bytes
     }
 
     /// About as many bytes as a column takes.

@@ -25,8 +25,16 @@ package struct FormatWriter {
     package mutating func put(_ text: String) throws(MillstreamError) { try put(counted: Array(text.utf8)) }
 
     /// Makes room for so many bytes more, so that they are not moved as they come.
-    package mutating func reserve(_ byteCount: Int) { bytes.reserveCapacity(bytes.count + byteCount) }
+    package mutating func reserve(_ byteCount: Int) {
+        let needed = bytes.count + byteCount
+        if needed > bytes.capacity { bytes.reserveCapacity(bytes.isEmpty ? needed : max(needed, 2 * bytes.capacity)) }
+    }
+
+    package var count: Int { bytes.count }
 
     /// Keeps the memory.
     package mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
+
+    /// Takes back what was put behind the first bytes.
+    package mutating func removeAll(behind count: Int) { bytes.removeLast(bytes.count - count) }
 }

@@ -9,7 +9,7 @@ protocol Background: AnyObject, Sendable {
     func run(_ work: @escaping @Sendable () -> Void)
     /// Does the work at this monotonic time.
     func run(at nanoseconds: Int64, _ work: @escaping @Sendable () -> Void)
-    /// How much of the operators' state one piece of work copies.
+    /// How much of the operators' state one piece of work copies or writes.
     var stepByteCount: Int { get }
     /// Does what was given so far, but nothing that waits for its time, and ends. Called once; from the work itself as well.
     func finish()

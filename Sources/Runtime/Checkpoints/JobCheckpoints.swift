@@ -131,6 +131,8 @@ final class JobCheckpoints: @unchecked Sendable {
     private var attempts: [Int] = []
     private var coordinator: CheckpointCoordinator?
     private var pending: [Pending] = []
+    /// What subtasks gave and is not written yet; the first one is being written.
+    private var writings: [SnapshotWriting] = []
     private var savepoints: [SavepointRequest] = []
     private var files: CheckpointFiles
     /// A savepoint that waits for the end of the input that it has asked for.
@@ -152,6 +154,8 @@ final class JobCheckpoints: @unchecked Sendable {
     /// take: short jobs need no thread.
     private let gone = Mutex<[(subtask: Int, attempt: Int)]>([])
     private let looksForGone = Atomic<Bool>(false)
+    /// Those whose last answer is not written yet: what they gave counts.
+    private var goneLater: [(subtask: Int, attempt: Int)] = []
     /// Those of this attempt that are known.
     private var ended: Set<Int> = []
 
@@ -317,13 +321,20 @@ final class JobCheckpoints: @unchecked Sendable {
 
     /// The attempt's number keeps answers of an earlier attempt apart.
     func acknowledge(_ snapshot: SubtaskSnapshot, attempt number: Int) {
-        background.run { [self] in copy(snapshot, attempt: number) }
+        background.run { [self] in
+            writings.append(SnapshotWriting(snapshot, attempt: number))
+            if writings.count == 1 { goOnWriting() }
+        }
     }
 
-    /// First the state is copied, so that the operators need not keep what they change: in steps, between which other work comes.
-    private func copy(_ snapshot: SubtaskSnapshot, attempt number: Int) {
-        guard attempts[snapshot.subtask] == number, pending.contains(where: { $0.barrier.id == snapshot.barrier.id }) else { return }
-        if snapshot.advance(byteCount: background.stepByteCount) { background.run { [self] in copy(snapshot, attempt: number) } } else { store(snapshot) }
+    /// What the subtasks gave is written one after the other, so that memory is needed for one of them, and in steps, between which other work comes.
+    private func goOnWriting() {
+        guard let first = writings.first else { return }
+        if !write(first) {
+            writings.removeAll { $0 === first }
+            if !goneLater.isEmpty { lookForGone() }
+        }
+        if !writings.isEmpty { background.run { [self] in goOnWriting() } }
     }
 
     /// A subtask has come to the end of its input and waits for the last checkpoint.
@@ -353,12 +364,17 @@ final class JobCheckpoints: @unchecked Sendable {
     }
 
     private func lookForGone() {
-        let all = gone.withLock { gone in
+        let all = goneLater + gone.withLock { gone in
             defer { gone = [] }
             return gone
         }
+        goneLater = []
         for (subtask, number) in all {
             guard subtask < attempts.count, attempts[subtask] == number, let attempt else { continue }
+            if writings.contains(where: { $0.snapshot.subtask == subtask && $0.attempt == number }) {
+                goneLater.append((subtask, number))
+                continue
+            }
             ended.insert(subtask)
             if var coordinator {
                 let actions = coordinator.onEnded(subtask: subtask)
@@ -497,65 +513,59 @@ final class JobCheckpoints: @unchecked Sendable {
         }
     }
 
-    /// Writes what a subtask gave, then tells the coordinator.
-    private func store(_ snapshot: SubtaskSnapshot) {
-        let id = snapshot.barrier.id
-        guard let attempt, let index = pending.firstIndex(where: { $0.barrier.id == id }) else { return }
+    /// One step of writing what a subtask gave; behind the last one the coordinator is told. False when nothing is left to do.
+    private func write(_ writing: SnapshotWriting) -> Bool {
+        let snapshot = writing.snapshot, id = snapshot.barrier.id
+        guard attempts[snapshot.subtask] == writing.attempt, let attempt, let index = pending.firstIndex(where: { $0.barrier.id == id }) else {
+            writing.abandon()
+            return false
+        }
         if snapshot.isUnaligned { pending[index].isUnaligned = true }
-        pending[index].inFlightByteCount += Int64(snapshot.inFlightByteCount)
         do throws(MillstreamError) {
-            for (link, place) in attempt.chains[snapshot.subtask].enumerated() {
-                let all = (link == 0 ? [snapshot.head] : []) + [snapshot.states[link]].compactMap { $0 }
-                for part in all { if let failure = part.failure { throw failure.inOperator(attempt.places[place].name) } }
-                let parts = all.filter { !$0.isEmpty }
-                if parts.isEmpty { continue }
-                let (file, byteCount, objects) = try write(parts, place: place, subtask: attempt.subtasks[snapshot.subtask].index, to: pending[index])
-                pending[index].objects[place, default: []].append(objects)
-                pending[index].byteCount += byteCount
-                pending[index].states[place].files.append(file)
-            }
-            if let enumerator = snapshot.enumerator, let place = attempt.chains[snapshot.subtask].first {
-                pending[index].states[place].coordinator = enumerator
-            }
+            let chain = attempt.chains[snapshot.subtask]
+            repeat {
+                if let (file, place) = writing.open {
+                    if try file.advance(byteCount: background.stepByteCount) { return true }
+                    writing.written.append((try file.finish(), place))
+                    writing.open = nil
+                }
+                if let (parts, link) = try writing.next(name: { attempt.places[chain[$0]].name }) {
+                    writing.open = (try file(parts, place: chain[link], subtask: attempt.subtasks[snapshot.subtask].index, of: pending[index]), chain[link])
+                }
+            } while writing.open != nil
+            for (file, place) in writing.written { keep(file, place, index) }
+            pending[index].inFlightByteCount += Int64(snapshot.inFlightByteCount)
+            if let enumerator = snapshot.enumerator, let place = chain.first { pending[index].states[place].coordinator = enumerator }
         } catch {
-            guard var coordinator else { return }
+            writing.abandon()
+            guard var coordinator else { return false }
             refusal = error
             let actions = coordinator.onDeclined(id, reason: "\(error)", now: now)
             self.coordinator = coordinator
-            return perform(actions)
+            perform(actions)
+            return false
         }
         pending[index].answered.insert(snapshot.subtask)
-        guard var coordinator else { return }
+        guard var coordinator else { return false }
         let actions = coordinator.onAcknowledged(id, subtask: snapshot.subtask)
         self.coordinator = coordinator
         perform(actions)
+        return false
     }
 
-    /// The file, and how many bytes were written; those of stores that the storage has already are not.
-    private func write(
-        _ parts: [StateParts], place: Int, subtask: SubtaskIndex, to pending: Pending
-    ) throws(MillstreamError) -> (file: Manifest.SubtaskFile, byteCount: Int64, objects: WrittenObjects) {
-        // The manifest has names within the group, so that a savepoint can be moved.
-        let name = "op-\(place)-\(subtask.value)"
-        let file = try StateFileWriter(pending.storage, name: "\(pending.group)/\(name)", compression: compression, objects: objects)
-        var upload = StoreUpload(pending.storage, group: pending.group, checkpoint: pending.barrier.id)
-        var storeCount = 0
-        let writer = SubtaskWriter(file) { [self] (part, files) throws(MillstreamError) in
-            guard pending.savepoint == nil else {
-                throw .internal("the state '\(part)' of a savepoint is in a form that only checkpoints have")
-            }
-            defer { storeCount += 1 }
-            return try upload.write(part, files, prefix: "\(name)-\(storeCount)", shared: &self.files.shared)
+    private func file(_ parts: [StateParts], place: Int, subtask: SubtaskIndex, of pending: Pending) throws(MillstreamError) -> OperatorFile {
+        let place = OperatorFile.Place(
+            storage: pending.storage, group: pending.group, checkpoint: pending.barrier.id, isSavepoint: pending.savepoint != nil, number: place,
+            subtask: subtask)
+        return try OperatorFile(parts, place, compression: compression, objects: objects) { [self] (body) throws(MillstreamError) in
+            try body(&files.shared)
         }
-        do throws(MillstreamError) {
-            for part in parts { try part.replay(to: writer) }
-            var summary = try file.finish()
-            summary.name = name
-            return (Manifest.SubtaskFile(subtask: subtask, file: summary, stores: writer.stores), summary.byteCount + upload.writtenByteCount, file.objects)
-        } catch {
-            file.abandon()
-            throw error
-        }
+    }
+
+    private func keep(_ written: OperatorFile.Written, _ place: Int, _ index: Int) {
+        pending[index].objects[place, default: []].append(written.objects)
+        pending[index].byteCount += written.byteCount
+        pending[index].states[place].files.append(written.file)
     }
 
     private func storeManifest(_ id: CheckpointID) {
@@ -613,13 +623,19 @@ final class JobCheckpoints: @unchecked Sendable {
     private func storeEnded(_ index: Int) throws(MillstreamError) {
         guard let attempt else { return }
         for subtask in ended.sorted() where !pending[index].answered.contains(subtask) {
+            // An answer that comes so late is none; its files have the same names.
+            for writing in writings where writing.snapshot.subtask == subtask && writing.snapshot.barrier.id == pending[index].barrier.id { writing.abandon() }
             for place in attempt.chains[subtask] {
                 let parts = StateParts()
                 parts.write(RuntimePart.ended, keyGroup: nil, bytes: [1])
-                let number = attempt.subtasks[subtask].index
-                let (file, byteCount, _) = try write([parts], place: place, subtask: number, to: pending[index])
-                pending[index].byteCount += byteCount
-                pending[index].states[place].files.append(file)
+                let file = try file([parts], place: place, subtask: attempt.subtasks[subtask].index, of: pending[index])
+                do throws(MillstreamError) {
+                    while try file.advance(byteCount: .max) {}
+                    keep(try file.finish(), place, index)
+                } catch {
+                    file.abandon()
+                    throw error
+                }
             }
         }
         for (task, enumerator) in attempt.enumerators {

@@ -11,9 +11,12 @@ final class StateParts: StateWriter, @unchecked Sendable {
         case deferred(any DeferredParts)
         case files(String, any StoreFiles)
         case later(@Sendable (any StateWriter) throws(MillstreamError) -> Void)
+        case written
     }
 
     private var parts: [Part] = []
+    /// The first part that is not written.
+    private var next = 0
     private let objects: (any ObjectCoding)?
     /// The first value of the host that could not be written down. It fails the checkpoint; the operator goes on as if it had been written.
     private(set) var failure: MillstreamError?
@@ -35,44 +38,25 @@ final class StateParts: StateWriter, @unchecked Sendable {
 
     func write(_ parts: any DeferredParts) { self.parts.append(.deferred(parts)) }
 
-    /// Copies about so many bytes more of what is still the operator's. False when nothing is.
-    func advance(byteCount: Int) -> Bool {
-        for part in parts { if case .deferred(let deferred) = part, deferred.advance(byteCount: byteCount) { return true } }
-        return false
-    }
-
     func write(_ name: String, files: any StoreFiles) { parts.append(.files(name, files)) }
 
-    /// Gives everything to another writer, in order.
-    func replay(to writer: any StateWriter) throws(MillstreamError) {
-        for part in parts {
-            switch part {
+    /// Gives some more to another writer, in order: about so many bytes of what is still the operator's, or a few parts. False when it has everything, and nothing
+    /// is held any more.
+    func write(byteCount: Int, to writer: any StateWriter) throws(MillstreamError) -> Bool {
+        while next < parts.count {
+            switch parts[next] {
             case .batch(let name, let group, let batch): try writer.write(name, keyGroup: group, batch: batch)
             case .bytes(let name, let group, let bytes): try writer.write(name, keyGroup: group, bytes: bytes)
-            case .deferred(let deferred): try writer.write(deferred)
+            case .deferred(let deferred): if try deferred.write(byteCount: byteCount, to: writer) { return true }
             case .files(let name, let files): try writer.write(name, files: files)
             case .later(let parts): try parts(writer)
+            case .written: break
             }
+            parts[next] = .written
+            next += 1
         }
+        return false
     }
-}
-
-/// One subtask's file of a checkpoint, with the stores beside it. On the background.
-final class SubtaskWriter: StateWriter {
-    private let file: StateFileWriter
-    private let upload: (String, any StoreFiles) throws(MillstreamError) -> Manifest.Store
-    private(set) var stores: [Manifest.Store] = []
-
-    init(
-        _ file: StateFileWriter, upload: @escaping (String, any StoreFiles) throws(MillstreamError) -> Manifest.Store
-    ) {
-        self.file = file
-        self.upload = upload
-    }
-
-    func write(_ name: String, keyGroup: KeyGroup?, batch: Batch) throws(MillstreamError) { try file.write(name, keyGroup: keyGroup, batch: batch) }
-    func write(_ name: String, keyGroup: KeyGroup?, bytes: [UInt8]) throws(MillstreamError) { try file.write(name, keyGroup: keyGroup, bytes: bytes) }
-    func write(_ name: String, files: any StoreFiles) throws(MillstreamError) { stores.append(try upload(name, files)) }
 }
 
 /// A subtask's answer to a barrier: the state of each operator of its chain, in their order.
@@ -104,9 +88,6 @@ final class SubtaskSnapshot: @unchecked Sendable {
         states = Array(repeating: nil, count: operatorCount)
         missingCount = operatorCount
     }
-
-    /// Copies about so many bytes more of what the operators go on changing. False when all is copied.
-    func advance(byteCount: Int) -> Bool { states.contains { $0?.advance(byteCount: byteCount) ?? false } }
 
     /// True when all have answered.
     func add(_ parts: StateParts, of place: Int) -> Bool {
