@@ -51,7 +51,10 @@ final class DrawnFunction: HostFunction, @unchecked Sendable {
         var fired = 0
         /// The ids of the rows that set the alarms that have not gone off.
         private(set) var waiting: Set<Int64> = []
+        /// Key and time of each alarm that any attempt has set.
+        private(set) var alarms: Set<[Int64?]> = []
         func set(_ id: Int64) { waiting.insert(id) }
+        func note(_ key: Int64, at time: Int64) { alarms.insert([key, time]) }
         func unset(_ id: Int64) { waiting.remove(id) }
         /// A planted fault: what stands between a function and its state.
         var alterState: ((any HostStateAccess) -> any HostStateAccess)?
@@ -337,6 +340,7 @@ final class DrawnFunction: HostFunction, @unchecked Sendable {
                     around.registered += 1
                     around.set(id)
                 }
+                around.note(key, at: at)
                 try state.registerTimer(row: row, domain: .processingTime, at: at)
                 main.add(key, id, 0, around.outlivesAttempts ? at : nil, from: row)
             }

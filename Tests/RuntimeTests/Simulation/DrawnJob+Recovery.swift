@@ -231,7 +231,8 @@ extension DrawnJob {
     /// Whether everything that waits for the clock comes before the end: sources rest there, and nothing holds rows up for longer.
     private var isAllDue: Bool { !faults.contains(.slowSinks) && !faults.contains(.clockJumps) }
 
-    /// Each row tells its alarm, and each alarm goes off once. A row that comes again sets another one, and that may be the one that goes off.
+    /// Each row tells its alarm, and each alarm goes off once. A row that comes again sets another one, and that may be the one that goes off; the one that it
+    /// set before may go off alone too: what tells it and what goes off take two ways to the sink, which takes rows behind a barrier while it waits for another.
     private func problemsOfCommittedAlarms(_ reference: Reference, isRepeated: Bool) -> [String] {
         let rows = mainRows.filter { $0[2] == 0 }
         let told = rows.map { $0[0...2] + [nil] + $0[4...] }.map(Array.init)
@@ -241,7 +242,7 @@ extension DrawnJob {
         let heard = Set(wentOff)
         let rung = rows.filter { heard.contains([$0[0], $0[3]]) }.map { [$0[0], $0[1]] }
         return Self.differences("result", Self.distinct(told), Self.distinct(reference.main))
-            + Self.differences("alarms", Self.distinct(wentOff), set, isPart: true)
+            + Self.differences("alarms", Self.distinct(wentOff), Array(around.alarms), isPart: true)
             + Self.differences("rows whose alarm went off", Self.distinct(rung), Self.distinct(rows.map { [$0[0], $0[1]] }), isPart: !isAllDue)
     }
 

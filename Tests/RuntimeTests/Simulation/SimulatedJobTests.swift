@@ -93,6 +93,12 @@ struct SimulatedJobTests {
         #expect(job.runWithCrashes().problems == [])
     }
 
+    @Test("An alarm may go off though only the attempt that it outlived has told of it, where rows may come again", arguments: [53_650] as [UInt64])
+    func repeatedAlarm(seed: UInt64) {
+        var job = DrawnJob(seed: seed, crashes: true)
+        #expect(job.runWithCrashes().problems == [])
+    }
+
     @Test("The first seeds with crashes draw everything there is")
     func everyModeIsDrawn() {
         var drawn: [String: Int] = [:]
