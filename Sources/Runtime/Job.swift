@@ -47,6 +47,8 @@ public final class Job: SubtaskOwner, @unchecked Sendable {
     private var supervisor: JobSupervisor?
     private var isCancelRequested = false
     private var isConcluding = false
+    /// All subtasks of the attempt have ended, and its supervisor knows: whether it went well is settled. A checkpoint that fails behind that fails nobody.
+    private var isAttemptOver = false
     private var regions = JobRegionStates()
     private var failureHistory: [Failure] = []
     /// Whether the history has the job's failure already.
@@ -140,6 +142,7 @@ public final class Job: SubtaskOwner, @unchecked Sendable {
         regions = JobRegionStates(made.regions, isOn: restartsRegions)
         subtasks = made.subtasks
         liveCount = made.subtasks.count
+        isAttemptOver = false
         statistics = made.statistics
         collectQueues = made.collectQueues
         progress = made.progress
@@ -193,6 +196,7 @@ public final class Job: SubtaskOwner, @unchecked Sendable {
         let status = currentStatus
         let failure = firstFailure
         subtasks = []
+        isAttemptOver = true
         monitor.unlock()
         supervisor.attemptEnded(status, failure)
     }
@@ -385,7 +389,7 @@ public final class Job: SubtaskOwner, @unchecked Sendable {
 
     private func stop(_ status: JobStatus) {
         monitor.lock()
-        if isConcluding { return monitor.unlock() }
+        if isConcluding || isAttemptOver && currentStatus == .running { return monitor.unlock() }
         if status == .cancelling { isCancelRequested = true }
         guard currentStatus == .running else {
             if currentStatus == .created { isCancelledEarly = true }
@@ -410,7 +414,7 @@ public final class Job: SubtaskOwner, @unchecked Sendable {
     /// The job cannot go on, whatever its subtasks say.
     func fail(_ error: MillstreamError) {
         monitor.lock()
-        if firstFailure == nil, currentStatus == .running { firstFailure = error }
+        if firstFailure == nil, currentStatus == .running, !isAttemptOver { firstFailure = error }
         monitor.unlock()
         stop(.failing)
     }

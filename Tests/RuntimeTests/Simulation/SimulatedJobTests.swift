@@ -99,6 +99,12 @@ struct SimulatedJobTests {
         #expect(job.runWithCrashes().problems == [])
     }
 
+    @Test("A checkpoint that fails when all subtasks of a job have gone behind its last one does not fail the job", arguments: [103_639] as [UInt64])
+    func lateFailure(seed: UInt64) {
+        var job = DrawnJob(seed: seed, crashes: true)
+        #expect(job.runWithCrashes().problems == [])
+    }
+
     @Test("The first seeds with crashes draw everything there is")
     func everyModeIsDrawn() {
         var drawn: [String: Int] = [:]
