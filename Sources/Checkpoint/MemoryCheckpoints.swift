@@ -4,7 +4,7 @@ import Synchronization
 
 /// Checkpoints of a job that names no directory: they serve its restarts, and go with the process.
 public final class MemoryCheckpoints: CheckpointStorage {
-    private let objects = Mutex<[String: [UInt8]]>([:])
+    private let objects = Guarded<[String: [UInt8]]>([:])
 
     public init() {}
 

@@ -40,9 +40,9 @@ public final class SimulatedStorage: Storage {
         mutating func touch(_ path: String) { touched[parent(path), default: []].insert(path) }
     }
 
-    private let state: Mutex<State>
+    private let state: Guarded<State>
 
-    public init(seed: UInt64 = 1) { state = Mutex(State(seed: seed)) }
+    public init(seed: UInt64 = 1) { state = Guarded(State(seed: seed)) }
 
     /// Whether the machine has stopped, and `restart` is due.
     public var isDown: Bool { state.withLock { $0.isDown } }

@@ -6,7 +6,7 @@ import Synchronization
 /// From any thread.
 public final class StateMemory: Sendable {
     public let byteCountMax: Int
-    private let used = Mutex(Used())
+    private let used = Guarded(Used())
 
     private struct Used {
         var byteCount = 0
@@ -18,7 +18,7 @@ public final class StateMemory: Sendable {
     private struct Weak {
         weak var memory: StateMemory?
     }
-    private static let all = Mutex<[Weak]>([])
+    private static let all = Guarded<[Weak]>([])
 
     /// The one of this size that all jobs of the process share.
     public static func ofProcess(byteCountMax: Int) -> StateMemory {

@@ -3,7 +3,7 @@ import Synchronization
 
 /// The alignment groups of one environment, by name.
 public final class WatermarkAlignments: Sendable {
-    private let groups = Mutex<[String: WatermarkAlignment]>([:])
+    private let groups = Guarded<[String: WatermarkAlignment]>([:])
 
     public init() {}
 
@@ -31,7 +31,7 @@ public final class WatermarkAlignment: Sendable {
     }
 
     /// By the members' numbers; nil: it has left.
-    private let members = Mutex<[Member?]>([])
+    private let members = Guarded<[Member?]>([])
 
     public init() {}
 

@@ -70,7 +70,7 @@ public final class Channel: Sendable {
     public let number: Int
     public let byteCountLimit: Int
     public let progress = ChannelProgress()
-    private let state: Mutex<State>
+    private let state: Guarded<State>
     private let full = Atomic<Bool>(false)
     private let readable = Atomic<Bool>(false)
     private let hurried = Atomic<Bool>(false)
@@ -80,7 +80,7 @@ public final class Channel: Sendable {
         self.number = number
         self.byteCountLimit = max(1, byteCountLimit)
         self.handover = handover
-        state = Mutex(State())
+        state = Guarded(State())
         LiveObjects.channels.add(1)
     }
 

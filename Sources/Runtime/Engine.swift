@@ -15,7 +15,7 @@ public final class Engine: @unchecked Sendable {
     private let clock: any Clock
     private let storage: any Storage
     private let pool: WorkerPool
-    private let state = Mutex(State())
+    private let state = Guarded(State())
 
     private struct State {
         var jobs: [Int: Job] = [:]

@@ -16,7 +16,7 @@ final class SharedEnumerator: @unchecked Sendable {
         var kept: Result<[UInt8], MillstreamError>?
     }
 
-    private let lock = Mutex(())
+    private let lock = Guarded(())
     private let users: Atomic<Int>
     private let userCount: Int
     /// With the lock.
@@ -94,7 +94,7 @@ final class SharedEnumerator: @unchecked Sendable {
 
 /// Which splits a source's subtask has, for reports while it reads. Written where a split begins or ends, never per batch.
 final class SplitProgress: Sendable {
-    private let splits = Mutex(EventTimeReport.Splits())
+    private let splits = Guarded(EventTimeReport.Splits())
 
     func begin(_ id: String) { splits.withLock { $0.reading.append(id) } }
     func finish(_ id: String) {

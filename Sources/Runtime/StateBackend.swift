@@ -29,7 +29,7 @@ struct StateBackend {
     /// Each line once.
     private final class Warnings: Sendable {
         private let output: any TextOutput
-        private let said = Mutex<[String]>([])
+        private let said = Guarded<[String]>([])
 
         init(_ output: any TextOutput) { self.output = output }
 

@@ -69,7 +69,7 @@ final class Subtask: Wakeable, @unchecked Sendable {
     private let stallNanoseconds: Int64?
     /// Since when the outputs are full.
     private var blockedSince: Int64?
-    private let commands = Mutex<[Command]>([])
+    private let commands = Guarded<[Command]>([])
     private let hasCommands = Atomic<Bool>(false)
     /// nil: the job has no checkpoints, and the subtask goes when its input has ended.
     private let checkpoints: SubtaskCheckpoints?

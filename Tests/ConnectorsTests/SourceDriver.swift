@@ -102,7 +102,7 @@ func operatorContext(subtask: Int = 0, parallelism: Int = 1, clock: any Clock = 
 
 /// Keeps what was printed.
 final class RecordedOutput: TextOutput {
-    private let bytes = Mutex<[UInt8]>([])
+    private let bytes = Guarded<[UInt8]>([])
     private let writes = Counter()
     var text: String { String(decoding: bytes.withLock { $0 }, as: UTF8.self) }
     var writeCount: Int { Int(writes.value) }

@@ -94,7 +94,7 @@ import Testing
     /// A table's batches, of 1 to 50 rows; a stream gives them once.
     final class Table: BatchStream {
         let schema = Schema.scalar(.bigInt)
-        private let state = Mutex<Int64>(0)
+        private let state = Guarded<Int64>(0)
         private let rowCount: Int64
         private let isTable: Bool
 

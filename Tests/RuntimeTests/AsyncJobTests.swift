@@ -16,12 +16,12 @@ private final class LaterFunction: HostFunction, @unchecked Sendable {
             var closedCount = 0
             var instances: [LaterFunction] = []
         }
-        let counts = Mutex(Counts())
+        let counts = Guarded(Counts())
     }
 
     let log: Log
-    private let state = Mutex((waiting: [(slot: Int32, value: Int64, epoch: Int64)](), done: [(slot: Int32, value: Int64, epoch: Int64)]()))
-    private let notifier = Mutex<HostNotifier?>(nil)
+    private let state = Guarded((waiting: [(slot: Int32, value: Int64, epoch: Int64)](), done: [(slot: Int32, value: Int64, epoch: Int64)]()))
+    private let notifier = Guarded<HostNotifier?>(nil)
 
     init(_ log: Log) { self.log = log }
 

@@ -8,7 +8,7 @@ import Testing
 struct SinkOperatorTests {
     /// The target of a sink: transactions by name. It outlives every run.
     final class Target: Sendable {
-        private let rows = Mutex<[(transaction: String, values: [Int64])]>([])
+        private let rows = Guarded<[(transaction: String, values: [Int64])]>([])
         private let answer: @Sendable (String) -> CommitOutcome?
 
         /// `answer` may refuse a commit before it has an effect.
@@ -154,7 +154,7 @@ struct SinkOperatorTests {
     @Test("Each row is committed once, whatever fails", arguments: 0..<300 as Range<UInt64>)
     func eachRowIsCommittedOnce(seed: UInt64) throws {
         let random = SeededRandom(seed: seed)
-        let lottery = Mutex(SeededRandom(seed: seed &+ 1_000_000))
+        let lottery = Guarded(SeededRandom(seed: seed &+ 1_000_000))
         let target = Target { _ in
             lottery.withLock { $0.next(below: 10) } == 0 ? .retry(MillstreamError(.io, "busy")) : nil
         }
@@ -297,7 +297,7 @@ struct SinkOperatorTests {
             return .retry(MillstreamError(.io, "busy"))
         }
         let clock = SimulatedClock()
-        let asked = Mutex<[Int64]>([])
+        let asked = Guarded<[Int64]>([])
         let operation = try Self.open(TransactionalSink(busy), clock: clock) { time in asked.withLock { $0.append(time.milliseconds) } }
         try Self.write(operation, [1])
         try operation.snapshot(Self.barrier(1), into: Parts())

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds and runs the C tests against the built library. Usage: tests/c/run.sh [directory of libmillstream.so]
-# With SANITIZE=address or thread the library was built so, and CC is the compiler that has the same runtime; only the tests run then.
+# With SANITIZE=address or thread the library was built so, CC is the compiler that has the same runtime, and SWIFT_LIBRARIES is where the libraries are that
+# it is linked to; only the tests run then.
 set -euo pipefail
 root="$(cd "$(dirname "$0")/../.." && pwd)"
 library="$(cd "${1:-$root/python/src/millstream}" && pwd)"
@@ -10,7 +11,10 @@ trap 'rm -rf "$build"' EXIT
 compiler="${CC:-gcc}"
 flags=(-std=c11 -Wall -Wextra -Werror -O1 -g -I"$root/include" -I"$root/tests/c")
 link=(-L"$library" -Wl,-rpath,"$library" -lmillstream -lpthread -lm)
-[[ -z "${SANITIZE:-}" ]] || flags+=(-fsanitize="$SANITIZE")
+if [[ -n "${SANITIZE:-}" ]]; then
+    flags+=(-fsanitize="$SANITIZE")
+    link+=(-Wl,-rpath,"$SWIFT_LIBRARIES" -Wl,-rpath-link,"$SWIFT_LIBRARIES")
+fi
 failed=0
 shopt -s nullglob
 

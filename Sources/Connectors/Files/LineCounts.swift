@@ -17,7 +17,7 @@ final class LineCounts: Sendable {
     /// So much is counted in one call.
     private let pieceByteCount: Int64
     private let endsAtReturn: Bool
-    private let files = Mutex<[File]>([])
+    private let files = Guarded<[File]>([])
 
     init(pieceByteCount: Int64, endsAtReturn: Bool) {
         self.pieceByteCount = max(1, pieceByteCount)

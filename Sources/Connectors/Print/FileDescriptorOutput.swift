@@ -7,7 +7,7 @@ import Synchronization
 public final class FileDescriptorOutput: TextOutput {
     private let descriptor: Int32
     /// One whole text at a time: subtasks share the descriptor.
-    private let turn = Mutex<Void>(())
+    private let turn = Guarded<Void>(())
 
     public init(_ descriptor: Int32) { self.descriptor = descriptor }
 

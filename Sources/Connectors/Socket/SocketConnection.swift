@@ -23,7 +23,7 @@ final class SocketConnection: Sendable {
     private let port: Int
     private let maxRetries: Int
     private let notify: @Sendable () -> Void
-    private let state = Mutex(State())
+    private let state = Guarded(State())
 
     init(host: String, port: Int, maxRetries: Int, notify: @escaping @Sendable () -> Void) {
         self.host = host

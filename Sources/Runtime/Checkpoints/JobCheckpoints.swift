@@ -26,7 +26,7 @@ public struct CheckpointRecord: Sendable {
 
 /// The last checkpoints and savepoints of a job; anyone reads it, also when the job has ended.
 final class CheckpointLog: Sendable {
-    private let records = Mutex<[CheckpointRecord]>([])
+    private let records = Guarded<[CheckpointRecord]>([])
     /// How many records are kept.
     private static let recordCountMax = 64
 
@@ -152,7 +152,7 @@ final class JobCheckpoints: @unchecked Sendable {
     private let log: CheckpointLog
     /// Subtasks that went with their input, which those of a job without checkpoints do, and in which attempt. Nobody looks before there is a savepoint to
     /// take: short jobs need no thread.
-    private let gone = Mutex<[(subtask: Int, attempt: Int)]>([])
+    private let gone = Guarded<[(subtask: Int, attempt: Int)]>([])
     private let looksForGone = Atomic<Bool>(false)
     /// Those whose last answer is not written yet: what they gave counts.
     private var goneLater: [(subtask: Int, attempt: Int)] = []

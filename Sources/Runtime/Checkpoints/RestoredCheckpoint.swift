@@ -12,7 +12,7 @@ final class RestoredCheckpoint: @unchecked Sendable {
     private let objects: (any ObjectCoding)?
     private let states: [OperatorID: Manifest.OperatorState]
     /// Files that are open, so that the subtasks which share one read it once.
-    private let files = Mutex<[String: StateFileReader]>([:])
+    private let files = Guarded<[String: StateFileReader]>([:])
 
     /// Reads and checks the manifest. Throws `decode` and `io`, both with its path.
     init(_ storage: any CheckpointStorage, group: String, objects: (any ObjectCoding)?) throws(MillstreamError) {

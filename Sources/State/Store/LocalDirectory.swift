@@ -9,7 +9,7 @@ import Synchronization
 final class LocalDirectory: @unchecked Sendable {
     private static let prefix = "millstream-rocksdb-"
     private static let lockSuffix = ".lock"
-    private static let open = Mutex<[String: WeakDirectory]>([:])
+    private static let open = Guarded<[String: WeakDirectory]>([:])
 
     private struct WeakDirectory { weak var directory: LocalDirectory? }
 

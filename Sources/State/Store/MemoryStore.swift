@@ -203,12 +203,12 @@ public final class MemoryStore: StateStore {
     private final class MemoryFiles: StoreFiles {
         let storeID: UInt64
         private let files: [StoreFile]
-        private let contents: Mutex<[[UInt8]]>
+        private let contents: Guarded<[[UInt8]]>
 
         init(storeID: UInt64, _ all: [(file: StoreFile, bytes: [UInt8])]) {
             self.storeID = storeID
             files = all.map(\.file)
-            contents = Mutex(all.map(\.bytes))
+            contents = Guarded(all.map(\.bytes))
         }
 
         func list() -> [StoreFile] { files }

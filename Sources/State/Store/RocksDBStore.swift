@@ -261,10 +261,10 @@ private final class RocksDBFiles: StoreFiles, @unchecked Sendable {
     let storeID: UInt64
     private let origins: [String: StoredFile]
     private let directory: String
-    private let capture: Mutex<RocksDBCapture?>
+    private let capture: Guarded<RocksDBCapture?>
 
     init(_ capture: RocksDBCapture, storeID: UInt64, origins: [String: StoredFile]) {
-        self.capture = Mutex(capture)
+        self.capture = Guarded(capture)
         self.storeID = storeID
         self.origins = origins
         directory = capture.directory

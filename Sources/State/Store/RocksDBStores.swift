@@ -9,9 +9,9 @@ final class RocksDBMemory: @unchecked Sendable {
     let functions: UnsafePointer<rocks_functions>
     let memory: OpaquePointer
     /// The limits that jobs ask for now, with their ratios.
-    private let claims = Mutex<[(byteCount: Int64, ratio: Double)]>([])
+    private let claims = Guarded<[(byteCount: Int64, ratio: Double)]>([])
 
-    private static let shared = Mutex<RocksDBMemory?>(nil)
+    private static let shared = Guarded<RocksDBMemory?>(nil)
 
     static func of(_ settings: RocksDBSettings) throws(MillstreamError) -> RocksDBMemory {
         try shared.withLock { shared throws(MillstreamError) in

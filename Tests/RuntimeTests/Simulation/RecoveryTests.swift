@@ -140,7 +140,7 @@ struct RecoveryTests {
                 plan.nodes[0].parallelism = 1 + Int(drawn.random.next(below: 6))
                 let engine = SimulatedEngine(seed: seed &* 37 &+ run, storage: storage)
                 let job = try engine.submit(plan, bindings: bindings)
-                let answer = Mutex<Result<String, MillstreamError>?>(nil)
+                let answer = Guarded<Result<String, MillstreamError>?>(nil)
                 if stops > 0 {
                     stops -= 1
                     engine.run(job, tickCountMax: 1 + Int(drawn.random.next(below: 1_200)))

@@ -9,7 +9,7 @@ import Testing
 struct RegionTests {
     /// How often operators of each pipeline were made.
     private final class Made: Sendable {
-        let counts = Mutex<[Int]>([0, 0])
+        let counts = Guarded<[Int]>([0, 0])
         func add(_ pipeline: Int) { counts.withLock { $0[pipeline] += 1 } }
     }
 
@@ -129,7 +129,7 @@ struct RegionTests {
         let storage = SimulatedStorage(seed: seed)
         let engine = SimulatedEngine(seed: seed, storage: storage)
         let job = try engine.submit(plan, bindings: bindings)
-        let answers = Mutex(0)
+        let answers = Guarded(0)
         var asked = 0
         var isCancelled = false
         engine.run(job, tickCountMax: 400_000) { tick in
