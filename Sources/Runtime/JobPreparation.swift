@@ -258,12 +258,23 @@ extension RestoredCheckpoint {
             }
         }
         if plan.configuration.checkpoints.allowsNonRestoredState { return }
-        let lost = manifest.operators.filter { !known.contains($0.id) && (!$0.files.isEmpty || !$0.coordinator.isEmpty) }
+        var lost: [Manifest.OperatorState] = []
+        for state in manifest.operators where !known.contains(state.id) { if try hasState(state) { lost.append(state) } }
         guard let first = lost.first else { return }
         let all = lost.map { "'\($0.name)' (uid \($0.id.text), \($0.files.reduce(0) { $0 + $1.file.byteCount }) bytes)" }.joined(separator: ", ")
         throw MillstreamError(
             .plan, "the checkpoint has state of operators that the job has not: \(all)",
             hint: "Give the operator the uid '\(first.id.text)' with .uid(), or allow its state to be left behind "
                 + "(execution.state-recovery.ignore-unclaimed-state).")
+    }
+
+    /// Whether it has anything of an operator but its progress. An operator without state may go, or be joined to another, as in Flink.
+    private func hasState(_ state: Manifest.OperatorState) throws(MillstreamError) -> Bool {
+        if !state.coordinator.isEmpty { return true }
+        for file in state.files {
+            if !file.stores.isEmpty { return true }
+            if try open(file, of: state.parallelism).names.contains(where: { !RuntimePart.isProgress($0) }) { return true }
+        }
+        return false
     }
 }

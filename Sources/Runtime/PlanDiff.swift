@@ -47,7 +47,8 @@ public struct PlanDiff: Sendable {
         let known = Set(steps.map(\.step.id))
         for state in manifest.operators where !known.contains(state.id) && (!state.files.isEmpty || !state.coordinator.isEmpty) {
             let isAllowed = plan.configuration.checkpoints.allowsNonRestoredState
-            let parts = try savepoint.partFields(of: state.id.text).map(\.name)
+            let parts = try savepoint.partFields(of: state.id.text).map(\.name).filter { !RuntimePart.isProgress($0) }
+            if parts.isEmpty, state.coordinator.isEmpty, state.files.allSatisfy(\.stores.isEmpty) { continue }
             entries.append(
                 Entry(
                     uid: state.id.text, name: state.name, states: parts, outcome: isAllowed ? .lost : .refused,

@@ -19,6 +19,7 @@ from millstream import state
 from millstream.common import RestartStrategies, Time, Types
 from millstream.common.watermark_strategy import TimestampAssigner
 from millstream.datastream import KeyedProcessFunction, ProcessWindowFunction, ReduceFunction, RuntimeContext, StreamExecutionEnvironment
+from millstream.datastream.connectors.number_seq import NumberSequenceSource
 from millstream.datastream.connectors.two_phase_commit import CommitOutcome, Committer, CommittingSinkWriter, TwoPhaseCommittingSink
 from millstream.datastream.state import ListStateDescriptor, MapStateDescriptor, StateTtlConfig, ValueStateDescriptor
 from millstream.datastream.window import EventTimeSessionWindows
@@ -619,3 +620,33 @@ def test_the_command(tmp_path: Path) -> None:
     allowed = command("run", "-n", "-s", path, "--dry-run", str(script))
     assert allowed.returncode == 0 and "lost" in allowed.stdout
     assert "goes with -s" in command("run", "--dry-run", str(script)).stderr
+
+
+@pytest.mark.parametrize(("builds", "parallelism"), [("the same", 1), ("the same", 2), ("without the last map", 1), ("without the last map", 3)])
+def test_operators_without_state_may_be_joined_or_go(builds: str, parallelism: int, tmp_path: Path) -> None:
+    """At another parallelism a map stands in the chain before it, or alone; its progress in a savepoint is no state that could be lost."""
+
+    def build(env: StreamExecutionEnvironment, taken: list[int], pause: float, has_last: bool) -> None:
+        def pair(n: int) -> tuple[int, int]:
+            if pause and n < 2_000 and n % 100 == 0:
+                time.sleep(pause)
+            return n % 7, n
+
+        numbers = env.from_source(NumberSequenceSource(0, 800_000)).uid("numbers").rebalance().map(pair, Types.TUPLE([Types.LONG(), Types.LONG()])).uid("pairs")
+        sums = numbers.key_by(lambda pair: pair[0], Types.LONG()).reduce(lambda a, b: (a[0], a[1] + b[1])).uid("sums")
+        stream = sums.map(lambda pair: pair[1], Types.LONG()).uid("values").set_parallelism(1)
+        if has_last:
+            stream = stream.map(lambda n: n, Types.LONG()).uid("last").set_parallelism(1)
+        stream.add_sink(taken.append).set_parallelism(1).uid("out")
+
+    env = new_environment(parallelism=2, execution__checkpointing__interval="1 h")
+    build(env, [], 0.01, has_last=True)
+    client = env.execute_async("a job")
+    path = client.stop_with_savepoint(False, str(tmp_path)).result()
+    client.wait()
+    taken: list[int] = []
+    env = new_environment(path, parallelism, execution__checkpointing__interval="1 h")
+    build(env, taken, 0, has_last=builds == "the same")
+    assert not [entry for entry in env.plan_diff(path) if entry.outcome in ("lost", "refused")]
+    env.execute("a job")
+    assert taken and max(taken) == max(sum(range(key, 800_001, 7)) for key in range(7))

@@ -117,6 +117,9 @@ enum RuntimePart {
     /// The splits of a source's reader, with their positions.
     static let splits = "source/splits"
 
+    /// Whether a part says only how far the head of a chain had come: with another chain it means nothing.
+    static func isProgress(_ part: String) -> Bool { part == ended || part == inputs }
+
     static func encode(_ inputs: [InputProgress]) -> [UInt8] {
         var out = FormatWriter()
         out.put(UInt32(truncatingIfNeeded: inputs.count))
