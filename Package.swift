@@ -38,6 +38,7 @@ let package = Package(
             name: "Connectors", dependencies: ["Columnar", "Dataflow", "Plan", "CDecoding", "CZlib", "CZstd"], swiftSettings: engine),
         .target(name: "Checkpoint", dependencies: ["Columnar", "Dataflow", "CLz4", "CZstd"], swiftSettings: engine),
         // Level 4
+        .target(name: "SQL", dependencies: ["Columnar", "Plan"], swiftSettings: engine),
         .target(
             name: "Runtime",
             dependencies: ["Columnar", "Dataflow", "Plan", "State", "Exchange", "Operators", "Connectors", "Checkpoint"],
@@ -57,6 +58,7 @@ let package = Package(
         .testTarget(name: "OperatorsTests", dependencies: ["Columnar", "Dataflow", "Plan", "State", "Operators", "TestColumns"]),
         .testTarget(name: "DataflowTests", dependencies: ["Columnar", "Dataflow"]),
         .testTarget(name: "CABITests", dependencies: ["CABI", "CMillstream", "Columnar", "Dataflow", "Plan"]),
+        .testTarget(name: "SQLTests", dependencies: ["Columnar", "SQL"], exclude: ["Golden"]),
         .testTarget(name: "ConnectorsTests", dependencies: ["Connectors"], exclude: ["Golden"], swiftSettings: engine),
     ],
     cxxLanguageStandard: .cxx17
