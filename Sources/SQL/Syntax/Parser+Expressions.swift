@@ -160,7 +160,6 @@ extension Parser {
 
     /// BETWEEN, IN and LIKE.
     private mutating func predicate(_ left: ExpressionSyntax, _ start: Int) throws(MillstreamError) -> ExpressionSyntax? {
-        let mark = index
         let isNegated = accept("NOT")
         if accept("BETWEEN") {
             let isSymmetric = accept("SYMMETRIC")
@@ -190,10 +189,7 @@ extension Parser {
             if kind != .rlike, accept("ESCAPE") { escape = try expression(minimum: Precedence.member + 1) }
             return ExpressionSyntax(.match(left, kind, pattern: pattern, escape: escape, isNegated: isNegated), range(from: start))
         }
-        if isNegated {
-            guard mark == index - 1 else { return nil }
-            throw unexpected("BETWEEN, IN, LIKE or SIMILAR TO behind NOT")
-        }
+        if isNegated { throw unexpected("BETWEEN, IN, LIKE or SIMILAR TO behind NOT") }
         return nil
     }
 
@@ -612,10 +608,8 @@ extension Parser {
         if at("(") , peek().keyword == "SELECT" || peek().keyword == "WITH" || peek().keyword == "TABLE" {
             // A query is a table where its rows may be partitioned, and a value else; the function decides.
             let start = token.range.start
-            let mark = index
             let value = try expression()
             guard case .query(let query) = value.kind, at("PARTITION") || at("ORDER") else { return .expression(value) }
-            _ = mark
             var argument = TableArgumentSyntax(table: TableSyntax(.query(query, isLateral: false), range(from: start)))
             try partitioning(&argument)
             return .table(argument)
@@ -628,7 +622,7 @@ extension Parser {
         return .expression(try expression())
     }
 
-    /// Names within DESCRIPTOR; a type behind them is allowed and means nothing yet.
+    /// The names of columns within DESCRIPTOR: any words.
     private mutating func descriptorNames() throws(MillstreamError) -> [Identifier] {
         try expect("(")
         var names: [Identifier] = []

@@ -375,12 +375,9 @@ extension Parser {
         }
         let hints = try hints()
         var asOf: ExpressionSyntax?
-        if accept("FOR", "SYSTEM_TIME", "AS", "OF") { asOf = try timeOfTable() }
+        if accept("FOR", "SYSTEM_TIME", "AS", "OF") { asOf = try expression() }
         return TableSyntax(.named(name, hints: hints, asOf: asOf), range(from: start))
     }
-
-    /// What stands behind AS OF: an alias may follow, so that only a value without operators that a name could continue is read.
-    private mutating func timeOfTable() throws(MillstreamError) -> ExpressionSyntax { try expression() }
 
     /// A function's name may be a reserved word: `SESSION`, `TUMBLE`.
     private mutating func functionName() throws(MillstreamError) -> QualifiedName {
