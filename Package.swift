@@ -31,34 +31,37 @@ let package = Package(
         .target(name: "Plan", dependencies: ["Columnar"], swiftSettings: engine),
         // Level 2
         .target(name: "State", dependencies: ["Columnar", "Dataflow", "CRocksDB"], swiftSettings: engine),
+        .target(name: "Expressions", dependencies: ["Columnar", "Plan"], swiftSettings: engine),
         // Level 3
         .target(name: "Exchange", dependencies: ["Columnar", "Dataflow"], swiftSettings: engine),
-        .target(name: "Operators", dependencies: ["Columnar", "Dataflow", "Plan", "State"], swiftSettings: engine),
+        .target(name: "Operators", dependencies: ["Columnar", "Dataflow", "Expressions", "Plan", "State"], swiftSettings: engine),
         .target(
             name: "Connectors", dependencies: ["Columnar", "Dataflow", "Plan", "CDecoding", "CZlib", "CZstd"], swiftSettings: engine),
         .target(name: "Checkpoint", dependencies: ["Columnar", "Dataflow", "CLz4", "CZstd"], swiftSettings: engine),
         // Level 4
-        .target(name: "SQL", dependencies: ["Columnar", "Plan"], swiftSettings: engine),
+        .target(name: "SQL", dependencies: ["Columnar", "Expressions", "Plan"], swiftSettings: engine),
         .target(
             name: "Runtime",
-            dependencies: ["Columnar", "Dataflow", "Plan", "State", "Exchange", "Operators", "Connectors", "Checkpoint"],
+            dependencies: ["Columnar", "Dataflow", "Expressions", "Plan", "State", "Exchange", "Operators", "Connectors", "Checkpoint"],
             swiftSettings: engine),
         // Level 5
         .target(
-            name: "CABI", dependencies: ["CMillstream", "Columnar", "Dataflow", "Plan", "Operators", "Connectors", "Checkpoint", "Runtime"],
+            name: "CABI", dependencies: ["CMillstream", "Columnar", "Dataflow", "Expressions", "Plan", "Operators", "Connectors", "Checkpoint", "Runtime"],
             swiftSettings: engine),
-        // Columns of every type from a seed, and checkpoints of one operator, for several rooms' tests.
+        // Columns of every type from a seed, checkpoints of one operator, batches from Swift values, for several rooms' tests.
         .target(name: "TestColumns", dependencies: ["Checkpoint", "Columnar", "Dataflow", "State"], path: "Tests/Support"),
+        .target(name: "TestRows", dependencies: ["Columnar"], path: "Tests/Rows"),
         .testTarget(name: "ColumnarTests", dependencies: ["CMillstream", "Columnar", "TestColumns"], exclude: ["Golden"]),
         .testTarget(name: "CheckpointTests", dependencies: ["Checkpoint", "Columnar", "Dataflow", "State", "TestColumns"]),
         .testTarget(name: "StateTests", dependencies: ["Columnar", "Dataflow", "Plan", "State", "TestColumns"], swiftSettings: engine),
         .testTarget(name: "ArchitectureTests"),
         .testTarget(name: "ExchangeTests", dependencies: ["Columnar", "Dataflow", "Exchange"]),
         .testTarget(name: "RuntimeTests", dependencies: ["Checkpoint", "Columnar", "Connectors", "Dataflow", "Plan", "Exchange", "Operators", "Runtime"]),
-        .testTarget(name: "OperatorsTests", dependencies: ["Columnar", "Dataflow", "Plan", "State", "Operators", "TestColumns"]),
+        .testTarget(name: "OperatorsTests", dependencies: ["Columnar", "Dataflow", "Plan", "State", "Operators", "TestColumns", "TestRows"]),
         .testTarget(name: "DataflowTests", dependencies: ["Columnar", "Dataflow"]),
         .testTarget(name: "CABITests", dependencies: ["CABI", "CMillstream", "Columnar", "Dataflow", "Plan"]),
-        .testTarget(name: "SQLTests", dependencies: ["Columnar", "SQL"], exclude: ["Golden"]),
+        .testTarget(name: "ExpressionsTests", dependencies: ["Columnar", "Expressions", "Plan", "TestRows"]),
+        .testTarget(name: "SQLTests", dependencies: ["Columnar", "Expressions", "Plan", "SQL"], exclude: ["Golden"]),
         .testTarget(name: "ConnectorsTests", dependencies: ["Connectors"], exclude: ["Golden"], swiftSettings: engine),
     ],
     cxxLanguageStandard: .cxx17

@@ -1,4 +1,5 @@
 import Columnar
+import Expressions
 import Operators
 
 /// Reads the values of options. Every refusal names the key, the value and the form that is expected; nothing is guessed.

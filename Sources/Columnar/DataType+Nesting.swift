@@ -12,11 +12,13 @@ extension DataType {
         }
     }
 
+    /// The fields of a ROW or of a structured type. Nil for other types.
+    public var fields: [Field]? { kind.fields }
+
     /// The types of a column's children, in order.
     public var childTypes: [DataType] {
         if let elementType { return [elementType] }
-        if case .row(let fields) = kind { return fields.map(\.type) }
-        return []
+        return fields?.map(\.type) ?? []
     }
 
     /// The ROW that holds one entry of a MAP or MULTISET.
@@ -30,5 +32,15 @@ extension DataType {
     private func depth(budget: Int) -> Int {
         guard budget > 0 else { return 1 }
         return 1 + (childTypes.map { $0.depth(budget: budget - 1) }.max() ?? 0)
+    }
+}
+
+extension DataType.Kind {
+    /// The fields of a ROW or of a structured type. Nil for other types.
+    public var fields: [Field]? {
+        switch self {
+        case .row(let fields), .structured(_, let fields): fields
+        default: nil
+        }
     }
 }

@@ -12,16 +12,22 @@ extension DataType {
         case (.multiset(let element), .multiset(let otherElement)):
             return element.widened(by: otherElement).map { DataType(.multiset($0), isNullable: isNullable) }
         case (.row(let fields), .row(let otherFields)):
-            guard fields.count == otherFields.count else { return nil }
-            var widened: [Field] = []
-            for (field, otherField) in zip(fields, otherFields) {
-                guard field.name == otherField.name, let type = field.type.widened(by: otherField.type) else { return nil }
-                widened.append(Field(field.name, type))
-            }
-            return DataType(.row(widened), isNullable: isNullable)
+            return DataType.widened(fields, by: otherFields).map { DataType(.row($0), isNullable: isNullable) }
+        case (.structured(let name, let fields), .structured(let otherName, let otherFields)) where name == otherName:
+            return DataType.widened(fields, by: otherFields).map { DataType(.structured(name, $0), isNullable: isNullable) }
         default:
             return kind == other.kind ? DataType(kind, isNullable: isNullable) : nil
         }
+    }
+
+    private static func widened(_ fields: [Field], by others: [Field]) -> [Field]? {
+        guard fields.count == others.count else { return nil }
+        var widened: [Field] = []
+        for (field, other) in zip(fields, others) {
+            guard field.name == other.name, let type = field.type.widened(by: other.type) else { return nil }
+            widened.append(Field(field.name, type))
+        }
+        return widened
     }
 }
 

@@ -109,6 +109,7 @@ struct TypeParser {
             let types = try parseTypeList(depth: depth + 1, count: 2)
             return .map(key: types[0], value: types[1])
         case "ROW": return .row(try parseFields(depth: depth + 1))
+        case "STRUCTURED": return try parseStructured(depth: depth + 1)
         case "RAW": return .raw(try parseRawName())
         case "TUPLE": throw failure("TUPLE stands only at the outside of a schema; use ROW inside", at: start)
         default: throw failure("there is no type called \(word)", at: start)
@@ -116,7 +117,7 @@ struct TypeParser {
     }
 
     private static let simpleKinds: [String: DataType.Kind] = [
-        "NULL": .null, "BOOLEAN": .boolean, "TINYINT": .tinyInt, "SMALLINT": .smallInt, "INT": .int, "INTEGER": .int, "BIGINT": .bigInt,
+        "NULL": .null, "VARIANT": .variant, "BITMAP": .bitmap, "BOOLEAN": .boolean, "TINYINT": .tinyInt, "SMALLINT": .smallInt, "INT": .int, "INTEGER": .int, "BIGINT": .bigInt,
         "FLOAT": .float, "DOUBLE": .double, "STRING": .varChar(DataType.unboundedLength), "BYTES": .varBinary(DataType.unboundedLength),
         "DATE": .date, "OBJECT": .object,
     ]
@@ -168,8 +169,8 @@ struct TypeParser {
         return types
     }
 
-    private mutating func parseFields(depth: Int) throws(MillstreamError) -> [Field] {
-        try expect("<")
+    private mutating func parseFields(depth: Int, after opening: Unicode.Scalar = "<") throws(MillstreamError) -> [Field] {
+        try expect(opening, or: opening == "," ? ">" : nil)
         var fields: [Field] = []
         var names: Set<String> = []
         if accept(">") { return fields }
@@ -183,6 +184,15 @@ struct TypeParser {
         } while accept(",")
         try expect(">", or: ",")
         return fields
+    }
+
+    /// `<'class', field type, ...>`.
+    private mutating func parseStructured(depth: Int) throws(MillstreamError) -> DataType.Kind {
+        try expect("<")
+        skipSpace()
+        guard peek == UInt8(ascii: "'") else { throw failure("expected a class's name in single quotes", at: position) }
+        let name = try parseQuoted(UInt8(ascii: "'"), "a class's name")
+        return .structured(name, accept(">") ? [] : try parseFields(depth: depth, after: ","))
     }
 
     private mutating func parseName() throws(MillstreamError) -> String {

@@ -48,6 +48,12 @@ public struct DataType: Hashable, Sendable {
         /// A bag: a map from element to its count (INT).
         case multiset(DataType)
         case row([Field])
+        /// A ROW of a named class: STRUCTURED<'class', field type, ...>. Laid out as a ROW.
+        case structured(String, [Field])
+        /// A value that carries its own type, as JSON's do. A view of Parquet's Variant encoding: the metadata, then the value.
+        case variant
+        /// A set of 32-bit numbers: a view of Roaring's portable serialized form.
+        case bitmap
         /// Bytes of a named serialized class.
         case raw(String)
         /// A handle to a value of the host language.
@@ -138,9 +144,9 @@ extension DataType {
         case .bigInt, .double, .timestamp, .timestampLTZ, .intervalDayTime: .fixed(byteWidth: 8)
         case .time(let precision): .fixed(byteWidth: precision <= 3 ? 4 : 8)
         case .decimal: .fixed(byteWidth: 16)
-        case .char, .varChar, .binary, .varBinary, .raw: .views
+        case .char, .varChar, .binary, .varBinary, .raw, .variant, .bitmap: .views
         case .array, .map, .multiset: .list
-        case .row: .row
+        case .row, .structured: .row
         case .object: .handles
         }
     }
@@ -187,6 +193,10 @@ extension DataType.Kind: CustomStringConvertible {
         case .map(let key, let value): "MAP<\(key), \(value)>"
         case .multiset(let element): "MULTISET<\(element)>"
         case .row(let fields): "ROW<" + fields.map { "\(quoted($0.name, "`")) \($0.type)" }.joined(separator: ", ") + ">"
+        case .structured(let name, let fields):
+            "STRUCTURED<" + ([quoted(name, "'")] + fields.map { "\(quoted($0.name, "`")) \($0.type)" }).joined(separator: ", ") + ">"
+        case .variant: "VARIANT"
+        case .bitmap: "BITMAP"
         case .raw(let name): "RAW(\(quoted(name, "'")))"
         case .object: "OBJECT"
         }

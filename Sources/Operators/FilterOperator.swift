@@ -1,5 +1,6 @@
 import Columnar
 import Dataflow
+import Expressions
 import Plan
 
 /// Keeps the rows for which a condition is true; copies nothing.

@@ -1,5 +1,6 @@
 import Columnar
 import Dataflow
+import Expressions
 import Plan
 
 /// Makes the operator that a node names.

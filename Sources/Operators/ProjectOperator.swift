@@ -1,5 +1,6 @@
 import Columnar
 import Dataflow
+import Expressions
 import Plan
 
 /// Computes columns from columns: SELECT without a WHERE.

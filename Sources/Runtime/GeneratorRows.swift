@@ -1,6 +1,7 @@
 import Columnar
 import Connectors
 import Dataflow
+import Expressions
 import Operators
 import Plan
 

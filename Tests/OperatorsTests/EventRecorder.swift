@@ -2,6 +2,7 @@ import Columnar
 import Dataflow
 import Operators
 import Plan
+@_exported import TestRows
 
 /// Runs one operator by hand: a simulated clock, and an output that records all that comes out.
 final class EventRecorder {
@@ -81,40 +82,6 @@ final class RecordingOutput: Output {
 
     func emit(_ watermark: EventTime) throws(MillstreamError) { events.append(.watermark(watermark.milliseconds)) }
     func emit(_ status: WatermarkStatus) throws(MillstreamError) { events.append(status == .idle ? .idle : .active) }
-}
-
-/// Columns and batches from Swift values.
-enum Rows {
-    static func column(_ type: DataType, _ values: [Scalar]) throws -> Column {
-        let builder = try ColumnBuilder.make(for: type)
-        for value in values { try builder.append(value) }
-        return builder.finish()
-    }
-
-    static func bigInts(_ values: [Int64?]) throws -> Column { try column(.bigInt, values.map { $0.map { .int64($0) } ?? .null }) }
-
-    static func batch(_ schema: Schema, _ columns: [Column], timestamps: [Int64]? = nil) throws -> Batch {
-        var batch = Batch(schema: schema, columns: columns, count: columns.first?.count ?? 0)
-        if let timestamps { batch.timestamps = try bigInts(timestamps) }
-        return batch
-    }
-
-    /// The same rows seen in another way: sliced out of longer columns, or selected out of a batch with other rows between them.
-    static func disguises(_ batch: Batch) throws -> [Batch] {
-        let count = Int32(batch.physicalCount)
-        guard count > 0 else { return [batch] }
-        let padding = [Int32](repeating: 0, count: 3)
-        let padded = try taking(batch, padding + Array(0..<count) + padding)
-        let doubled = try taking(batch, (0..<count).flatMap { [$0, (($0 &* 7) &+ 3) % count] })
-        return [
-            batch, padded.slice(3, Int(count)), doubled.selecting(Selection((0..<count).map { 2 * $0 })),
-            doubled.selecting(Selection((0..<2 * count).map { $0 })).selecting(Selection((0..<count).map { 2 * $0 })),
-        ]
-    }
-
-    private static func taking(_ batch: Batch, _ rows: [Int32]) throws -> Batch {
-        try batch.selecting(Selection(rows)).compacted()
-    }
 }
 
 /// A host function written in Swift.

@@ -41,6 +41,9 @@ extension DataType {
     fileprivate var arrowExtensionName: String? {
         switch kind {
         case .raw: "millstream.raw"
+        case .variant: "millstream.variant"
+        case .bitmap: "millstream.bitmap"
+        case .structured: "millstream.structured"
         case .object: "millstream.object"
         case .multiset: "millstream.multiset"
         default: nil
@@ -51,7 +54,7 @@ extension DataType {
     fileprivate var isArrowNatural: Bool {
         switch kind {
         case .array, .map, .row: true
-        case .object, .multiset: false
+        case .object, .multiset, .structured: false
         default: ArrowFormat.parse(arrowFormat(usesViews: true))?.kind == kind
         }
     }
@@ -61,8 +64,7 @@ extension DataType {
         switch kind {
         case .array(let element): [Field("item", element)]
         case .map, .multiset: elementType.map { [Field("entries", $0)] } ?? []
-        case .row(let fields): fields
-        default: []
+        default: fields ?? []
         }
     }
 }

@@ -114,7 +114,7 @@ extension DataType {
         case .double: "g"
         case .decimal(let precision, let scale): "d:\(precision),\(scale)"
         case .char, .varChar: usesViews ? "vu" : "u"
-        case .binary, .varBinary, .raw: usesViews ? "vz" : "z"
+        case .binary, .varBinary, .raw, .variant, .bitmap: usesViews ? "vz" : "z"
         case .date: "tdD"
         case .time(let precision): "tt" + unitLetter(precision)
         case .timestamp(let precision): "ts" + unitLetter(precision) + ":"
@@ -123,7 +123,7 @@ extension DataType {
         case .intervalDayTime(let precision): "tD" + unitLetter(precision)
         case .array: "+l"
         case .map, .multiset: "+m"
-        case .row: "+s"
+        case .row, .structured: "+s"
         }
     }
 

@@ -36,7 +36,7 @@ final class ArrowNode: Sendable {
         case .views: return ArrowNode(format: .views, type: type, name: name, path: path)
         case .handles: return ArrowNode(format: .handles, type: type, name: name, path: path)
         case .row:
-            guard case .row(let fields) = type.kind else { break }
+            guard let fields = type.fields else { break }
             return ArrowNode(format: .row, type: type, name: name, path: path, children: fields.map { child($0.type, $0.name) })
         case .list:
             guard let elementType = type.elementType else { break }
@@ -141,7 +141,9 @@ struct ArrowSchemaReader {
         let declaredKind = declared.flatMap { try? DataType.parse($0).kind }
         switch format {
         case .list, .listView, .fixedList: kind = .array(children[0].type)
-        case .row: kind = .row(children.map { Field($0.name, $0.type) })
+        case .row:
+            kind = .row(children.map { Field($0.name, $0.type) })
+            if case .structured(let name, let fields) = declaredKind, fields == kind.fields { kind = .structured(name, fields) }
         case .map:
             let entries = children[0]
             guard entries.format == .row, entries.children.count == 2 else {
@@ -172,7 +174,10 @@ struct ArrowSchemaReader {
         default: break
         }
         let (declaredType, naturalType) = (DataType(declared), DataType(natural))
-        if case .raw = declared { return naturalType.layout == .views && !naturalType.isText }
+        switch declared {
+        case .raw, .variant, .bitmap: return naturalType.layout == .views && !naturalType.isText
+        default: break
+        }
         if naturalType.layout == .views { return declaredType.layout == .views && declaredType.isText == naturalType.isText }
         return declaredType.arrowFormat(usesViews: true) == naturalType.arrowFormat(usesViews: true) && declared != .object
     }

@@ -41,7 +41,7 @@ final class CellWriter {
         case .double: code = .double
         case .decimal(_, let digits): (code, scale) = (.decimal, digits)
         case .char, .varChar: code = .text
-        case .binary, .varBinary, .raw: code = .bytes
+        case .binary, .varBinary, .raw, .variant, .bitmap: code = .bytes
         case .date: code = .date
         case .time(let precision):
             (scale, perSecond) = (precision, TimeUnit(precision: precision).perSecond)
@@ -53,7 +53,7 @@ final class CellWriter {
         case .array(let element): (code, fields) = (.list, [Field("", element)])
         case .map(let key, let value): (code, fields) = (.map, [Field("", key), Field("", value)])
         case .multiset(let element): (code, fields) = (.map, [Field("", element), Field("", .int)])
-        case .row(let rowFields): (code, fields) = (.row, rowFields)
+        case .row(let rowFields), .structured(_, let rowFields): (code, fields) = (.row, rowFields)
         case .object: code = .object
         }
         self.scale = scale

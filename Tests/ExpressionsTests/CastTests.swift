@@ -1,6 +1,7 @@
 import Columnar
-import Operators
+import Expressions
 import Plan
+import TestRows
 import Testing
 
 @Suite struct CastTests {
