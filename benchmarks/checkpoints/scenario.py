@@ -96,7 +96,11 @@ def saved(bench: Bench, scratch: Path) -> list[Row]:
     restored.note = f"peak memory {runs[0].result['peak_bytes'] / 1e6:.0f} MB, {runs[0].result['resident_bytes'] / 1e6:.0f} MB afterwards"
     begun = statistics.median(map(start, runs))
     recovery = Row("from the start of the process to that row", begun, "s", "≤ 5 s", begun <= 5, spread_of(runs, start))
-    return [still, writing, restored, recovery]
+    again = [once(bench, "killed", LARGE_KEYS, SAVE_COLUMNS, scratch / f"killed{number}").result for number in range(bench.runs)]
+    seconds = [float(one["seconds"]) for one in again]
+    killed = Row("from SIGKILL of such a job to its first new row", statistics.median(seconds), "s", "≤ 5 s", statistics.median(seconds) <= 5, (min(seconds), max(seconds)))
+    killed.note = f"started again at once by `millstream run --ha-dir`, from a checkpoint of {again[0]['bytes'] / 1e6:.0f} MB"
+    return [still, writing, restored, recovery, killed]
 
 
 def disk_bytes_per_second(path: Path, size: int) -> float:

@@ -4,14 +4,17 @@ python with_millstream.py rate KEYS RECORDS INTERVAL_MILLISECONDS DIRECTORY   ro
 python with_millstream.py memory KEYS                                        bytes of a key in memory
 python with_millstream.py save KEYS COLUMNS DIRECTORY                        a savepoint of a running job: how long it takes and what it holds up
 python with_millstream.py restore KEYS COLUMNS PATH                          from the start of a process to the first row of a job that goes on
+python with_millstream.py killed KEYS COLUMNS DIRECTORY                      the same of a job that SIGKILL ended behind a checkpoint, and that is started again
 """
 
 import json
 import resource
+import subprocess
 import sys
 import threading
 import time
 from itertools import pairwise
+from pathlib import Path
 
 BEGUN = time.clock_gettime(time.CLOCK_MONOTONIC)
 
@@ -145,7 +148,64 @@ def restore(keys, columns, path):
     }
 
 
-WORK = {"rate": (rate, [int, int, int, str]), "memory": (memory, [int]), "save": (save, [int, int, str]), "restore": (restore, [int, int, str])}
+def endless(keys, columns, directory):
+    """A job with checkpoints; when its first row arrived stands in the file `first`."""
+    env = environment()
+    env.enable_checkpointing(2_000)
+
+    class First(PythonSink):
+        def write(self, values):
+            if not MOMENTS:
+                MOMENTS.append(time.clock_gettime(time.CLOCK_MONOTONIC))
+                staged = Path(directory, "staged")
+                staged.write_text(str(MOMENTS[0]))
+                staged.rename(Path(directory, "first"))
+
+    thin(sums(env, keys, 1 << 60, columns)).sink_to(First())
+    env.execute("endless")
+    return {}
+
+
+def wait_for(what, process):
+    """What `what` gives, once that is not empty."""
+    for _ in range(60_000):
+        found = what()
+        if found:
+            return found
+        if process.poll() is not None:
+            break
+        time.sleep(0.002)
+    raise SystemExit(f"the job ended with {process.returncode}" if process.returncode is not None else "nothing came in two minutes")
+
+
+def killed(keys, columns, directory):
+    home = Path(directory)
+    home.mkdir(parents=True)
+    first = home / "first"
+    job = [sys.executable, "-m", "millstream", "run", "--ha-dir", str(home / "jobs"), __file__, "endless", str(keys), str(columns), directory]
+
+    def complete():
+        """The checkpoints that hold every key, and are whole."""
+        return [path for path in home.glob("jobs/**/_metadata") if sum(file.stat().st_size for file in path.parent.iterdir()) > 8 * keys * columns]
+
+    process = subprocess.Popen(job)
+    try:
+        wait_for(first.exists, process)
+        size = sum(file.stat().st_size for file in wait_for(complete, process)[0].parent.iterdir())
+        time.sleep(1)
+        first.unlink()
+        process.kill()
+        begun = time.clock_gettime(time.CLOCK_MONOTONIC)
+        process.wait()
+        process = subprocess.Popen(job)
+        wait_for(first.exists, process)
+        return {"bytes": size, "seconds": float(first.read_text()) - begun}
+    finally:
+        process.kill()
+        process.wait()
+
+
+WORK = {"endless": (endless, [int, int, str]), "killed": (killed, [int, int, str]), "rate": (rate, [int, int, int, str]), "memory": (memory, [int]), "save": (save, [int, int, str]), "restore": (restore, [int, int, str])}
 if __name__ == "__main__":
     work, types = WORK[sys.argv[1]]
     print(json.dumps(work(*[kind(text) for kind, text in zip(types, sys.argv[2:])])))
