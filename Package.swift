@@ -22,6 +22,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CLz4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
         .systemLibrary(name: "CRocksDB"),
         .target(name: "RocksDBLibrary", linkerSettings: [.linkedLibrary("rocksdb")]),
         // Level 0
@@ -31,7 +32,7 @@ let package = Package(
         .target(name: "Plan", dependencies: ["Columnar"], swiftSettings: engine),
         // Level 2
         .target(name: "State", dependencies: ["Columnar", "Dataflow", "CRocksDB"], swiftSettings: engine),
-        .target(name: "Expressions", dependencies: ["Columnar", "Plan"], swiftSettings: engine),
+        .target(name: "Expressions", dependencies: ["Columnar", "Plan", "CPCRE2"], swiftSettings: engine),
         // Level 3
         .target(name: "Exchange", dependencies: ["Columnar", "Dataflow"], swiftSettings: engine),
         .target(name: "Operators", dependencies: ["Columnar", "Dataflow", "Expressions", "Plan", "State"], swiftSettings: engine),

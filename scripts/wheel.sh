@@ -26,7 +26,7 @@ setup(distclass=BinaryDistribution)
 PY
 "$python" -m pip wheel -q --disable-pip-version-check --no-build-isolation --no-deps -w build/wheel build/wheel/source
 
-# Bundles zstd, simdjson, RocksDB and whatever else is not on every Linux, and gives the wheel the oldest platform tag that it fits.
+# Bundles zstd, simdjson, PCRE2, RocksDB and whatever else is not on every Linux, and gives the wheel the oldest platform tag that it fits.
 export PATH="$PWD/.venv/bin:$PATH"
 "$python" -m auditwheel repair --plat auto -w dist build/wheel/*.whl >/dev/null
 wheel="$(ls dist/*.whl)"

@@ -232,7 +232,8 @@ final class ScalarNode {
         var canFail = operands.contains(where: \.canFail)
         func request(_ function: ScalarFunction, _ arguments: [ScalarExpression]) -> KernelRequest {
             let constants = arguments.map { if case .constant(let value) = $0.kind { value } else { nil as Scalar? } }
-            return KernelRequest(function: function, arguments: arguments.map(\.type), constants: constants, type: expression.type)
+            let functions = arguments.map { if case .call(let inner, _) = $0.kind { inner } else { nil as ScalarFunction? } }
+            return KernelRequest(function: function, arguments: arguments.map(\.type), constants: constants, type: expression.type, functions: functions)
         }
         switch expression.kind {
         case .column(let position): work = .column(position)

@@ -79,7 +79,9 @@ public enum ScalarFunction: String, Hashable, Sendable, CaseIterable {
     case unhex = "UNHEX"
     case uuid = "UUID"
 
-    // Text.
+    // Text. Arguments in the order of the call, without its words: `position(needle, text, from)`, `overlay(text, replacement, from, length)`,
+    // `like(text, pattern, escape)`. TRIM has always three: `trim(text, characters, side)` with BOTH, LEADING or TRAILING as constant text; LTRIM, RTRIM and
+    // BTRIM are themselves. SPLIT_INDEX's separator may be an INT, as the call's.
     case charLength = "CHAR_LENGTH"
     case upper = "UPPER"
     case lower = "LOWER"
@@ -142,6 +144,8 @@ public enum ScalarFunction: String, Hashable, Sendable, CaseIterable {
     case sha256 = "SHA256"
     case sha384 = "SHA384"
     case sha512 = "SHA512"
+    // Of one value of any type that is not nested; Java's hash codes.
+    case hashCode = "HASH_CODE"
 
     // Points in time. Units come as constant text in the first place: `extract('DOW', t)`, `timestampDiff('DAY', a, b)`; `floorTo` and `ceilTo` as
     // `floorTo('DAY', t)`.
