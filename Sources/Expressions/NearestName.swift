@@ -14,6 +14,9 @@ public enum NearestName {
         return best?.name
     }
 
+    /// How many letters were left out, added or changed; small and capital ones are one.
+    public static func distance(_ left: String, _ right: String) -> Int { editDistance(left.utf8.map(lowercase), right.utf8.map(lowercase)) }
+
     private static func lowercase(_ byte: UInt8) -> UInt8 { byte >= 0x41 && byte <= 0x5A ? byte | 0x20 : byte }
 
     /// Levenshtein's distance, one row of the table at a time.

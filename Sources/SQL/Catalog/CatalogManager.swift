@@ -1,4 +1,5 @@
 import Columnar
+import Expressions
 
 /// All that a session can name: its catalogs, what is temporary, and which catalog and database names without a path mean.
 ///

@@ -1,4 +1,5 @@
 import Columnar
+import Expressions
 
 /// An option: of the session, a connector or a format.
 public struct ConfigOption: Hashable, Sendable {

@@ -1,4 +1,5 @@
 import Columnar
+import Expressions
 
 /// The options that a session knows: Flink's, by their names, types and defaults, and Millstream's own.
 public enum KnownOptions {

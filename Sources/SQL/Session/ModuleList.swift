@@ -1,4 +1,5 @@
 import Columnar
+import Expressions
 
 /// Modules: sets of functions. There is one, `core`, with all built-in functions.
 public struct ModuleList: Hashable, Sendable {

@@ -1,4 +1,5 @@
 import Columnar
+import Expressions
 
 /// The connectors and formats that a session knows.
 public struct FactoryRegistry: Sendable {
