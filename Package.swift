@@ -61,7 +61,7 @@ let package = Package(
         .testTarget(name: "OperatorsTests", dependencies: ["Columnar", "Dataflow", "Plan", "State", "Operators", "TestColumns", "TestRows"]),
         .testTarget(name: "DataflowTests", dependencies: ["Columnar", "Dataflow"]),
         .testTarget(name: "CABITests", dependencies: ["CABI", "CMillstream", "Columnar", "Dataflow", "Plan"]),
-        .testTarget(name: "ExpressionsTests", dependencies: ["Columnar", "Expressions", "Plan", "TestRows"]),
+        .testTarget(name: "ExpressionsTests", dependencies: ["Columnar", "Expressions", "Plan", "TestRows"], exclude: ["Golden"]),
         .testTarget(name: "SQLTests", dependencies: ["Columnar", "Expressions", "Plan", "SQL"], exclude: ["Golden"]),
         .testTarget(name: "ConnectorsTests", dependencies: ["Connectors"], exclude: ["Golden"], swiftSettings: engine),
     ],
