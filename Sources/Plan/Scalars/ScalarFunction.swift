@@ -117,6 +117,10 @@ public enum ScalarFunction: String, Hashable, Sendable, CaseIterable {
     case printf = "PRINTF"
     case like = "LIKE"
     case similarTo = "SIMILAR TO"
+    // Of a value of any type; FALSE for what is no text, and for NULL.
+    case isAlpha = "IS_ALPHA"
+    case isDigit = "IS_DIGIT"
+    case isDecimal = "IS_DECIMAL"
 
     // Regular expressions.
     case regexp = "REGEXP"
