@@ -95,6 +95,8 @@ enum ArithmeticKernels {
         case .float: map(operand, count, of: Float.self) { -$0 }
         case .double: map(operand, count, of: Double.self) { -$0 }
         case .decimal: map(operand, count, of: Int128.self) { 0 &- $0 }
+        case .intervalYearMonth: map(operand, count, of: Int32.self) { 0 &- $0 }
+        case .intervalDayTime: map(operand, count, of: Int64.self) { 0 &- $0 }
         default: throw MillstreamError(.unsupported, "- is not built for \(operand.type)")
         }
     }

@@ -32,7 +32,7 @@ enum ComparisonKernels {
             case 8: return integers(operation, Values<Int64>(left), Values<Int64>(right), count)
             default: return integers(operation, Values<Int128>(left), Values<Int128>(right), count)
             }
-        case .views: return bytes(operation, left, right, count)
+        case .views: return ComparisonText.bits(operation, left, right, count)
         default:
             throw MillstreamError(.unsupported, "values of type \(left.type) cannot be compared without the host language")
         }
@@ -69,13 +69,6 @@ enum ComparisonKernels {
             let one = left.column.bit(left.isConstant ? 0 : row) ? 1 : 0
             let other = right.column.bit(right.isConstant ? 0 : row) ? 1 : 0
             return holds(operation, one - other)
-        }
-    }
-
-    private static func bytes(_ operation: BinaryOperation, _ left: Operand, _ right: Operand, _ count: Int) -> Buffer {
-        fillBits(count) { row in
-            if left.isNull(row) || right.isNull(row) { return false }
-            return holds(operation, order(left.bytes(row), right.bytes(row)))
         }
     }
 

@@ -56,7 +56,7 @@ enum LogicKernels {
 }
 
 /// Words of a BOOLEAN operand's bits; a constant repeats.
-private struct BitSource {
+struct BitSource {
     private let operand: Operand
 
     init(_ operand: Operand) { self.operand = operand }

@@ -23,9 +23,13 @@ struct Operand {
     func bytes(_ row: Int) -> UnsafeRawBufferPointer { column.bytes(isConstant ? 0 : row) }
 
     /// One null that stands for all rows.
-    static func null(_ type: DataType) -> Operand {
+    static func null(_ type: DataType) -> Operand { Operand(nulls(type.nullable, 1), isConstant: true) }
+
+    /// `count` nulls with all the parts that the type's layout has, so that a kernel that looks into them before it looks for nulls finds them; 0 or 1.
+    private static func nulls(_ type: DataType, _ count: Int) -> Column {
         let values: Buffer? = type.layout == .null || type.layout == .row ? nil : Buffer.zeroed(byteCount: 16)
-        return Operand(Column(type: type.nullable, count: 1, validity: Buffer.zeroed(byteCount: 1), values: values), isConstant: true)
+        let children = type.childTypes.map { nulls($0, type.layout == .row ? count : 0) }
+        return Column(type: type, count: count, validity: type.layout == .null ? nil : Buffer.zeroed(byteCount: 8), values: values, children: children)
     }
 }
 

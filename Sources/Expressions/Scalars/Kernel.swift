@@ -53,6 +53,13 @@ public struct EvaluationContext: Sendable {
 enum Kernels {
     static func prepare(_ request: KernelRequest) throws(MillstreamError) -> Kernel {
         if let kernel = try LogicFunctions.prepare(request) { return kernel }
+        if let kernel = try ComparisonFunctions.prepare(request) { return kernel }
+        if let kernel = try ArithmeticFunctions.prepare(request) { return kernel }
+        if let kernel = try ChoiceFunctions.prepare(request) { return kernel }
+        if let kernel = try MathFunctions.prepare(request) { return kernel }
+        if let kernel = try MathRounding.prepare(request) { return kernel }
+        if let kernel = try MathRandom.prepare(request) { return kernel }
+        if let kernel = try MathText.prepare(request) { return kernel }
         throw MillstreamError(.unsupported, "\(request.function.rawValue) of (\(request.arguments.map(\.description).joined(separator: ", "))) is not built")
     }
 }

@@ -4,13 +4,13 @@ import Plan
 /// Some scalar expressions over one schema, ready to be computed over batches.
 ///
 /// Equal parts are computed once for a batch, wherever they stand; functions that may differ from call to call are each their own. The rows for which CASE, AND, OR,
-/// COALESCE or IN do not come to an operand are not computed for it, so that no row raises an error that it should not. One thread at a time uses a program.
+/// COALESCE or IN do not come to an operand are not computed for it where it could fail, so that no row raises an error that it should not. One thread at a time uses a program.
 public final class ScalarProgram {
-    /// How deep expressions may nest, so that neither compiling nor computing can exhaust a worker's stack.
+    /// How deep expressions may nest, so that neither compiling nor computing can exhaust a worker's stack. Chains of ANDs and ORs count as one level.
     public static let depthMax = 512
 
     private var nodes: [ScalarNode] = []
-    private var known: [ScalarExpression: Int] = [:]
+    private var known: [ScalarKey: Int] = [:]
     private var roots: [ScalarNode] = []
     /// The types of the results.
     public let types: [DataType]
@@ -27,8 +27,12 @@ public final class ScalarProgram {
         let rows = ScalarRows(batch, nodeCount: nodes.count)
         var columns: [Column] = []
         for root in roots {
-            let result = try evaluate(root, rows, context)
-            columns.append(try result.dense(rows.count, as: root.type))
+            if rows.count == 0 {
+                // Where there is no row, nothing fails, constants neither.
+                columns.append(try Column.nulls(type: root.type, count: 0).retyped(root.type))
+            } else {
+                columns.append(try evaluate(root, rows, context).dense(rows.count, as: root.type))
+            }
         }
         return columns
     }
@@ -36,6 +40,7 @@ public final class ScalarProgram {
     /// The rows (of those that count) for which the expression at `index`, a condition, is true, neither false nor null; nil if it is true for all.
     public func rows(of batch: Batch, where index: Int = 0, _ context: EvaluationContext) throws(MillstreamError) -> Selection? {
         let rows = ScalarRows(batch, nodeCount: nodes.count)
+        if rows.count == 0 { return nil }
         let result = try evaluate(roots[index], rows, context)
         if result.isConstant { return result.isNullConstant || !result.column.bit(0) ? Selection([]) : nil }
         let selected = Selection.whereTrue(result.column)
@@ -55,19 +60,39 @@ public final class ScalarProgram {
             throw MillstreamError(
                 .limitExceeded, "an expression nests more than \(Self.depthMax) operations deep", hint: "Compute parts of it in a query of their own.")
         }
-        if let index = known[expression] { return nodes[index] }
+        var expression = expression
+        if case .call(let function, let arguments) = expression.kind, function == .and || function == .or {
+            expression.kind = .call(function, flattened(function, arguments))
+        }
         var operands: [ScalarNode] = []
         for operand in expression.operands { operands.append(try compile(operand, depth: depth + 1)) }
+        if case .call(.in, let arguments) = expression.kind, operands.dropFirst().contains(where: \.canFail) {
+            // A row comes to a value of the list only if none before it was equal.
+            let equalities = arguments.dropFirst().map { ScalarExpression.call(.equal, [arguments[0], $0], .boolean) }
+            return try compile(ScalarExpression(.call(.or, equalities), expression.type), depth: depth + 1)
+        }
+        let key = ScalarKey(expression, operands)
+        if let index = known[key] { return nodes[index] }
         let node = try ScalarNode(expression, operands, id: nodes.count)
         nodes.append(node)
-        if node.isDeterministic { known[expression] = node.id }
+        if node.isDeterministic { known[key] = node.id }
         return node
+    }
+
+    /// `(a AND b) AND (c AND d)` as four operands, in order.
+    private func flattened(_ function: ScalarFunction, _ arguments: [ScalarExpression]) -> [ScalarExpression] {
+        var result: [ScalarExpression] = []
+        var left: [ScalarExpression] = arguments.reversed()
+        while let next = left.popLast() {
+            if case .call(function, let inner) = next.kind { left.append(contentsOf: inner.reversed()) } else { result.append(next) }
+        }
+        return result
     }
 
     // MARK: Computing
 
     private func evaluate(_ node: ScalarNode, _ rows: ScalarRows, _ context: EvaluationContext) throws(MillstreamError) -> Operand {
-        if let result = rows.results[node.id] { return result }
+        if let result = try rows.result(of: node) { return result }
         let result = try compute(node, rows, context)
         rows.results[node.id] = result
         return result
@@ -81,9 +106,9 @@ public final class ScalarProgram {
             var arguments: [Operand] = []
             arguments.reserveCapacity(node.operands.count)
             for operand in node.operands { arguments.append(try evaluate(operand, rows, context)) }
-            let allConstant = node.isDeterministic && !arguments.isEmpty && arguments.allSatisfy(\.isConstant)
-            let result = try kernel(arguments, allConstant ? 1 : rows.count, context)
-            return allConstant ? Operand(result.column, isConstant: true) : result
+            let isOnce = node.isFunction && !arguments.isEmpty && arguments.allSatisfy(\.isConstant)
+            let result = try kernel(arguments, isOnce ? 1 : rows.count, context)
+            return isOnce ? Operand(result.column, isConstant: true) : result
         case .field(let position): return try field(position, try evaluate(node.operands[0], rows, context), node)
         case .and: return try logic(node, rows, context, isAnd: true)
         case .or: return try logic(node, rows, context, isAnd: false)
@@ -93,35 +118,35 @@ public final class ScalarProgram {
     }
 
     private func field(_ position: Int, _ row: Operand, _ node: ScalarNode) throws(MillstreamError) -> Operand {
+        if row.isNullConstant { return .null(node.type) }
         guard position < row.column.children.count else {
             throw .internal("a row has \(row.column.children.count) fields where at least \(position + 1) are needed")
         }
-        var field = row.column.field(position)
-        if row.column.mayHaveNulls, let validity = Validity.ofAll([Operand(row.column), Operand(field)], count: row.column.count) {
-            // The field is null where the row is.
-            let bits = field.offset == 0 ? validity : Bits.moved(validity, to: field.offset, count: field.count)
-            field = Column(
-                type: field.type.nullable, count: field.count, offset: field.offset, validity: bits, values: field.values, dataBuffers: field.dataBuffers,
-                children: field.children, hostObjects: field.hostObjects)
+        let field = row.column.field(position)
+        guard row.column.mayHaveNulls, let validity = Validity.ofAll([Operand(row.column), Operand(field)], count: row.column.count) else {
+            return Operand(field, isConstant: row.isConstant)
         }
-        return Operand(field, isConstant: row.isConstant)
+        // The field is null where the row is.
+        return Operand(field.type.kind == .null ? field : field.masked(validity), isConstant: row.isConstant)
     }
 
-    /// AND and OR from left to right: an operand that could fail sees only the rows that those before it leave open.
+    /// AND and OR from left to right: an operand that could fail sees only the rows that those before it leave open, one that costs much does where these are few.
     private func logic(_ node: ScalarNode, _ rows: ScalarRows, _ context: EvaluationContext, isAnd: Bool) throws(MillstreamError) -> Operand {
         var result = try evaluate(node.operands[0], rows, context)
         for operand in node.operands.dropFirst() {
-            let next: Operand
-            if operand.canFail, rows.count > 0 {
+            var next: Operand?
+            if operand.canFail || !operand.isCheap {
                 // AND goes on where it is true or null, OR where it is false or null.
                 let open = result.open(rows.count, unless: !isAnd)
-                if open.count == 0 { continue }
-                next = open.count == rows.count ? try evaluate(operand, rows, context) : try evaluate(operand, on: open, of: rows, context, default: isAnd)
-            } else {
-                next = try evaluate(operand, rows, context)
+                if open.count == 0 { break }
+                if open.count < rows.count, operand.canFail || open.count <= rows.count / 2 {
+                    next = try evaluate(operand, on: open, of: rows, context, default: isAnd)
+                }
             }
-            let count = result.isConstant && next.isConstant ? 1 : rows.count
-            result = isAnd ? LogicKernels.and(result, next, count) : LogicKernels.or(result, next, count)
+            let other: Operand
+            if let next { other = next } else { other = try evaluate(operand, rows, context) }
+            let count = result.isConstant && other.isConstant ? 1 : rows.count
+            result = isAnd ? LogicKernels.and(result, other, count) : LogicKernels.or(result, other, count)
         }
         return result
     }
@@ -130,7 +155,7 @@ public final class ScalarProgram {
     private func evaluate(
         _ node: ScalarNode, on open: Selection, of rows: ScalarRows, _ context: EvaluationContext, default value: Bool
     ) throws(MillstreamError) -> Operand {
-        let some = ScalarRows(open, of: rows, nodeCount: nodes.count)
+        let some = ScalarRows(open, of: rows)
         let computed = try evaluate(node, some, context).dense(open.count, as: node.type)
         let rest = try Operand.constant(.boolean(value), DataType.boolean).column
         let places = RowPlaces(count: rows.count, source: 1, row: 0)
@@ -139,44 +164,53 @@ public final class ScalarProgram {
     }
 
     private func conditional(_ node: ScalarNode, _ rows: ScalarRows, _ context: EvaluationContext) throws(MillstreamError) -> Operand {
+        // The rows that no condition was true for yet; `left` are their indices where they are not all.
         var rest = rows
-        // Which of `rows` are left, where that is not all of them.
         var left: Selection?
         var columns: [Column] = []
         let places = RowPlaces(count: rows.count, source: -1, row: 0)
-        func note(_ result: Operand, _ taken: Selection?) {
-            places.set(taken, source: Int32(columns.count), isConstant: result.isConstant)
-            columns.append(result.column)
+        func note(_ result: ScalarNode, _ taken: Selection?, _ some: () -> ScalarRows) throws(MillstreamError) {
+            let share = taken?.count ?? rows.count
+            if result.isCheap, !result.canFail, share < rows.count, share > rows.count / 4 {
+                // What costs little is computed for all rows sooner than its rows are picked out.
+                let value = try evaluate(result, rows, context)
+                places.set(taken, source: Int32(columns.count), isConstant: value.isConstant, isInPlace: true)
+                columns.append(value.column)
+            } else {
+                let value = try evaluate(result, some(), context)
+                places.set(taken, source: Int32(columns.count), isConstant: value.isConstant)
+                columns.append(value.column)
+            }
         }
         var index = 0
         while index + 1 < node.operands.count {
             let condition = try evaluate(node.operands[index], rest, context)
             let resultNode = node.operands[index + 1]
             index += 2
+            let isTrue: Selection?
             if condition.isConstant {
                 if condition.isNullConstant || !condition.column.bit(0) { continue }
-                let result = try evaluate(resultNode, rest, context)
-                if columns.isEmpty { return result.typed(node.type) }
-                note(result, left)
+                isTrue = nil
+            } else {
+                let selected = Selection.whereTrue(condition.column)
+                if selected.count == 0 { continue }
+                isTrue = selected.count == rest.count ? nil : selected
+            }
+            guard let isTrue else {
+                if columns.isEmpty { return try evaluate(resultNode, rest, context).typed(node.type) }
+                try note(resultNode, left) { rest }
                 return Operand(try places.gather(columns, as: node.type))
             }
-            let isTrue = Selection.whereTrue(condition.column)
-            if isTrue.count == 0 { continue }
-            if isTrue.count == rest.count {
-                let result = try evaluate(resultNode, rest, context)
-                if columns.isEmpty { return result.typed(node.type) }
-                note(result, left)
-                return Operand(try places.gather(columns, as: node.type))
-            }
-            let some = ScalarRows(isTrue, of: rest, nodeCount: nodes.count)
-            note(try evaluate(resultNode, some, context), left.map { isTrue.composed(over: $0) } ?? isTrue)
+            let before = rest
+            let taken = left.map { isTrue.composed(over: $0) } ?? isTrue
+            try note(resultNode, taken) { ScalarRows(taken, of: rows, lender: before, isTrue) }
             let others = isTrue.complement(count: rest.count)
-            rest = ScalarRows(others, of: rest, nodeCount: nodes.count)
-            left = left.map { others.composed(over: $0) } ?? others
+            let remaining = left.map { others.composed(over: $0) } ?? others
+            rest = ScalarRows(remaining, of: rows, lender: before, others)
+            left = remaining
         }
-        let otherwise = try evaluate(node.operands[index], rest, context)
-        if columns.isEmpty { return otherwise.typed(node.type) }
-        note(otherwise, left)
+        if columns.isEmpty { return try evaluate(node.operands[index], rest, context).typed(node.type) }
+        try note(node.operands[index], left) { rest }
         return Operand(try places.gather(columns, as: node.type))
     }
 
@@ -189,221 +223,24 @@ public final class ScalarProgram {
         for (index, operand) in node.operands.enumerated() {
             let value = try evaluate(operand, rest, context)
             let isLast = index == node.operands.count - 1
-            let missing = isLast || !value.column.mayHaveNulls ? Selection([]) : value.isConstant ? (value.isNullConstant ? nil : Selection([])) : value.nullRows(rest.count)
-            // All of them are null: on to the next argument.
-            if missing == nil || (missing?.count == rest.count && rest.count > 0 && !isLast) { continue }
-            if columns.isEmpty, missing?.count == 0 { return value.typed(node.type) }
+            // The rows without a value; nil where all have one, or nobody comes after.
+            var missing: Selection?
+            if !isLast {
+                if value.isNullConstant { continue }
+                if !value.isConstant, value.column.mayHaveNulls {
+                    let nulls = value.nullRows(rest.count)
+                    if nulls.count == rest.count { continue }
+                    if nulls.count > 0 { missing = nulls }
+                }
+            }
+            if columns.isEmpty, missing == nil { return value.typed(node.type) }
             places.set(left, source: Int32(columns.count), isConstant: value.isConstant)
             columns.append(value.column)
-            guard let missing, missing.count > 0 else { break }
-            rest = ScalarRows(missing, of: rest, nodeCount: nodes.count)
-            left = left.map { missing.composed(over: $0) } ?? missing
+            guard let missing else { break }
+            let remaining = left.map { missing.composed(over: $0) } ?? missing
+            rest = ScalarRows(remaining, of: rows, lender: rest, missing)
+            left = remaining
         }
         return columns.isEmpty ? .null(node.type) : Operand(try places.gather(columns, as: node.type))
-    }
-}
-
-/// One step of a program.
-final class ScalarNode {
-    enum Work {
-        case column(Int)
-        case constant(Operand)
-        case kernel(Kernel)
-        case field(Int)
-        case and
-        case or
-        case conditional
-        case coalesce
-    }
-
-    let id: Int
-    let type: DataType
-    let operands: [ScalarNode]
-    let work: Work
-    let isDeterministic: Bool
-    /// Whether some value could make it throw.
-    let canFail: Bool
-
-    init(_ expression: ScalarExpression, _ operands: [ScalarNode], id: Int) throws(MillstreamError) {
-        self.id = id
-        self.operands = operands
-        type = expression.type
-        var isDeterministic = operands.allSatisfy(\.isDeterministic)
-        var canFail = operands.contains(where: \.canFail)
-        func request(_ function: ScalarFunction, _ arguments: [ScalarExpression]) -> KernelRequest {
-            let constants = arguments.map { if case .constant(let value) = $0.kind { value } else { nil as Scalar? } }
-            let functions = arguments.map { if case .call(let inner, _) = $0.kind { inner } else { nil as ScalarFunction? } }
-            return KernelRequest(function: function, arguments: arguments.map(\.type), constants: constants, type: expression.type, functions: functions)
-        }
-        switch expression.kind {
-        case .column(let position): work = .column(position)
-        case .constant(let value): work = .constant(try Operand.constant(value, expression.type))
-        case .field(_, let position): work = .field(position)
-        case .conditional: work = .conditional
-        case .call(.and, _): work = .and
-        case .call(.or, _): work = .or
-        case .call(.coalesce, _): work = .coalesce
-        case .call(let function, let arguments):
-            isDeterministic = isDeterministic && function.isDeterministic
-            canFail = canFail || function.canFail
-            work = .kernel(try Kernels.prepare(request(function, arguments)))
-        case .cast(let inner, let isTry):
-            canFail = true
-            work = .kernel(try Casts.prepare(from: inner.type, to: expression.type, isTry: isTry))
-        case .user: throw MillstreamError(.unsupported, "a user's function cannot be called here")
-        }
-        self.isDeterministic = isDeterministic
-        self.canFail = canFail
-    }
-}
-
-/// The rows that a program sees: a batch's, or some of another's. Columns are made dense one by one, as they are asked for.
-final class ScalarRows {
-    private enum Origin {
-        case batch(Batch)
-        case some(Selection, ScalarRows)
-    }
-    private let origin: Origin
-    let count: Int
-    private var columns: [Int: Column] = [:]
-    var results: [Operand?]
-
-    init(_ batch: Batch, nodeCount: Int) {
-        origin = .batch(batch)
-        count = batch.count
-        results = Array(repeating: nil, count: nodeCount)
-    }
-
-    init(_ selection: Selection, of rows: ScalarRows, nodeCount: Int) {
-        origin = .some(selection, rows)
-        count = selection.count
-        results = Array(repeating: nil, count: nodeCount)
-    }
-
-    func column(_ position: Int) throws(MillstreamError) -> Column {
-        if let column = columns[position] { return column }
-        let column: Column
-        switch origin {
-        case .some(let selection, let rows): column = try rows.column(position).taking(selection)
-        case .batch(let batch):
-            guard position < batch.columns.count else {
-                throw MillstreamError(.typeMismatch, "a batch has \(batch.columns.count) columns where at least \(position + 1) are needed", domain: .internal)
-            }
-            column = if let selection = batch.selection { try batch.columns[position].taking(selection) } else { batch.columns[position] }
-        }
-        columns[position] = column
-        return column
-    }
-}
-
-/// For each row, which of several results has it.
-struct RowPlaces {
-    private let buffer: Buffer
-    private let count: Int
-
-    init(count: Int, source: Int32, row: Int32) {
-        self.count = count
-        buffer = Buffer(byteCount: count * MemoryLayout<RowPlace>.stride)
-        let places = buffer.pointer(as: RowPlace.self)
-        for index in 0..<count { places[index] = RowPlace(source: source, row: row) }
-    }
-
-    /// The rows that `selection` names (nil: all) are those of `source`, in its order; a constant has one for all.
-    func set(_ selection: Selection?, source: Int32, isConstant: Bool = false) {
-        let places = buffer.pointer(as: RowPlace.self)
-        if let selection {
-            let indices = selection.indices
-            for index in 0..<selection.count { places[Int(indices[index])] = RowPlace(source: source, row: isConstant ? 0 : Int32(truncatingIfNeeded: index)) }
-            withExtendedLifetime(selection) {}
-        } else {
-            for index in 0..<count { places[index] = RowPlace(source: source, row: isConstant ? 0 : Int32(truncatingIfNeeded: index)) }
-        }
-    }
-
-    func gather(_ columns: [Column], as type: DataType? = nil) throws(MillstreamError) -> Column {
-        // A typeless NULL takes the type of the result.
-        var sources: [Column] = []
-        for column in columns {
-            if let type, column.type.layout != type.layout { sources.append(try Column.nulls(type: type, count: max(column.count, 1))) } else { sources.append(column) }
-        }
-        let column = try Column.gathering(buffer.pointer(as: RowPlace.self), count: count, from: sources)
-        withExtendedLifetime(buffer) {}
-        guard let type else { return column }
-        return column.retyped(column.mayHaveNulls ? type.nullable : type)
-    }
-}
-
-extension Operand {
-    /// One value for all rows.
-    static func constant(_ value: Scalar, _ type: DataType) throws(MillstreamError) -> Operand {
-        if value == .null { return .null(type) }
-        let builder = try ColumnBuilder.make(for: type)
-        try builder.append(value)
-        return Operand(builder.finish(), isConstant: true)
-    }
-
-    /// A column with a value for each row.
-    func dense(_ count: Int, as type: DataType) throws(MillstreamError) -> Column {
-        if isNullConstant, column.type.layout != type.layout { return try Column.nulls(type: type, count: count) }
-        let column = isConstant ? try self.column.repeatingFirst(count) : self.column
-        return column.type == type ? column : column.retyped(type)
-    }
-
-    /// The same values under the type of the expression that they are the result of.
-    func typed(_ type: DataType) -> Operand {
-        if column.type == type { return self }
-        if column.type.layout != type.layout { return .null(type) }
-        return Operand(column.retyped(type), isConstant: isConstant)
-    }
-
-    /// The rows at which a condition is not `value`: those that a later condition may still decide.
-    func open(_ count: Int, unless value: Bool) -> Selection {
-        if isConstant, !isNullConstant, column.bit(0) == value { return Selection([]) }
-        if isConstant { return Selection(Array(0..<Int32(truncatingIfNeeded: count))) }
-        var rows: [Int32] = []
-        rows.reserveCapacity(count)
-        for row in 0..<count where column.isNull(row) || column.bit(row) != value { rows.append(Int32(truncatingIfNeeded: row)) }
-        return Selection(rows)
-    }
-
-    /// The rows without a value.
-    func nullRows(_ count: Int) -> Selection {
-        var rows: [Int32] = []
-        for row in 0..<count where isNull(row) { rows.append(Int32(truncatingIfNeeded: row)) }
-        return Selection(rows)
-    }
-}
-
-extension Selection {
-    /// The indices below `count` that are not among these, which ascend.
-    func complement(count: Int) -> Selection {
-        var rows: [Int32] = []
-        rows.reserveCapacity(count - self.count)
-        var next = 0
-        for row in 0..<count {
-            if next < self.count, self[next] == row { next += 1 } else { rows.append(Int32(truncatingIfNeeded: row)) }
-        }
-        return Selection(rows)
-    }
-}
-
-extension Bits {
-    /// The first `count` bits, moved to `offset` in a buffer of their own.
-    static func moved(_ bits: Buffer, to offset: Int, count: Int) -> Buffer {
-        let buffer = Buffer(byteCount: Bits.byteCount(offset + count) + 8)
-        Bits.copy(from: bits.base, 0, to: buffer.base, offset, count: count)
-        return buffer
-    }
-}
-
-extension ScalarFunction {
-    /// Whether some values could make the function throw. Those that are sure not to are listed; to take one for failing costs speed alone.
-    var canFail: Bool {
-        switch self {
-        case .and, .or, .not, .isTrue, .isNotTrue, .isFalse, .isNotFalse, .isNull, .isNotNull, .equal, .notEqual, .less, .lessOrEqual, .greater, .greaterOrEqual,
-            .isDistinctFrom, .isNotDistinctFrom, .in, .coalesce, .nullIf, .plus, .minus, .times, .negate, .charLength, .upper, .lower, .concat, .concatenate, .like,
-            .startsWith, .endsWith, .substring, .position, .extract, .greatest, .least: false
-        default: true
-        }
     }
 }
