@@ -175,6 +175,8 @@ public enum ScalarFunction: String, Hashable, Sendable, CaseIterable {
     case processingTime = "PROCTIME"
     case currentWatermark = "CURRENT_WATERMARK"
     case rowTimestamp = "ROWTIME"
+    /// Marks a WATERMARK clause whose source makes the watermarks; it has no value.
+    case sourceWatermark = "SOURCE_WATERMARK"
 
     // JSON. What the words of a call say comes as constant text behind its arguments: `jsonValue(json, path, onEmpty, emptyDefault, onError, errorDefault)`
     // with NULL, ERROR or DEFAULT; `jsonQuery(json, path, wrapper, onEmpty, onError)` with WITHOUT, CONDITIONAL, UNCONDITIONAL and NULL, EMPTY ARRAY, EMPTY

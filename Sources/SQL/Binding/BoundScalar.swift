@@ -15,7 +15,7 @@ public struct BoundScalar: Hashable, Sendable {
     public var type: DataType { expression.type }
 
     /// The type as Flink prints it in a schema: `TIMESTAMP(3) *ROWTIME*`.
-    public var typeDescription: String { type.description + (timeAttribute.map { " *\($0.rawValue)*" } ?? "") }
+    public var typeDescription: String { type.plannerDescription() + (timeAttribute.map { " *\($0.rawValue)*" } ?? "") }
 
     /// Whether it is the word NULL, which has no type of its own.
     public var isNullLiteral: Bool { type.kind == .null }

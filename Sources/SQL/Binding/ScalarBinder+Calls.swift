@@ -30,8 +30,7 @@ extension ScalarBinder {
 
     func call(_ call: CallSyntax, _ range: SourceRange) throws(MillstreamError) -> BoundScalar {
         let name = call.name.text
-        if let over = call.over {
-            _ = over
+        if call.over != nil {
             throw source.error("\(name) OVER (...) cannot stand here", at: range, hint: "A query around this one can use its result.")
         }
         if call.name.parts.count == 1, name.uppercasedASCII == "INTERVAL", call.arguments.count == 2, case .expression(let count) = call.arguments[0].value,
@@ -74,7 +73,12 @@ extension ScalarBinder {
 
     private func builtIn(_ definition: FunctionDefinition, _ syntax: CallSyntax, _ range: SourceRange) throws(MillstreamError) -> BoundScalar {
         try refuseExtras(syntax, range)
-        var call = FunctionCall(name: syntax.name.text, definition: definition, binder: self, syntax: syntax, range: range, arguments: [], ranges: [])
+        return try definition.make(try fitted(definition.signatures, takesNull: definition.takesNull, syntax, range))
+    }
+
+    /// The call with its arguments bound, and cast to the first signature that takes them.
+    func fitted(_ signatures: [FunctionSignature], takesNull: Bool, _ syntax: CallSyntax, _ range: SourceRange) throws(MillstreamError) -> FunctionCall {
+        var call = FunctionCall(name: syntax.name.text, signatures: signatures, binder: self, syntax: syntax, range: range, arguments: [], ranges: [])
         var units: Set<Int> = []
         for (index, argument) in syntax.arguments.enumerated() {
             if let name = argument.name { throw source.error("\(call.name) takes its arguments by place, not by name", at: name.range) }
@@ -86,16 +90,16 @@ extension ScalarBinder {
                 continue
             }
             let value = try operand(expression)
-            if value.isNullLiteral, !definition.takesNull { throw nullError(expression.range) }
+            if value.isNullLiteral, !takesNull { throw nullError(expression.range) }
             call.arguments.append(value)
         }
-        guard let index = definition.signatures.firstIndex(where: { fits(call, $0, units) }) else { throw wrongArguments(call) }
+        guard let index = signatures.firstIndex(where: { fits(call, $0, units) }) else { throw wrongArguments(call) }
         call.signature = index
         for place in call.arguments.indices where !units.contains(place) {
-            guard let target = definition.signatures[index].parameter(place).target(call.arguments[place].type) else { continue }
+            guard let target = signatures[index].parameter(place).target(call.arguments[place].type) else { continue }
             call.arguments[place] = Self.cast(call.arguments[place], to: target)
         }
-        return try definition.make(call)
+        return call
     }
 
     private func fits(_ call: FunctionCall, _ signature: FunctionSignature, _ units: Set<Int>) -> Bool {
@@ -111,10 +115,9 @@ extension ScalarBinder {
     }
 
     private func wrongArguments(_ call: FunctionCall) -> MillstreamError {
-        let counts = call.definition.signatures
-        if !counts.contains(where: { $0.takes(count: call.arguments.count) }) {
-            let count = call.arguments.count
-            return call.mismatch("\(call.name) does not take \(count == 0 ? "no arguments" : count == 1 ? "1 argument" : "\(count) arguments")")
+        let count = call.arguments.count
+        if !call.signatures.contains(where: { $0.takes(count: count) }) {
+            return call.mismatch("\(call.name) does not take \(count == 1 ? "1 argument" : "\(count) arguments")")
         }
         return call.mismatch()
     }

@@ -55,6 +55,10 @@ public struct ScalarBinder {
     public static func cast(_ value: BoundScalar, to type: DataType, isTry: Bool = false) -> BoundScalar {
         if value.isNullLiteral { return BoundScalar(.null(type)) }
         if value.type.kind == type.kind, !isTry { return value }
+        // Functions look at constant arguments once, so what is constant stays so where no value can fail.
+        if !isTry, let constant = value.constant, let cast = ConstantCasts.cast(constant, value.type, to: type) {
+            return BoundScalar(.constant(cast, type.nullable(value.type.isNullable)))
+        }
         return BoundScalar(ScalarExpression(.cast(value.expression, isTry: isTry), type.nullable(value.type.isNullable || isTry)))
     }
 
@@ -92,9 +96,6 @@ public struct ScalarBinder {
             throw source.error("a query cannot stand here", at: expression.range)
         }
     }
-
-    /// Operands of which none is the word NULL.
-    func typed(_ expression: ExpressionSyntax) throws(MillstreamError) -> BoundScalar { try bind(expression) }
 
     func nullError(_ range: SourceRange) -> MillstreamError {
         source.error("NULL has no type here", at: range, hint: "CAST(NULL AS INT) is one of INT.")

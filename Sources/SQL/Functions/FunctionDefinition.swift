@@ -93,6 +93,7 @@ indirect enum FunctionParameter: Sendable {
     case timestamp
     case array
     case map
+    case multiset
     case row
     case variant
     case bitmap
@@ -120,6 +121,7 @@ indirect enum FunctionParameter: Sendable {
         case .timestamp: "TIMESTAMP"
         case .array: "ARRAY"
         case .map: "MAP"
+        case .multiset: "MULTISET"
         case .row: "ROW"
         case .variant: "VARIANT"
         case .bitmap: "BITMAP"
@@ -149,6 +151,7 @@ indirect enum FunctionParameter: Sendable {
         case .timestamp: return type.isTimestamp || type.isInstant
         case .array: if case .array = type.kind { return true } else { return false }
         case .map: if case .map = type.kind { return true } else { return false }
+        case .multiset: if case .multiset = type.kind { return true } else { return false }
         case .row: return type.fields != nil
         case .variant: return type.kind == .variant
         case .bitmap: return type.kind == .bitmap
@@ -175,7 +178,7 @@ indirect enum FunctionParameter: Sendable {
         case .date: return isNull ? .date : nil
         case .variant: return isNull ? DataType(.variant) : nil
         case .bitmap: return isNull ? DataType(.bitmap) : nil
-        case .array, .map, .row, .any, .unit: return nil
+        case .array, .map, .multiset, .row, .any, .unit: return nil
         case .exactly(let target): return target
         case .oneOf(let kinds):
             if let kind = kinds.first(where: { $0.takes(type) }) { return kind.target(type) }
@@ -223,7 +226,7 @@ enum FunctionNullability: Sendable {
 struct FunctionCall {
     /// As the query spells it.
     let name: String
-    let definition: FunctionDefinition
+    let signatures: [FunctionSignature]
     let binder: ScalarBinder
     let syntax: CallSyntax
     let range: SourceRange
@@ -231,7 +234,7 @@ struct FunctionCall {
     var arguments: [BoundScalar]
     /// Where each stands.
     var ranges: [SourceRange]
-    /// Which of the definition's signatures took it.
+    /// Which of the signatures took it.
     var signature = 0
 
     func result(_ function: ScalarFunction, _ type: DataType, timeAttribute: TimeAttribute? = nil) -> BoundScalar {
@@ -244,7 +247,7 @@ struct FunctionCall {
     /// The types do not fit.
     func mismatch(_ reason: String? = nil) -> MillstreamError {
         let types = arguments.map { $0.isNullLiteral ? "NULL" : $0.type.kind.description }.joined(separator: ", ")
-        let forms = definition.signatures.map { $0.description(name) }
+        let forms = signatures.map { $0.description(name) }
         return binder.source.error(
             reason ?? "\(name) does not take (\(types))", at: range, hint: forms.isEmpty ? nil : "It takes " + forms.joined(separator: ", or ") + ".")
     }
