@@ -1,4 +1,5 @@
 import Columnar
+import Expressions
 
 /// The value of an option, read.
 public enum OptionValue: Hashable, Sendable {
@@ -85,7 +86,7 @@ public enum OptionType: Hashable, Sendable {
                 pairs[Self.trimmed(String(pair[..<colon]))] = Self.trimmed(String(pair[pair.index(after: colon)...]))
             }
             return .map(pairs)
-        case .timeZone: return TimeZoneName.isKnown(trimmed) ? .text(trimmed) : nil
+        case .timeZone: return trimmed == "default" || (try? Zone.named(trimmed)) != nil ? .text(trimmed) : nil
         case .character: return text.unicodeScalars.count == 1 || ["\\t", "\\n", "\\r\\n", "\\\\"].contains(text) ? .text(text) : nil
         }
     }

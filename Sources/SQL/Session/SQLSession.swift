@@ -12,8 +12,10 @@ public final class SQLSession {
     public var catalogFactories = NameMap<any CatalogFactory>()
     /// Columns of queries; without one, statements that hold a query are refused.
     public weak var planner: (any QueryPlanner)?
+    /// What the names of functions mean that are not built in.
+    public var userFunctions: any UserFunctions = NoUserFunctions()
     /// Names of the built-in functions, for SHOW FUNCTIONS.
-    public var builtInFunctions: [String] = []
+    public var builtInFunctions = FunctionCatalogue.names + AggregateDefinitions.names
     public internal(set) var modules = ModuleList()
     /// INSERTs since BEGIN STATEMENT SET; nil outside of one.
     var openStatementSet: [InsertRequest]?
