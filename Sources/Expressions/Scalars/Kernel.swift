@@ -60,6 +60,7 @@ enum Kernels {
         if let kernel = try MathRounding.prepare(request) { return kernel }
         if let kernel = try MathRandom.prepare(request) { return kernel }
         if let kernel = try MathText.prepare(request) { return kernel }
+        if let kernel = try TimeFunctions.prepare(request) { return kernel }
         throw MillstreamError(.unsupported, "\(request.function.rawValue) of (\(request.arguments.map(\.description).joined(separator: ", "))) is not built")
     }
 }
