@@ -8,13 +8,15 @@ import Dataflow
 public final class HashPartitioner: Partitioner {
     private let keys: [Int]
     private let operatorName: String
+    private let takesNulls: Bool
     private let maxParallelism: Int
     private let channelOfGroup: [UInt16]
     private var splitter = RowSplitter()
     private var rowsBefore: Int64 = 0
 
-    /// `keys` are positions in the batch; `operatorName` is who keys the stream, for messages.
-    public init(keys: [Int], parallelism: Int, maxParallelism: Int, operatorName: String) {
+    /// `keys` are positions in the batch; `operatorName` is who keys the stream, for messages. `takesNulls`: a key that is NULL is one like others.
+    public init(keys: [Int], parallelism: Int, maxParallelism: Int, operatorName: String, takesNulls: Bool = false) {
+        self.takesNulls = takesNulls
         self.keys = keys
         self.operatorName = operatorName
         self.maxParallelism = maxParallelism
@@ -48,7 +50,7 @@ public final class HashPartitioner: Partitioner {
         }
         // SQL groups by keys with NULL fields; a DataStream key is one value (SEMANTICS 5.9). Both come here with their own columns, and only
         // a key that is one column and NULL as a whole is refused.
-        if columns.count == 1, columns[0].mayHaveNulls { try refuseNulls(columns[0], batch) }
+        if !takesNulls, columns.count == 1, columns[0].mayHaveNulls { try refuseNulls(columns[0], batch) }
         do {
             return try batch.keyed(by: columns)
         } catch {

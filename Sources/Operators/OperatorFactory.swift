@@ -56,6 +56,8 @@ public enum OperatorFactory {
             return try ProcessOperator(
                 try bindings.function(description.function.value), description, output: node.output, sideOutputs: node.sideOutputs,
                 deadLetterOutput: node.deadLetterOutput, hostObjects: bindings.hostObjects)
+        case .table(let table):
+            return try TableOperatorFactory.make(table, inputs: inputs, output: node.output, bindings: bindings, configuration: configuration, isBatch: isBatch)
         case .asynchronous(let description):
             return try AsyncOperator(try bindings.function(description.function.value), capacity: description.capacity, output: node.output)
         default: throw MillstreamError(.unsupported, "\(node.name) is not built yet")

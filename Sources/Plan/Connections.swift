@@ -174,6 +174,8 @@ public struct JobConfiguration: Hashable, Sendable {
     public var checkpoints = CheckpointConfiguration()
     public var restart = RestartConfiguration()
     public var state = StateBackendConfiguration()
+    /// What expressions see of the session.
+    public var session = SessionSettings()
 
     public init() {
         parallelism = 1

@@ -137,6 +137,8 @@ public enum Operation: Sendable {
     /// A function that is done with a row some time after it was given it.
     case asynchronous(AsyncDescription)
     case window(WindowDescription)
+    /// An operator of tables.
+    case table(TableOperation)
     case sink(SinkDescription)
     /// An operator that the program binds (written in Swift).
     case custom(BindingID)

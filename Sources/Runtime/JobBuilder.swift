@@ -377,7 +377,8 @@ struct JobBuilder {
         case .broadcast: return BroadcastPartitioner()
         case .hash(let keys):
             return HashPartitioner(
-                keys: keys, parallelism: consumer.parallelism, maxParallelism: consumer.maxParallelism, operatorName: exchange.consumerName)
+                keys: keys, parallelism: consumer.parallelism, maxParallelism: consumer.maxParallelism, operatorName: exchange.consumerName,
+                takesNulls: consumer.steps.first?.node.operation.takesNullKeys ?? false)
         case .custom(let function, let keys):
             return HostPartitioner(
                 function: try environment.bindings.function(function.value).instance(), keys: keys, subtask: producer, parallelism: task.parallelism,

@@ -127,6 +127,9 @@ struct Lowering {
             if case .process(let process) = node.operation, process.second != nil, node.inputs.count != 2 {
                 throw MillstreamError(.plan, "a process function over connected streams has 2 inputs, not \(node.inputs.count)", operatorName: node.name)
             }
+            if case .table(let table) = node.operation, table.inputCount == 2, node.inputs.count != 2 {
+                throw MillstreamError(.plan, "a join has 2 inputs, not \(node.inputs.count)", operatorName: node.name)
+            }
         }
     }
 
@@ -209,7 +212,7 @@ struct Lowering {
     private func inputEdges(of node: Node) throws(MillstreamError) -> [[Edge]] {
         if node.inputs.isEmpty { return [] }
         if case .union = node.operation { return [node.inputs] }
-        if case .process(let process) = node.operation, process.second != nil {
+        if inputCount(node.operation) == 2 {
             var inputs: [[Edge]] = []
             for edge in node.inputs { inputs.append(try throughUnions([edge], node)) }
             return inputs
@@ -217,9 +220,18 @@ struct Lowering {
         return [try throughUnions(node.inputs, node)]
     }
 
+    /// How many logical inputs a node has.
+    private func inputCount(_ operation: Plan.Operation) -> Int {
+        switch operation {
+        case .process(let process): process.second == nil ? 1 : 2
+        case .table(let table): table.inputCount
+        default: 1
+        }
+    }
+
     /// One for each list of `inputEdges`.
     private func schemasOfInputs(_ node: Node) -> [Schema] {
-        if case .process(let process) = node.operation, process.second != nil { return node.inputs.map { outputSchema($0) } }
+        if inputCount(node.operation) == 2 { return node.inputs.map { outputSchema($0) } }
         return node.inputs.prefix(1).map { outputSchema($0) }
     }
 
@@ -299,6 +311,7 @@ struct Lowering {
         switch plan.nodes[index].operation {
         case .reduce, .rolling, .window: true
         case .process(let process): process.isKeyed
+        case .table(let table): table.isKeyed
         default: false
         }
     }

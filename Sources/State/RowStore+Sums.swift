@@ -76,9 +76,12 @@ extension RowStore {
         return rows
     }
 
-    /// The values of one flat column of some slots, which may repeat; null where a slot has no row.
+    /// The values of one column of some slots, which may repeat; null where a slot has no row.
     public func gather(column position: Int, slots: UnsafePointer<Int32>, count rowCount: Int) throws(MillstreamError) -> Column {
-        guard let field = layout.fields.first(where: { $0.column == position }) else { throw .internal("column \(position) of a row store is nested") }
+        guard let field = layout.fields.first(where: { $0.column == position }) else {
+            guard let nested, let place = layout.others.firstIndex(of: position) else { throw .internal("there is no column \(position) in a row store") }
+            return try nested.gather(slots, count: rowCount)[place]
+        }
         reserve(slots, rowCount)
         let reader = RecordReader(base: UnsafeRawPointer(records), layout: layout, types: types)
         return try reader.gather(field, reader.commonFlags(slots, rowCount), slots, rowCount, loans: loans, hostObjects: hostObjects)
