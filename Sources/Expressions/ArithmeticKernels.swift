@@ -36,10 +36,18 @@ enum ArithmeticKernels {
         case .multiply: mapPairs(left, right, count, result) { $0 &* $1 }
         case .divide:
             try refuseZero(right, count, validity)
+            if let divisor = ConstantDivisor(right, count) {
+                for row in 0..<count { result[row] = Integer(truncatingIfNeeded: divisor.quotient(Int64(left[row]))) }
+                break
+            }
             // The smallest number divided by -1 wraps, as in Java; a row that is null may have any divisor.
             mapPairs(left, right, count, result) { $1 == 0 ? 0 : $0.dividedReportingOverflow(by: $1).partialValue }
         default:
             try refuseZero(right, count, validity)
+            if let divisor = ConstantDivisor(right, count) {
+                for row in 0..<count { result[row] = Integer(truncatingIfNeeded: divisor.remainder(Int64(left[row]))) }
+                break
+            }
             mapPairs(left, right, count, result) { $1 == 0 || $1 == -1 ? 0 : $0 % $1 }
         }
         return buffer
@@ -126,4 +134,32 @@ enum ArithmeticKernels {
         let validity = Validity.ofAll([operand], count: count)
         return Operand(Column(type: operand.type, count: count, validity: validity, values: buffer), isConstant: operand.isConstant)
     }
+}
+
+/// Division by a number known before, as a multiplication and shifts (Granlund and Montgomery, 1994), which takes a fraction of the processor's division.
+private struct ConstantDivisor {
+    private let divisor: Int64
+    /// The 64 bits below the first of the divisor's reciprocal.
+    private let multiplier: Int64
+    private let shift: Int64
+
+    /// nil where the divisor is no constant, or less than two.
+    init?<Integer: FixedWidthInteger & SignedInteger & BitwiseCopyable>(_ values: Values<Integer>, _ count: Int) {
+        guard values.isConstant, count > 1, values[0] >= 2 else { return nil }
+        divisor = Int64(values[0])
+        // The least number of bits whose power of two is not below the divisor.
+        let bits = 64 - (divisor - 1).leadingZeroBitCount
+        let reciprocal = (UInt128(1) << UInt128(63 + bits)) / UInt128(divisor) + 1
+        multiplier = Int64(truncatingIfNeeded: reciprocal)
+        shift = Int64(bits - 1)
+    }
+
+    @inline(__always)
+    func quotient(_ value: Int64) -> Int64 {
+        let estimate = value &+ value.multipliedFullWidth(by: multiplier).high
+        return (estimate &>> shift) &- (value &>> 63)
+    }
+
+    @inline(__always)
+    func remainder(_ value: Int64) -> Int64 { value &- quotient(value) &* divisor }
 }

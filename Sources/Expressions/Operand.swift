@@ -68,26 +68,44 @@ func mapPairs<Element: BitwiseCopyable, Result: BitwiseCopyable>(
     }
 }
 
-/// One bit per row: whether `body` holds for the pair of values.
+/// One bit per row: whether `body` holds for the pair of values. Three loops, as in `mapPairs`.
 @inline(__always)
 func testPairs<Element: BitwiseCopyable>(
     _ left: Values<Element>, _ right: Values<Element>, _ count: Int, _ body: (Element, Element) -> Bool
 ) -> Buffer {
-    fillBits(count) { row in body(left[row], right[row]) }
+    let leftBase = left.base
+    let rightBase = right.base
+    guard count > 0 else { return Buffer(byteCount: 0) }
+    if left.isConstant {
+        let value = leftBase[0]
+        let others = right.isConstant ? 0 : 1
+        return fillBits(count) { row in body(value, rightBase[row &* others]) }
+    }
+    if right.isConstant {
+        let value = rightBase[0]
+        return fillBits(count) { row in body(leftBase[row], value) }
+    }
+    return fillBits(count) { row in body(leftBase[row], rightBase[row]) }
 }
 
 /// A bit array with `body` of each index.
 @inline(__always)
 func fillBits(_ count: Int, _ body: (Int) -> Bool) -> Buffer {
-    let wordCount = (count &+ 63) &>> 6
-    let buffer = Buffer(byteCount: wordCount * 8)
+    let buffer = Buffer(byteCount: ((count &+ 63) &>> 6) &<< 3)
     let words = buffer.pointer(as: UInt64.self)
-    for wordIndex in 0..<wordCount {
+    let wholeCount = count &>> 6
+    for wordIndex in 0..<wholeCount {
         let start = wordIndex &<< 6
-        let end = min(64, count &- start)
         var word: UInt64 = 0
-        for bit in 0..<end { word |= (body(start &+ bit) ? 1 : 0) &<< UInt64(truncatingIfNeeded: bit) }
+        // A fixed number of steps, so that the compiler can take several at once.
+        for bit in 0..<64 { word |= (body(start &+ bit) ? 1 : 0) &<< UInt64(truncatingIfNeeded: bit) }
         words[wordIndex] = word
+    }
+    let start = wholeCount &<< 6
+    if start < count {
+        var word: UInt64 = 0
+        for bit in 0..<count &- start { word |= (body(start &+ bit) ? 1 : 0) &<< UInt64(truncatingIfNeeded: bit) }
+        words[wholeCount] = word
     }
     return buffer
 }

@@ -41,6 +41,20 @@ import Testing
         #expect(try compute(binary(.remainder), fields).1 == [.int64(1), .int64(-1), .int64(-1), .null])
     }
 
+    /// A constant divisor takes another way than a column of divisors.
+    @Test func divisionByConstants() throws {
+        var values: [Int64] = [.min, .min + 1, -1, 0, 1, .max, .max - 1]
+        for shift in 0..<63 { values += [1 << shift, 1 << shift - 1, -(1 << shift), -(1 << shift) - 1] }
+        let numbers = values.map { Scalar.int64($0) }
+        for divisor in values where divisor != 0 {
+            let fields: [(String, DataType, [Scalar])] = [("a", .bigInt, numbers), ("b", .bigInt, numbers.map { _ in .int64(divisor) })]
+            for operation in [BinaryOperation.divide, .remainder] {
+                let constant = Expression.binary(operation, .name("a"), .literal(.integer(divisor, .bigInt)))
+                #expect(try compute(constant, fields).1 == compute(binary(operation), fields).1, "by \(divisor)")
+            }
+        }
+    }
+
     @Test func mixedIntegersWiden() throws {
         let (type, values) = try compute(binary(.multiply), [("a", .tinyInt, [.int64(100)]), ("b", .smallInt, [.int64(100)])])
         #expect(type.kind == .smallInt)

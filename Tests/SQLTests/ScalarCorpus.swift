@@ -55,18 +55,34 @@ struct ScalarCorpus {
 
     // MARK: Evaluating
 
-    /// The expression with constants as they are.
-    static func runLiterals(_ record: Record) -> Outcome? {
+    /// What became of an expression in each way of running it that Flink has an answer for: with its constants (`literals`), with columns in their place (`columns`), and
+    /// with nulls between their rows (`nulls`).
+    static func run(_ record: Record) -> [(mode: String, outcome: Outcome)] {
+        guard record.literals != nil || record.columns != nil else { return [] }
+        let bound: ScalarExpression
+        do {
+            bound = try bind(record.text)
+        } catch {
+            let reason = (error as? MillstreamError)?.message ?? "\(error)"
+            return ["literals", "columns", "nulls"].map { ($0, .notBuilt("binding: \(reason)")) }
+        }
+        let outcomes: [(String, Outcome?)] = [
+            ("literals", runLiterals(record, bound)), ("columns", runColumns(record, bound, withNulls: false)), ("nulls", runColumns(record, bound, withNulls: true)),
+        ]
+        return outcomes.compactMap { mode, outcome in outcome.map { (mode, $0) } }
+    }
+
+    private static func runLiterals(_ record: Record, _ bound: ScalarExpression) -> Outcome? {
         guard let expected = record.literals else { return nil }
-        return run(record, expected) { expression, context in
+        return run(record, bound, expected) { expression, context in
             [try ScalarProgram([expression]).columns(of: Batch(schema: Schema([]), columns: [], count: 1), context)[0].scalar(at: 0)]
         }
     }
 
     /// The expression with each constant as a column of three rows, of which the middle one is null where `withNulls`: nothing is checked of that row.
-    static func runColumns(_ record: Record, withNulls: Bool) -> Outcome? {
+    private static func runColumns(_ record: Record, _ bound: ScalarExpression, withNulls: Bool) -> Outcome? {
         guard let expected = record.columns else { return nil }
-        return run(record, expected) { expression, context in
+        return run(record, bound, expected) { expression, context in
             var columns: [Column] = []
             let open = try hidden(expression, &columns, withNulls: withNulls)
             let fields = columns.enumerated().map { Field("c\($0.offset)", $0.element.type) }
@@ -77,16 +93,8 @@ struct ScalarCorpus {
     }
 
     private static func run(
-        _ record: Record, _ expected: Expected, _ evaluate: (ScalarExpression, EvaluationContext) throws -> [Scalar]
+        _ record: Record, _ bound: ScalarExpression, _ expected: Expected, _ evaluate: (ScalarExpression, EvaluationContext) throws -> [Scalar]
     ) -> Outcome {
-        let bound: ScalarExpression
-        do {
-            bound = try bind(record.text)
-        } catch let error as MillstreamError {
-            return .notBuilt("binding: \(error.message)")
-        } catch {
-            return .notBuilt("\(error)")
-        }
         var context = EvaluationContext(timeZone: record.timeZone, now: 1_700_000_000_000)
         context.database = "default_database"
         do {

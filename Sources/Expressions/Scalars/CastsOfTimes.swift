@@ -101,7 +101,7 @@ enum CastsOfTimes {
     /// Values of Int64 from a precision to another.
     private static func rescaling(_ precision: Int, _ other: Int, _ target: DataType) -> CastStep {
         let (from, to) = (Units(precision), Units(other))
-        if from == to, other >= precision || other == from.digits { return { (column, _, _, _) in column.retyped(target) } }
+        if from == to, other >= precision { return { (column, _, _, _) in column.retyped(target) } }
         return { (column, count, _, _) in mapped(column, count, target) { (value: Int64) in to.converted(value, from: from, keeping: other) } }
     }
 

@@ -22,12 +22,38 @@ enum ComparisonFunctions {
     }
 
     private static func comparing(_ operation: BinaryOperation, _ request: KernelRequest) throws(MillstreamError) -> Kernel {
+        if let kernel = decimals(operation, request.arguments[0], request.arguments[1]) { return kernel }
         let alignment = try Alignment(request.arguments[0], request.arguments[1])
         return { (arguments, count, context) throws(MillstreamError) in
             if arguments[0].isNullConstant || arguments[1].isNullConstant { return .null(.boolean) }
             let left = try alignment.left(arguments[0], count, context)
             let right = try alignment.right(arguments[1], count, context)
             return try compare(operation, left, right, count)
+        }
+    }
+
+    /// Decimals that have no common type which keeps all their digits; nil for others.
+    private static func decimals(_ operation: BinaryOperation, _ left: DataType, _ right: DataType) -> Kernel? {
+        guard case .decimal(let precision, let scale) = left.kind, case .decimal(let otherPrecision, let otherScale) = right.kind, scale != otherScale,
+            max(precision - scale, otherPrecision - otherScale) + max(scale, otherScale) > DecimalRules.precisionMax
+        else { return nil }
+        return { (arguments, count, _) in
+            if arguments[0].isNullConstant || arguments[1].isNullConstant { return .null(.boolean) }
+            let isConstant = arguments[0].isConstant && arguments[1].isConstant
+            let rows = isConstant ? 1 : count
+            let (one, other) = (Values<Int128>(arguments[0]), Values<Int128>(arguments[1]))
+            let values = fillBits(rows) { row in
+                let order = DecimalKernels.order(one[row], scale, other[row], otherScale)
+                return switch operation {
+                case .equal: order == 0
+                case .notEqual: order != 0
+                case .less: order < 0
+                case .lessOrEqual: order <= 0
+                case .greater: order > 0
+                default: order >= 0
+                }
+            }
+            return Operand(Column(type: .boolean, count: rows, validity: Validity.ofAll(arguments, count: rows), values: values), isConstant: isConstant)
         }
     }
 

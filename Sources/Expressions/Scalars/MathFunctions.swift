@@ -132,7 +132,7 @@ enum Hyperbolic {
             return magnitude < 0x1p-55 ? w : 1 + (t * t) / (w + w)
         }
         if magnitude < 22 {
-            let t = exp(magnitude)
+            let t = exponential(magnitude)
             return 0.5 * t + 0.5 / t
         }
         return large(magnitude, 0.5) ?? magnitude * 1e307
@@ -153,6 +153,20 @@ enum Hyperbolic {
             result = -t / (t + 2)
         }
         return value < 0 ? -result : result
+    }
+
+    /// e to the power of 0.34...22, to a last bit that is not always the nearest.
+    private static func exponential(_ value: Double) -> Double {
+        let steps = value < 1.0397207708399179 ? 1 : Int(1.44269504088896338700 * value + 0.5)
+        let high = value - Double(steps) * 6.93147180369123816490e-01
+        let low = Double(steps) * 1.90821492927058770002e-10
+        let x = high - low
+        let t = x * x
+        let polynomial =
+            1.66666666666666019037e-01 + t * (-2.77777777770155933842e-03 + t * (6.61375632143793436117e-05 + t * (-1.65339022054652515390e-06 + t * 4.13813679705723846039e-08)))
+        let c = x - t * polynomial
+        let y = 1 - ((low - (x * c) / (2 - c)) - high)
+        return Double(sign: .plus, exponent: steps, significand: y)
     }
 
     /// Half of e to the power of `magnitude`, of `half`'s sign; nil for NaN and what is beyond every double.

@@ -64,6 +64,13 @@ extension ScalarBinder {
                 throw refused("CAST(... AS \(one.kind == .date ? one.kind : other.kind)) makes them equal kinds.")
             }
         }
+        // Decimals are compared with all their digits, which a common type might not have room for.
+        if one.isExact, other.isExact, one.isDecimal || other.isDecimal, let one = one.asDecimal, let other = other.asDecimal {
+            return (
+                Self.cast(left, to: DataType(.decimal(precision: one.precision, scale: one.scale))),
+                Self.cast(right, to: DataType(.decimal(precision: other.precision, scale: other.scale)))
+            )
+        }
         guard let type = CommonTypes.leastRestrictive([one, other]) else { throw refused() }
         return (Self.cast(left, to: type), Self.cast(right, to: type))
     }

@@ -77,7 +77,8 @@ extension ScalarBinder {
         case .literal(.number(let digits)): return try number(digits, isNegative: true, expression.range)
         case .literal(.approximate(let digits)):
             guard case .double(let value)? = try approximate(digits, expression.range).constant else { return nil }
-            return constant(.double(-value), .double)
+            // A literal is a decimal number first, which has no zero below zero.
+            return constant(.double(value == 0 ? 0 : -value), .double)
         case .unary(.minus, let inner):
             // A sign before a signed number takes the other off.
             switch inner.kind {
