@@ -61,6 +61,12 @@ enum Kernels {
         if let kernel = try MathRandom.prepare(request) { return kernel }
         if let kernel = try MathText.prepare(request) { return kernel }
         if let kernel = try TimeFunctions.prepare(request) { return kernel }
+        if let kernel = try TextFunctions.prepare(request) { return kernel }
+        if let kernel = try RegexFunctions.prepare(request) { return kernel }
+        if let kernel = try EncodingFunctions.prepare(request) { return kernel }
+        if let kernel = try DigestFunctions.prepare(request) { return kernel }
+        if let kernel = try JSONFunctions.prepare(request) { return kernel }
+        if let kernel = try VariantFunctions.prepare(request) { return kernel }
         throw MillstreamError(.unsupported, "\(request.function.rawValue) of (\(request.arguments.map(\.description).joined(separator: ", "))) is not built")
     }
 }
