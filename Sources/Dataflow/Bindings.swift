@@ -6,6 +6,7 @@ public struct Bindings: Sendable {
     private var streams: [Int: any BatchStream] = [:]
     private var sources: [Int: any Source] = [:]
     private var sinks: [Int: any Sink] = [:]
+    private var lookups: [Int: @Sendable () throws(MillstreamError) -> any LookupTable] = [:]
     private var operators: [Int: @Sendable () throws(MillstreamError) -> any Operator] = [:]
 
     /// The host language whose values are in OBJECT columns and OBJECT state; nil where there is none.
@@ -20,6 +21,8 @@ public struct Bindings: Sendable {
     public mutating func bind(_ number: Int, stream: any BatchStream) { streams[number] = stream }
     public mutating func bind(_ number: Int, source: any Source) { sources[number] = source }
     public mutating func bind(_ number: Int, sink: any Sink) { sinks[number] = sink }
+    /// A table that is asked for rows by key; a new one per subtask.
+    public mutating func bind(_ number: Int, lookup make: @escaping @Sendable () throws(MillstreamError) -> any LookupTable) { lookups[number] = make }
     /// An operator written in Swift; a new one per subtask.
     public mutating func bind(_ number: Int, operator make: @escaping @Sendable () throws(MillstreamError) -> any Operator) {
         operators[number] = make
@@ -29,6 +32,7 @@ public struct Bindings: Sendable {
     public func stream(_ number: Int) throws(MillstreamError) -> any BatchStream { try found(streams[number], number, "batch stream") }
     public func source(_ number: Int) throws(MillstreamError) -> any Source { try found(sources[number], number, "source") }
     public func sink(_ number: Int) throws(MillstreamError) -> any Sink { try found(sinks[number], number, "sink") }
+    public func makeLookup(_ number: Int) throws(MillstreamError) -> any LookupTable { try found(lookups[number], number, "lookup table")() }
     public func makeOperator(_ number: Int) throws(MillstreamError) -> any Operator {
         try found(operators[number], number, "operator")()
     }

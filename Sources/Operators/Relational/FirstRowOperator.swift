@@ -14,6 +14,8 @@ final class FirstRowOperator: Operator, StateDeclaring {
     /// By key: the row that waits; 0: it has come out; -1: there was none.
     private var current = SlotArray<Int32>(fill: -1)
     private var rowTimes = SlotArray<Int64>(fill: 0)
+    /// The order in which rows that wait came.
+    private var rowNumbers = SlotArray<Int64>(fill: 0)
     /// Rows that wait, some of which have been replaced.
     private var heap = BinaryHeap<Waiting>()
     private var nextNumber: Int64 = 0
@@ -97,11 +99,17 @@ final class FirstRowOperator: Operator, StateDeclaring {
             rowTimes.reserve(Int(new) + 1)
             rowTimes[Int(new)] = time
             current[Int(key)] = new
-            heap.push(Waiting(time: time, number: nextNumber, key: key, row: new))
-            nextNumber += 1
+            push(time, key, new)
             if forgets { if old > 0 { ages.touch(key, at: now) } else { ages.add(key, at: now) } }
         }
         keys.erase(found) { current[Int($0)] >= 0 }
+    }
+
+    private func push(_ time: Int64, _ key: Int32, _ row: Int32) {
+        rowNumbers.reserve(Int(row) + 1)
+        rowNumbers[Int(row)] = nextNumber
+        heap.push(Waiting(time: time, number: nextNumber, key: key, row: row))
+        nextNumber += 1
     }
 
     private func expire(_ now: Int64, _ found: [Int32]) {
@@ -135,7 +143,7 @@ final class FirstRowOperator: Operator, StateDeclaring {
             }
             while result.count < 4096, let first = heap.first, first.time <= watermark {
                 heap.popFirst()
-                guard current[Int(first.key)] == first.row, rowTimes[Int(first.row)] == first.time else { continue }
+                guard current[Int(first.key)] == first.row, rowNumbers[Int(first.row)] == first.number else { continue }
                 result.add(first.row, .insert)
                 slots.release(first.row)
                 current[Int(first.key)] = 0
@@ -157,12 +165,9 @@ final class FirstRowOperator: Operator, StateDeclaring {
         if times != nil { try FormerWatermarks.write(EventTime(milliseconds: watermark), context.keyGroups, to: writer) }
         let owners = keys.table.liveSlots().filter { Int($0) < current.capacity && current[Int($0)] >= 0 }
         guard !owners.isEmpty else { return }
-        var numbers: [Int32: Int64] = [:]
-        var rest = heap
-        while let first = rest.popFirst() { if current[Int(first.key)] == first.row { numbers[first.key] = first.number } }
         var columns: [Column] = [
             Column(type: DataType.tinyInt.notNull, count: owners.count, values: Buffer.copying(owners.map { Int8(current[Int($0)] == 0 ? 1 : 0) })),
-            .int64s(owners.map { numbers[$0] ?? 0 }),
+            .int64s(owners.map { current[Int($0)] > 0 ? rowNumbers[Int(current[Int($0)])] : 0 }),
         ]
         if times != nil { columns += try slots.gather(owners.map { current[Int($0)] }) }
         if forgets { columns.append(.int64s(owners.map { ages.time($0) })) }
@@ -199,8 +204,7 @@ final class FirstRowOperator: Operator, StateDeclaring {
         }
         // Numbers of several subtasks: those that are equal in the order of the file.
         for entry in waiting.sorted(by: { $0.number < $1.number }) {
-            heap.push(Waiting(time: entry.time, number: nextNumber, key: entry.key, row: entry.row))
-            nextNumber += 1
+            push(entry.time, entry.key, entry.row)
         }
         for (key, time) in aged.sorted(by: { $0.time < $1.time }) { ages.add(key, at: time) }
     }

@@ -34,7 +34,9 @@ enum TableOperatorFactory {
             return try TemporalJoinOperator(description, inputs: inputs, output: output, evaluation: evaluation, hostObjects: objects)
         case .windowJoin(let description):
             return try WindowJoinOperator(description, inputs: inputs, output: output, evaluation: evaluation, hostObjects: objects)
-        default: throw MillstreamError(.unsupported, "this operator of tables is not built yet")
+        case .lookupJoin(let description):
+            return try LookupJoinOperator(
+                description, input: inputs[0], output: output, table: try bindings.makeLookup(description.table.value), evaluation: evaluation)
         }
     }
 }

@@ -129,7 +129,7 @@ public struct LookupJoinDescription: Hashable, Sendable {
     public var leftCondition: ScalarExpression?
     /// Over the columns of the left input and of the table.
     public var condition: ScalarExpression?
-    /// The table (`Bindings.lookup`).
+    /// The table (`LookupTable`), which the program binds.
     public var table: BindingID
 
     public init(kind: JoinKind, lookupKeys: [ScalarExpression], leftCondition: ScalarExpression? = nil, condition: ScalarExpression? = nil, table: BindingID) {
