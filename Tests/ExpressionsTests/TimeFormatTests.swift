@@ -4,8 +4,8 @@ import Foundation
 import Plan
 import Testing
 
-/// Calls by hand, as the binder makes them.
-enum Calls {
+/// TimeCalls by hand, as the binder makes them.
+enum TimeCalls {
     static func text(_ value: String) -> ScalarExpression { .constant(.string(value), DataType.string.notNull) }
 
     static func value(_ function: ScalarFunction, _ arguments: [ScalarExpression], _ type: DataType, _ context: EvaluationContext = EvaluationContext()) throws -> Scalar {
@@ -45,10 +45,10 @@ enum Calls {
             let expected = fields[mark + 1]
             let context = EvaluationContext(timeZone: fields[1], now: Self.now)
             func call(_ function: ScalarFunction, _ arguments: [ScalarExpression], _ type: DataType) -> Result<Scalar, any Error> {
-                Result { try Calls.value(function, arguments, type, context) }
+                Result { try TimeCalls.value(function, arguments, type, context) }
             }
-            let text = Calls.text(fields[2])
-            let second = fields.count > 5 ? Calls.text(fields[3]) : text
+            let text = TimeCalls.text(fields[2])
+            let second = fields.count > 5 ? TimeCalls.text(fields[3]) : text
             let found: Result<Scalar, any Error>
             var wanted: Scalar? = expected == "null" ? .null : .string(expected)
             switch fields[0] {
@@ -71,7 +71,7 @@ enum Calls {
                 found = call(.toTimestamp, fields[0] == "TS" ? [text] : [text, second], DataType(.timestamp(3)))
                 // The SQL function turns Java's exceptions into NULL.
                 wanted = expected == "null" || expected.hasPrefix("ERR") ? .null : Self.local(expected).map { .int64($0.days * 86_400_000 + $0.nano / 1_000_000) }
-            case "CT": found = call(.convertTz, [text, second, Calls.text(fields[4])], .string)
+            case "CT": found = call(.convertTz, [text, second, TimeCalls.text(fields[4])], .string)
             default: continue
             }
             checked += 1

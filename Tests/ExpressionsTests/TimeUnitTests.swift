@@ -52,18 +52,18 @@ import Testing
         case "FLOOR", "CEIL":
             let parts = inner.components(separatedBy: " TO ")
             let argument = try literal(parts[0])
-            return (name == "FLOOR" ? .floorTo : .ceilTo, [Calls.text(parts[1]), argument], argument.type)
+            return (name == "FLOOR" ? .floorTo : .ceilTo, [TimeCalls.text(parts[1]), argument], argument.type)
         case "EXTRACT":
             let parts = inner.components(separatedBy: " FROM ")
-            return (.extract, [Calls.text(parts[0]), try literal(parts[1])], .bigInt)
+            return (.extract, [TimeCalls.text(parts[0]), try literal(parts[1])], .bigInt)
         case "TIMESTAMPADD":
             let parts = inner.components(separatedBy: ", ")
             let argument = try literal(parts[2])
             let isDay = !["HOUR", "MINUTE", "SECOND"].contains(parts[0])
-            return (.timestampAdd, [Calls.text(parts[0]), .constant(.int64(Int64(parts[1]) ?? 0), DataType.int.notNull), argument], isDay || argument.type.kind != .date ? argument.type : DataType(.timestamp(6)))
+            return (.timestampAdd, [TimeCalls.text(parts[0]), .constant(.int64(Int64(parts[1]) ?? 0), DataType.int.notNull), argument], isDay || argument.type.kind != .date ? argument.type : DataType(.timestamp(6)))
         case "TIMESTAMPDIFF":
             let parts = inner.components(separatedBy: ", ")
-            return (.timestampDiff, [Calls.text(parts[0]), try literal(parts[1]), try literal(parts[2])], parts[0] == "NANOSECOND" ? .bigInt : .int)
+            return (.timestampDiff, [TimeCalls.text(parts[0]), try literal(parts[1]), try literal(parts[2])], parts[0] == "NANOSECOND" ? .bigInt : .int)
         case "TO_TIMESTAMP_LTZ":
             let parts = inner.components(separatedBy: ", ")
             let precision = Int64(parts[1]) ?? 0
@@ -93,7 +93,7 @@ import Testing
             let fields = line.components(separatedBy: "\t")
             let (function, arguments, type) = try #require(try call(fields[0]), "\(line)")
             do {
-                let found = try Calls.value(function, arguments, type)
+                let found = try TimeCalls.value(function, arguments, type)
                 let wanted = try #require(value(fields[1], type), "\(line)")
                 if found != wanted { Issue.record("\(line): found \(found), not \(wanted)") }
             } catch { Issue.record("\(line): \(error)") }
@@ -116,17 +116,17 @@ import Testing
             let column = ScalarExpression.column(0, type)
             var expressions: [(ScalarFunction, [ScalarExpression], DataType)] = []
             let units = type.kind == .date || precision(type) == 3 && type.layout == .fixed(byteWidth: 4) ? ["HOUR", "SECOND"] : ["YEAR", "DOW", "HOUR", "MILLISECOND", "WEEK", "EPOCH"]
-            for unit in units { expressions.append((.extract, [Calls.text(unit), column], .bigInt)) }
+            for unit in units { expressions.append((.extract, [TimeCalls.text(unit), column], .bigInt)) }
             for unit in ["YEAR", "MONTH", "WEEK", "DAY", "HOUR", "SECOND"] {
-                expressions.append((.floorTo, [Calls.text(unit), column], type))
-                expressions.append((.ceilTo, [Calls.text(unit), column], type))
+                expressions.append((.floorTo, [TimeCalls.text(unit), column], type))
+                expressions.append((.ceilTo, [TimeCalls.text(unit), column], type))
                 if type.kind == .date, unit == "HOUR" || unit == "SECOND" { continue }
-                expressions.append((.timestampAdd, [Calls.text(unit), .column(1, .int), column], type))
-                expressions.append((.timestampAdd, [Calls.text(unit), .constant(.int64(7), DataType.int.notNull), column], type))
-                expressions.append((.timestampDiff, [Calls.text(unit), column, .constant(.int64(1_000), type.notNull)], .int))
+                expressions.append((.timestampAdd, [TimeCalls.text(unit), .column(1, .int), column], type))
+                expressions.append((.timestampAdd, [TimeCalls.text(unit), .constant(.int64(7), DataType.int.notNull), column], type))
+                expressions.append((.timestampDiff, [TimeCalls.text(unit), column, .constant(.int64(1_000), type.notNull)], .int))
             }
             if type.layout == .fixed(byteWidth: 8) {
-                expressions.append((.dateFormat, [column, Calls.text("yyyy-MM-dd HH:mm:ss.SSSSSS EEE")], .string))
+                expressions.append((.dateFormat, [column, TimeCalls.text("yyyy-MM-dd HH:mm:ss.SSSSSS EEE")], .string))
                 expressions.append((.overlaps, [column, .constant(.int64(86_400_000), DataType(.intervalDayTime(3))), .constant(.int64(0), type), .constant(.int64(50_000_000), type)], .boolean))
             }
             let program = try ScalarProgram(expressions.map { .call($0.0, $0.1, $0.2) })
@@ -139,7 +139,7 @@ import Testing
                             guard case .column(let position) = argument.kind else { return argument }
                             return .constant(position == 0 ? values[row] : numbers[row], argument.type)
                         }
-                        let alone = try Calls.value(expression.0, constants, expression.2, context)
+                        let alone = try TimeCalls.value(expression.0, constants, expression.2, context)
                         if columns[index].scalar(at: row) != alone { Issue.record("\(expression.0) of \(type) row \(row): \(columns[index].scalar(at: row)), alone \(alone)") }
                     }
                 }
@@ -163,14 +163,14 @@ import Testing
             let argument = ScalarExpression.column(0, type)
             var expressions: [ScalarExpression] = []
             for unit in ["MILLENNIUM", "CENTURY", "DECADE", "YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "HOUR", "MINUTE", "SECOND", "MILLISECOND"] {
-                expressions.append(.call(.floorTo, [Calls.text(unit), argument], type))
-                expressions.append(.call(.ceilTo, [Calls.text(unit), argument], type))
-                expressions.append(.call(.extract, [Calls.text(unit), argument], .bigInt))
-                expressions.append(.call(.timestampAdd, [Calls.text(unit), .column(1, .bigInt), argument], type))
-                expressions.append(.call(.timestampDiff, [Calls.text(unit), argument, .constant(.int64(0), type.notNull)], .int))
+                expressions.append(.call(.floorTo, [TimeCalls.text(unit), argument], type))
+                expressions.append(.call(.ceilTo, [TimeCalls.text(unit), argument], type))
+                expressions.append(.call(.extract, [TimeCalls.text(unit), argument], .bigInt))
+                expressions.append(.call(.timestampAdd, [TimeCalls.text(unit), .column(1, .bigInt), argument], type))
+                expressions.append(.call(.timestampDiff, [TimeCalls.text(unit), argument, .constant(.int64(0), type.notNull)], .int))
             }
-            expressions.append(.call(.dateFormat, [argument, Calls.text("yyyy-MM-dd HH:mm:ss YYYY-ww W e D g A n N B")], .string))
-            expressions.append(.call(.fromUnixtime, [.column(1, .bigInt), Calls.text("yyyy-MM-dd HH:mm:ss YYYY-ww W D u z")], .string))
+            expressions.append(.call(.dateFormat, [argument, TimeCalls.text("yyyy-MM-dd HH:mm:ss YYYY-ww W e D g A n N B")], .string))
+            expressions.append(.call(.fromUnixtime, [.column(1, .bigInt), TimeCalls.text("yyyy-MM-dd HH:mm:ss YYYY-ww W D u z")], .string))
             expressions.append(.call(.toTimestampLTZ, [.column(1, .bigInt), .constant(.int64(9), .int)], DataType(.timestampLTZ(9))))
             expressions.append(.call(.overlaps, [argument, argument, .constant(.int64(0), type), .constant(.int64(.max), DataType(.intervalDayTime(0)))], .boolean))
             for zone in ["UTC", "Europe/Berlin"] {
@@ -182,13 +182,13 @@ import Testing
     /// The present is the context's.
     @Test func present() throws {
         let context = EvaluationContext(timeZone: "Asia/Tokyo", now: 1_709_214_356_789, watermark: 1_000)
-        #expect(try Calls.value(.currentTimestamp, [], DataType(.timestampLTZ(3)), context) == .int64(1_709_214_356_789))
-        #expect(try Calls.value(.processingTime, [], DataType(.timestampLTZ(3)), context) == .int64(1_709_214_356_789))
-        #expect(try Calls.value(.localTimestamp, [], DataType(.timestamp(3)), context) == .int64(1_709_214_356_789 + 9 * 3_600_000))
-        #expect(try Calls.value(.currentDate, [], .date, context) == .int64(19_782))
-        #expect(try Calls.value(.localTime, [], DataType(.time(0)), context) == .int64(22 * 3600 + 45 * 60 + 56))
-        #expect(try Calls.value(.unixTimestamp, [], .bigInt, context) == .int64(1_709_214_356))
-        #expect(try Calls.value(.currentWatermark, [.constant(.null, DataType(.timestampLTZ(3)))], DataType(.timestampLTZ(3)), context) == .int64(1_000))
-        #expect(try Calls.value(.currentWatermark, [], DataType(.timestampLTZ(3)), EvaluationContext()) == .null)
+        #expect(try TimeCalls.value(.currentTimestamp, [], DataType(.timestampLTZ(3)), context) == .int64(1_709_214_356_789))
+        #expect(try TimeCalls.value(.processingTime, [], DataType(.timestampLTZ(3)), context) == .int64(1_709_214_356_789))
+        #expect(try TimeCalls.value(.localTimestamp, [], DataType(.timestamp(3)), context) == .int64(1_709_214_356_789 + 9 * 3_600_000))
+        #expect(try TimeCalls.value(.currentDate, [], .date, context) == .int64(19_782))
+        #expect(try TimeCalls.value(.localTime, [], DataType(.time(0)), context) == .int64(22 * 3600 + 45 * 60 + 56))
+        #expect(try TimeCalls.value(.unixTimestamp, [], .bigInt, context) == .int64(1_709_214_356))
+        #expect(try TimeCalls.value(.currentWatermark, [.constant(.null, DataType(.timestampLTZ(3)))], DataType(.timestampLTZ(3)), context) == .int64(1_000))
+        #expect(try TimeCalls.value(.currentWatermark, [], DataType(.timestampLTZ(3)), EvaluationContext()) == .null)
     }
 }
