@@ -12,6 +12,9 @@ public enum SinkFactory {
         case .print(let prefix, let standardError):
             let output = standardError ? environment.standardError : environment.standardOutput
             return PrintSink(prefix: prefix, schema: input, output: output)
+        case .printTable(let prefix, let standardError):
+            let output = standardError ? environment.standardError : environment.standardOutput
+            return PrintSink(prefix: prefix, schema: input, output: output, isTable: true)
         case .files(let files):
             return try FileSink(files, schema: input, environment: environment, commitsAtCheckpoints: environment.commitsAtCheckpoints)
         case .collect:

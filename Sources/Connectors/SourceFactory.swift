@@ -10,6 +10,9 @@ public enum SourceFactory {
         case .sequence, .arrow: true
         case .generator(let generator): generator.count != nil
         case .files(let files): files.monitorMilliseconds == nil
+        case .datagen(let datagen): DatagenSource.count(datagen) != nil
+        case .nexmark(let nexmark): nexmark.count != nil
+        case .values: true
         case .socketText: false
         case .host(_, let isBounded): isBounded
         case .custom(let binding): try bindings.source(binding.value).boundedness == .bounded
@@ -30,6 +33,12 @@ public enum SourceFactory {
             return try GeneratorSource(generator, rows: try makeRowGenerator(generator, schema), schema: schema)
         case .files(let files):
             return try FileSource(files, schema: schema, clock: environment.clock)
+        case .datagen(let datagen):
+            return try DatagenSource.make(datagen, schema: schema)
+        case .nexmark(let nexmark):
+            return try NexmarkSource.make(nexmark, schema: schema)
+        case .values(let values):
+            return try ValuesSource(values, schema: schema)
         case .socketText(let host, let port, let delimiter, let maxRetries):
             return try SocketTextSource(host: host, port: port, delimiter: delimiter, maxRetries: maxRetries, schema: schema)
         case .arrow(let binding):

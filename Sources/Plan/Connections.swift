@@ -8,6 +8,12 @@ public struct SourceDescription: Sendable {
         /// Rows made by rules.
         case generator(GeneratorDescription)
         case files(FileSourceDescription)
+        /// Rows by rules per column: SQL's datagen.
+        case datagen(DatagenDescription)
+        /// The events of the Nexmark benchmark.
+        case nexmark(NexmarkDescription)
+        /// Rows that the plan itself holds.
+        case values(ValuesDescription)
         case socketText(host: String, port: Int, delimiter: UInt8, maxRetries: Int)
         /// Arrow batches from a stream that the program binds; read once, in one subtask.
         case arrow(BindingID)
@@ -45,7 +51,14 @@ public struct FileSourceDescription: Sendable {
         /// One STRING column, a row per line.
         case text
         case csv(CSVOptions)
-        case jsonLines
+        /// A JSON object a line.
+        case json(JSONOptions)
+        /// A change of a table a line; the rows have row kinds.
+        case changelog(ChangelogOptions)
+        /// One column, whose bytes are the line.
+        case raw(RawOptions)
+
+        public static var jsonLines: Format { .json(JSONOptions()) }
     }
     /// Files, directories (read recursively; names that start with `.` or `_` are left out) and globs.
     public var paths: [String]
@@ -54,11 +67,21 @@ public struct FileSourceDescription: Sendable {
     public var fileSchema: Schema
     /// Positions in `fileSchema`; nil: all.
     public var projection: [Int]?
+    /// Columns of the path and the file's attributes; they come behind the projected ones.
+    public var pathColumns: [PathColumn] = []
+    /// Names of the folders `key=value` that a table is divided into, outermost first. Files that are not in such folders are left out.
+    public var partitionKeys: [String] = []
+    /// The value that stands for NULL in a folder's name.
+    public var defaultPartitionName = "__DEFAULT_PARTITION__"
+    /// Only these partitions are read: for each of them a value (or nil for NULL) per key. nil: all.
+    public var partitions: [[String?]]?
     /// What becomes of records that do not decode.
     public enum Malformed: Sendable {
         case fail
         /// They are left out and counted.
         case skip
+        /// Flink's ignore-parse-errors: a field that does not decode is NULL, a record whose form is broken is left out; both are counted.
+        case ignore
         /// They are counted, and go to the node's output of dead letters, in rows of Connectors' `FileSource.deadLetterSchema`.
         case deadLetter
     }
@@ -74,34 +97,13 @@ public struct FileSourceDescription: Sendable {
     }
 }
 
-public struct CSVOptions: Hashable, Sendable {
-    public var delimiter: UInt8
-    /// nil: quotes have no meaning.
-    public var quote: UInt8?
-    public var escape: UInt8?
-    /// The first line of each file names the columns: checked against the schema's names, and mapped by them.
-    public var hasHeader: Bool
-    /// A field with exactly this text is NULL.
-    public var nullLiteral: String?
-    /// Lines that start with this are skipped.
-    public var comment: UInt8?
-    /// A row may have fewer fields (the rest is NULL) or more (the rest is dropped) than the schema.
-    public var allowsRaggedRows: Bool
-
-    public init(delimiter: UInt8 = 0x2C, quote: UInt8? = 0x22, hasHeader: Bool = false, nullLiteral: String? = nil) {
-        self.delimiter = delimiter
-        self.quote = quote
-        self.hasHeader = hasHeader
-        self.nullLiteral = nullLiteral
-        allowsRaggedRows = false
-    }
-}
-
 /// A sink by its description.
 public struct SinkDescription: Sendable {
     public enum Kind: Sendable {
         /// Standard output, `prefix> ` before each row where there is one; standard error if asked.
         case print(prefix: String?, standardError: Bool)
+        /// The same for tables: `+I[1, a]`, with the text that Flink's SQL prints for values.
+        case printTable(prefix: String?, standardError: Bool)
         case files(FileSinkDescription)
         /// Batches that the program takes from the job's result while it runs; bounded.
         case collect
@@ -121,7 +123,12 @@ public struct FileSinkDescription: Sendable {
         /// One line per row, as it is printed: a value's text, `(a,b)` for a tuple, `+I[a, b]` for a row.
         case text
         case csv(CSVOptions)
-        case jsonLines
+        case json(JSONOptions)
+        /// A change a line; takes all row kinds.
+        case changelog(ChangelogOptions)
+        case raw(RawOptions)
+
+        public static var jsonLines: Format { .json(JSONOptions()) }
     }
     public var directory: String
     public var format: Format
@@ -137,6 +144,16 @@ public struct FileSinkDescription: Sendable {
     public var timeFolders: String?
     /// Whether that time is UTC, or that of this machine.
     public var timeFoldersAreUTC = false
+    /// Or folders `key=value` for the values of these columns (positions in the input), outermost first; the columns are not in the files then.
+    public var partitionColumns: [Int] = []
+    /// The folder's value for NULL and for an empty text.
+    public var defaultPartitionName = "__DEFAULT_PARTITION__"
+    /// INSERT OVERWRITE: what lies in a folder when the job commits its files goes. Of a bounded job only.
+    public var overwrites = false
+    /// With `overwrites`: the folder that is emptied even where no row comes, relative to the directory ("" is the directory itself); nil: none.
+    public var overwrittenFolder: String?
+    /// When and how a partition is said to be complete; nil: never.
+    public var partitionCommit: PartitionCommitDescription?
 
     /// Flink's defaults: 128 MiB, 60 s, 60 s.
     public init(directory: String, format: Format) {

@@ -7,6 +7,7 @@ import Dataflow
 /// paths that were not there before are handed out; a file that changes after it was handed out is not read again.
 final class FileEnumerator: SplitEnumerator {
     private let paths: [String]
+    private let partitions: PartitionFolders?
     private let monitorMilliseconds: Int64?
     private let clock: any Clock
     private let canSplit: Bool
@@ -19,9 +20,10 @@ final class FileEnumerator: SplitEnumerator {
     private var nextListing: ProcessingTime?
 
     init(
-        _ paths: [String], monitorMilliseconds: Int64?, clock: any Clock, canSplit: Bool, parallelism: Int, limits: FileReadLimits
+        _ paths: [String], partitions: PartitionFolders? = nil, monitorMilliseconds: Int64?, clock: any Clock, canSplit: Bool, parallelism: Int, limits: FileReadLimits
     ) {
         self.paths = paths
+        self.partitions = partitions
         self.monitorMilliseconds = monitorMilliseconds
         self.clock = clock
         self.canSplit = canSplit
@@ -47,7 +49,7 @@ final class FileEnumerator: SplitEnumerator {
         }
         isListed = true
         var splits: [SourceSplit] = []
-        for file in try FileListing.files(paths, allowsNone: monitorMilliseconds != nil) where seen.insert(file.path).inserted {
+        for file in try FileListing.files(paths, partitions: partitions, allowsNone: monitorMilliseconds != nil) where seen.insert(file.path).inserted {
             splits += ranges(file).map(\.encoded)
         }
         waiting = splits.reversed()

@@ -14,9 +14,11 @@ enum FileListing {
     static let depthMax = 64
 
     /// Throws `io` for a path that is missing or is neither a file nor a directory, and for a glob without a match, unless `allowsNone`.
-    static func files(_ paths: [String], allowsNone: Bool) throws(MillstreamError) -> [ListedFile] {
+    /// With `partitions` only files in folders of all keys are found, and folders of partitions that nobody asks for are not looked into.
+    static func files(_ paths: [String], partitions: PartitionFolders? = nil, allowsNone: Bool) throws(MillstreamError) -> [ListedFile] {
         var found: [ListedFile] = []
-        for path in paths { try list(withoutScheme(path), allowsNone, into: &found) }
+        for path in paths { try list(withoutScheme(path), partitions, allowsNone, into: &found) }
+        if let partitions { found.removeAll { !partitions.isWanted($0.path) } }
         found.sort { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
         var unique: [ListedFile] = []
         for file in found where unique.last?.path != file.path { unique.append(file) }
@@ -32,10 +34,10 @@ enum FileListing {
         path.hasPrefix("file://") ? String(path.dropFirst(7)) : path.hasPrefix("file:/") ? String(path.dropFirst(5)) : path
     }
 
-    private static func list(_ path: String, _ allowsNone: Bool, into found: inout [ListedFile]) throws(MillstreamError) {
+    private static func list(_ path: String, _ partitions: PartitionFolders?, _ allowsNone: Bool, into found: inout [ListedFile]) throws(MillstreamError) {
         guard !path.isEmpty, !path.utf8.contains(0) else { throw MillstreamError(.io, "a source's path is empty or holds a NUL byte") }
         // A file whose name looks like a pattern is that file.
-        if let status = status(path) { return try add(path, status, above: [], into: &found) }
+        if let status = status(path) { return try add(path, status, partitions, above: [], into: &found) }
         let number = errno
         guard Glob.isPattern(path) else {
             if allowsNone, number == ENOENT { return }
@@ -44,14 +46,14 @@ enum FileListing {
         let count = found.count
         for match in try Glob.expand(path) {
             guard let status = Self.status(match) else { continue }
-            try add(match, status, above: [], into: &found)
+            try add(match, status, partitions, above: [], into: &found)
         }
         if found.count == count, !allowsNone { throw MillstreamError(.io, "no file matches '\(path)'", domain: .external) }
     }
 
     /// A file's or a directory's content; `above` are the directories on the way to it.
     private static func add(
-        _ path: String, _ status: stat, above: [DirectoryIdentity], into found: inout [ListedFile]
+        _ path: String, _ status: stat, _ partitions: PartitionFolders?, above: [DirectoryIdentity], into found: inout [ListedFile]
     ) throws(MillstreamError) {
         switch status.st_mode & S_IFMT {
         case S_IFREG: found.append(ListedFile(path: path, identity: identity(status)))
@@ -61,10 +63,11 @@ enum FileListing {
             if above.contains(directory) { return }
             guard above.count < depthMax else { throw MillstreamError(.limitExceeded, "'\(path)' is more than \(depthMax) directories deep") }
             for name in try names(path) where !isHidden(name) {
+                if let partitions, !partitions.mayBeWanted(folder: name) { continue }
                 let inner = path.hasSuffix("/") ? path + name : path + "/" + name
                 // Gone since it was listed, or a link to nothing.
                 guard let status = Self.status(inner) else { continue }
-                try add(inner, status, above: above + [directory], into: &found)
+                try add(inner, status, partitions, above: above + [directory], into: &found)
             }
         default: throw MillstreamError(.io, "cannot read '\(path)': it is \(kind(status)), not a file", domain: .external)
         }

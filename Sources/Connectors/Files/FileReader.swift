@@ -16,6 +16,8 @@ final class FileReader: SourceReader {
     private let clock: any Clock
     /// nil unless records that do not decode are to be kept.
     private let letters: FileDeadLetters?
+    /// nil unless there are columns of the path behind the file's own.
+    private let pathColumns: PathColumns?
     private var waiting: [FileSplit] = []
     private var isComplete = false
     private var split: FileSplit?
@@ -28,8 +30,10 @@ final class FileReader: SourceReader {
     private var failure: MillstreamError?
 
     init(
-        decoder: any FileDecoder, metrics: OperatorMetrics, limits: FileReadLimits, lines: LineCounts, clock: any Clock, letters: FileDeadLetters?
+        decoder: any FileDecoder, metrics: OperatorMetrics, limits: FileReadLimits, lines: LineCounts, clock: any Clock, letters: FileDeadLetters?,
+        pathColumns: PathColumns? = nil
     ) {
+        self.pathColumns = pathColumns
         self.lines = lines
         self.clock = clock
         self.letters = letters
@@ -53,7 +57,7 @@ final class FileReader: SourceReader {
             split = current
             guard let chunk = chunks.chunk else { return finish(current) }
             if chunks.isInLongRecord { return try passLongRecord(current, chunks) }
-            let rows = try nextRows(rowLimit)
+            var rows = try nextRows(rowLimit)
             if !rows.refused.isEmpty, !findLine(&current) {
                 held = rows
                 return .wait(until: clock.now())
@@ -62,6 +66,7 @@ final class FileReader: SourceReader {
             advance(&current, chunks, rows, chunk)
             split = current
             if rows.isExhausted, failure == nil { try chunks.refill(from: rows.position, decoder) }
+            if let pathColumns, let batch = rows.batch { rows.batch = try pathColumns.appending(to: batch, current) }
             if let refused { return .decoded(rows.batch, deadLetters: refused, split: current.id) }
             if let batch = rows.batch { return .batch(batch, split: current.id) }
             if let failure { throw failure }

@@ -41,9 +41,20 @@ public final class FileSink: Sink {
         bucket = try description.bucket.map { expression throws(MillstreamError) in
             try BucketFunction(expression, schema: schema, environment: environment)
         }
-        _ = try RowEncoder(description.format, schema: schema)
-        guard description.timeFolders == nil || description.bucket == nil else {
-            throw MillstreamError(.configuration, "a file sink's folders are named by a bucket or by the time, not by both")
+        _ = try FileSink.encoder(description, schema)
+        let ways = [description.timeFolders != nil, description.bucket != nil, !description.partitionColumns.isEmpty]
+        guard ways.filter({ $0 }).count <= 1 else {
+            throw MillstreamError(.configuration, "a file sink's folders are named by a bucket, by the time or by partition columns, by one of them only")
+        }
+        _ = try PartitionNames(description, schema: schema)
+        if let commit = description.partitionCommit {
+            guard !description.partitionColumns.isEmpty else {
+                throw MillstreamError(.configuration, "a file sink without partition columns has no partitions to commit")
+            }
+            let name = commit.successFileName
+            guard !name.isEmpty, !name.utf8.contains(0x2F), !name.utf8.contains(0), FileListing.isHidden(name) else {
+                throw MillstreamError(.configuration, "'\(name)' cannot be the name of a success file; it begins with '_' or '.', so that no reader takes it for data")
+            }
         }
         folders = try description.timeFolders.map { pattern throws(MillstreamError) in
             try TimeFolders(pattern: pattern, isUTC: description.timeFoldersAreUTC)
@@ -53,8 +64,15 @@ public final class FileSink: Sink {
     public func makeWriter(_ context: OperatorContext) throws(MillstreamError) -> any SinkWriter {
         try storage.makeDirectories(description.directory)
         return FileWriter(
-            description, encoder: try RowEncoder(description.format, schema: schema), bucket: bucket, folders: folders, storage: storage,
-            context: context, commitsAtCheckpoints: commitsAtCheckpoints)
+            description, encoder: try FileSink.encoder(description, schema), bucket: bucket, folders: folders,
+            partitions: try PartitionNames(description, schema: schema), storage: storage, context: context, commitsAtCheckpoints: commitsAtCheckpoints)
+    }
+
+    /// What writes the columns that do not name the folders.
+    private static func encoder(_ description: FileSinkDescription, _ schema: Schema) throws(MillstreamError) -> RowEncoder {
+        let partitions = description.partitionColumns
+        return try RowEncoder(
+            description.format, schema: schema, columns: partitions.isEmpty ? nil : schema.fields.indices.filter { !partitions.contains($0) })
     }
 
     public func makeCommitter() throws(MillstreamError) -> (any Committer)? { FileCommitter(storage) }

@@ -45,6 +45,9 @@ final class FileWriter: SinkWriter {
     private let encoder: RowEncoder
     private let bucket: BucketFunction?
     private var folders: TimeFolders?
+    private let partitions: PartitionNames?
+    /// nil where no partition is ever said to be complete.
+    private var commits: PartitionCommits?
     private let storage: any Storage
     private let clock: any Clock
     private let names: PartNames
@@ -69,13 +72,16 @@ final class FileWriter: SinkWriter {
     /// The next part's number as the checkpoint has it, for folders that have not been looked at since.
     private var restoredCounters: [String: Int] = [:]
     private var uses: Int64 = 0
+    private var lastWatermark = Int64.min
     private var hasFailed = false
 
     init(
-        _ description: FileSinkDescription, encoder: RowEncoder, bucket: BucketFunction?, folders: TimeFolders?, storage: any Storage,
-        context: OperatorContext, commitsAtCheckpoints: Bool
+        _ description: FileSinkDescription, encoder: RowEncoder, bucket: BucketFunction?, folders: TimeFolders?, partitions: PartitionNames?,
+        storage: any Storage, context: OperatorContext, commitsAtCheckpoints: Bool
     ) {
         self.description = description
+        self.partitions = partitions
+        commits = description.partitionCommit.map { PartitionCommits($0, directory: description.directory) }
         self.encoder = encoder
         self.bucket = bucket
         self.folders = folders
@@ -83,18 +89,27 @@ final class FileWriter: SinkWriter {
         self.commitsAtCheckpoints = commitsAtCheckpoints
         clock = context.clock
         parallelism = max(1, context.parallelism)
-        names = PartNames(prefix: description.prefix, suffix: description.suffix, subtask: context.subtask.value)
+        // Files that replace others have the job in their names, which is the same for all subtasks and in no earlier run.
+        let run = PartNames.run(context.jobID.isEmpty ? context.lineage : context.jobID, context.operatorID.text)
+        let prefix = description.overwrites ? "\(description.prefix)-\(run)" : description.prefix
+        names = PartNames(prefix: prefix, suffix: description.suffix, subtask: context.subtask.value)
         isJobKnown = !context.lineage.isEmpty
         uid = PartNames.uid(isJobKnown ? Array((context.lineage + "\u{0}" + context.operatorID.text).utf8) : nil, context.random)
     }
 
     func write(_ batch: Batch, notify: @escaping @Sendable () -> Void) throws(MillstreamError) -> Bool {
         guard !batch.isEmpty else { return true }
-        try refuseRetractions(batch)
+        if !encoder.takesChanges { try refuseRetractions(batch) }
         let now = clock.now()
         do throws(MillstreamError) {
             try removeOrphans()
-            if let bucket { try writeBuckets(batch, bucket, now) } else { try writeRows(batch, now) }
+            if let partitions {
+                try writePartitions(batch, partitions, now)
+            } else if let bucket {
+                try writeBuckets(batch, bucket, now)
+            } else {
+                try writeRows(batch, now)
+            }
         } catch {
             hasFailed = true
             throw error
@@ -114,6 +129,14 @@ final class FileWriter: SinkWriter {
             let folder = try BucketFunction.folder(names.column, names.isDense ? place : index)
             try writeRow(batch, index, bucket: folder, now)
             place += 1
+        }
+    }
+
+    private func writePartitions(_ batch: Batch, _ partitions: PartitionNames, _ now: ProcessingTime) throws(MillstreamError) {
+        try batch.forEachRow { index throws(MillstreamError) in
+            let folder = try partitions.name(batch, index)
+            commits?.didWrite(folder, at: now.milliseconds)
+            try writeRow(batch, index, bucket: folder, now)
         }
     }
 
@@ -171,8 +194,11 @@ final class FileWriter: SinkWriter {
         try part.file.sync()
         part.file.close()
         parts.removeAll { $0 === part }
-        let file = PendingFile(hiddenPath: part.hiddenPath, finalPath: part.finalPath, byteCount: part.byteCount)
-        if commitsAtCheckpoints { pending.append(file) } else { try publish(file) }
+        let file = PendingFile(
+            kind: description.overwrites ? .replace : .add, hiddenPath: part.hiddenPath, finalPath: part.finalPath, byteCount: part.byteCount,
+            keptPrefix: description.overwrites ? names.prefix + "-" : "")
+        // What replaces others waits for the end: until then the old files are the table.
+        if commitsAtCheckpoints || description.overwrites { pending.append(file) } else { try publish(file) }
     }
 
     private func publish(_ file: PendingFile) throws(MillstreamError) {
@@ -186,6 +212,7 @@ final class FileWriter: SinkWriter {
     }
 
     func onTime(_ now: ProcessingTime, watermark: EventTime) throws(MillstreamError) {
+        lastWatermark = watermark.milliseconds
         guard !hasFailed else { return }
         for part in parts {
             let age = now.milliseconds.subtractingSaturating(part.created.milliseconds)
@@ -203,8 +230,9 @@ final class FileWriter: SinkWriter {
     func prepareCommit(endOfInput: Bool) throws(MillstreamError) -> [Committable] {
         do throws(MillstreamError) {
             try removeOrphans()
+            let complete = try commits?.takeDue(now: clock.now().milliseconds, watermark: lastWatermark, isLast: endOfInput) ?? []
             for part in parts {
-                if endOfInput {
+                if endOfInput || complete.contains(part.bucket) {
                     try roll(part)
                 } else {
                     try part.flush()
@@ -212,12 +240,23 @@ final class FileWriter: SinkWriter {
                     part.isInCheckpoint = true
                 }
             }
+            if endOfInput { try clearOverwritten() }
+            if let commits { pending += complete.map { commits.committable($0) } }
         } catch {
             hasFailed = true
             throw error
         }
         defer { pending = [] }
         return pending.map(\.committable)
+    }
+
+    /// The folder that an INSERT OVERWRITE replaces has nothing in it afterwards where no row came. One subtask sees to it.
+    private func clearOverwritten() throws(MillstreamError) {
+        guard description.overwrites, names.subtask == 0, let folder = description.overwrittenFolder else { return }
+        let path = folder.isEmpty ? description.directory : description.directory + "/" + folder
+        // Before the files, whose own commits keep it then.
+        pending.insert(
+            PendingFile(kind: .clear, hiddenPath: "", finalPath: path + "/" + names.prefix, byteCount: 0, keptPrefix: names.prefix + "-"), at: 0)
     }
 
     /// Who wrote it; the parts that are still open, with the length that is on the disk; and the next part's number in each folder.
@@ -235,6 +274,13 @@ final class FileWriter: SinkWriter {
         for folder in folders {
             encoder.put(folder)
             encoder.put(Int64(known[folder] ?? 0))
+        }
+        if let commits {
+            encoder.put(Int64(commits.open.count))
+            for partition in commits.open {
+                encoder.put(partition.folder)
+                encoder.put(partition.since)
+            }
         }
         return encoder.bytes
     }
@@ -272,6 +318,9 @@ final class FileWriter: SinkWriter {
             let next = try decoder.int64()
             try refuseLaterCommits(folder, former, from: next)
             if former.subtask == names.subtask { restoredCounters[folder] = Int(truncatingIfNeeded: next) }
+        }
+        if !decoder.isAtEnd {
+            for _ in 0..<max(0, try decoder.int64()) { commits?.restore(try decoder.string(), since: try decoder.int64()) }
         }
         for part in open { try takeOver(part, of: formerUID) }
         guard !isJobKnown else { return }
@@ -354,7 +403,7 @@ final class FileWriter: SinkWriter {
                     ? PartNames.lineage(part.uid) == PartNames.lineage(uid) && part.subtask % parallelism == names.subtask
                     : formerUIDs.contains(part.uid)
                 if isOurs, !known.contains(path) { try storage.remove(path) }
-            } else if bucket != nil || folders != nil, depth < FileWriter.folderDepthMax, !name.hasPrefix("."), (try? storage.list(path)) != nil {
+            } else if bucket != nil || folders != nil || partitions != nil, depth < FileWriter.folderDepthMax, !name.hasPrefix("."), (try? storage.list(path)) != nil {
                 try removeOrphans(in: path, depth: depth + 1)
             }
         }
@@ -406,6 +455,12 @@ struct PartNames {
         let value = identity.map { bytes in bytes.withUnsafeBytes { StableHash.xxh64($0, seed: 0) } & ~0xFFFF_FFFF | chance & 0xFFFF_FFFF } ?? chance
         let digits = String(value, radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
+    /// 8 digits that tell a job's files from those of all others.
+    static func run(_ job: String, _ operatorID: String) -> String {
+        let digits = String(Array((job + "\u{0}" + operatorID).utf8).withUnsafeBytes { StableHash.xxh64($0, seed: 1) } >> 32, radix: 16)
+        return String(repeating: "0", count: 8 - digits.count) + digits
     }
 
     static func lineage(_ uid: String) -> Substring { uid.prefix(8) }

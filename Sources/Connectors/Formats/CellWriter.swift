@@ -1,11 +1,47 @@
 import Columnar
+import Plan
 
 /// Which language the text of a value is in.
 enum TextStyle {
     /// Java's `toString`, as a DataStream prints.
     case java
+    /// The same with java.time's types, as Flink's SQL prints.
+    case table
     case csv
     case json
+
+    /// Whether values are in the words of Java, and not in those of a format.
+    var isJava: Bool { self == .java || self == .table }
+}
+
+/// What a format's options say of the text of values.
+struct CellOptions {
+    var timestamps = JSONOptions.Timestamps.either
+    var decimals = DecimalText.fullScale
+    var nullKeys = JSONOptions.NullKeys.literal("null")
+    var omitsNullFields = false
+    /// CSV: between the elements of an ARRAY or ROW; nil: they are JSON text.
+    var elementDelimiter: [UInt8]?
+    /// CSV: a NULL among those; and whether times and bytes are looked at for quotes as well as text.
+    var nullElement: [UInt8] = []
+    var quotesAll = false
+
+    init() {}
+
+    init(_ json: JSONOptions) {
+        timestamps = json.timestamps
+        decimals = json.decimals
+        nullKeys = json.nullKeys
+        omitsNullFields = json.omitsNullFields
+    }
+
+    init(_ csv: CSVOptions) {
+        timestamps = csv.followsFlink ? .sql : .either
+        decimals = csv.decimals
+        elementDelimiter = csv.elementDelimiter.map { Array($0.utf8) }
+        nullElement = Array((csv.nullLiteral ?? "").utf8)
+        quotesAll = csv.followsFlink
+    }
 }
 
 /// Writes the values of one type as text, straight from the column's memory. Made once per column of a schema.
@@ -21,14 +57,16 @@ final class CellWriter {
     let isText: Bool
     private let code: Code
     private let style: TextStyle
+    private let options: CellOptions
     private let scale: Int
     private let perSecond: Int64
     private let children: [CellWriter]
     /// JSON: each field's name with its quotes and colon.
     private let names: [[UInt8]]
 
-    init(_ type: DataType, style: TextStyle) {
+    init(_ type: DataType, style: TextStyle, options: CellOptions = CellOptions()) {
         self.style = style
+        self.options = options
         var (scale, perSecond, fields): (Int, Int64, [Field]) = (0, 1, [])
         switch type.kind {
         case .null: code = .null
@@ -49,7 +87,7 @@ final class CellWriter {
         case .timestamp(let precision): (code, scale, perSecond) = (.timestamp, precision, TimeUnit(precision: precision).perSecond)
         case .timestampLTZ(let precision): (code, scale, perSecond) = (.timestampLTZ, precision, TimeUnit(precision: precision).perSecond)
         case .intervalYearMonth: code = .months
-        case .intervalDayTime: code = .milliseconds
+        case .intervalDayTime(let precision): (code, perSecond) = (.milliseconds, TimeUnit(precision: precision).perSecond)
         case .array(let element): (code, fields) = (.list, [Field("", element)])
         case .map(let key, let value): (code, fields) = (.map, [Field("", key), Field("", value)])
         case .multiset(let element): (code, fields) = (.map, [Field("", element), Field("", .int)])
@@ -58,11 +96,13 @@ final class CellWriter {
         }
         self.scale = scale
         self.perSecond = perSecond
-        // Nested values have no CSV form of their own; they are JSON text in a CSV field.
-        let childStyle = style == .csv ? TextStyle.json : style
-        children = fields.map { CellWriter($0.type, style: childStyle) }
+        // Where no delimiter of elements says otherwise, nested values have no CSV form of their own; they are JSON text in a CSV field.
+        let childStyle = style == .csv && options.elementDelimiter == nil ? TextStyle.json : style
+        children = fields.map { CellWriter($0.type, style: childStyle, options: options) }
         names = fields.map { jsonKey($0.name) }
-        isText = [.text, .list, .map, .row, .object].contains(code)
+        isText =
+            [.text, .list, .map, .row, .object].contains(code)
+            || (options.quotesAll && [.date, .time32, .time64, .timestamp, .timestampLTZ, .bytes].contains(code))
     }
 
     /// Whether a value of this type needs the quotes of a JSON string.
@@ -74,26 +114,34 @@ final class CellWriter {
     }
 
     /// Appends the value at `index`, which is not null.
-    func write(_ column: Column, _ index: Int, to text: TextBuffer) {
+    ///
+    /// Throws `invalidArgument` for a NULL key of a map where the options refuse it.
+    func write(_ column: Column, _ index: Int, to text: TextBuffer) throws(MillstreamError) {
         switch code {
         case .null: writeNull(to: text)
         case .boolean: text.append(column.bit(index) ? "true" : "false")
         case .int8: text.append(integer: Int64(column.pointer(as: Int8.self)[index]))
         case .int16: text.append(integer: Int64(column.pointer(as: Int16.self)[index]))
-        case .int32, .months: text.append(integer: Int64(column.pointer(as: Int32.self)[index]))
-        case .int64, .milliseconds: text.append(integer: column.pointer(as: Int64.self)[index])
+        case .int32: text.append(integer: Int64(column.pointer(as: Int32.self)[index]))
+        case .int64: text.append(integer: column.pointer(as: Int64.self)[index])
+        case .months:
+            let value = Int64(column.pointer(as: Int32.self)[index])
+            if style == .table { text.append(period: value) } else { text.append(integer: value) }
+        case .milliseconds:
+            let value = column.pointer(as: Int64.self)[index]
+            if style == .table { text.append(duration: value, perSecond: perSecond) } else { writeDuration(value, to: text) }
         case .float: writeFloat(column.pointer(as: Float.self)[index], to: text)
         case .double: writeDouble(column.pointer(as: Double.self)[index], to: text)
-        case .decimal: text.append(decimal: column.pointer(as: Int128.self)[index], scale: scale)
+        case .decimal: writeDecimal(column.pointer(as: Int128.self)[index], to: text)
         case .text:
             if style == .json { text.append(jsonString: column.bytes(index)) } else { text.append(column.bytes(index)) }
         default:
             if style == .json, isJSONString {
                 text.append(UInt8(ascii: "\""))
-                writeOther(column, index, to: text)
+                try writeOther(column, index, to: text)
                 text.append(UInt8(ascii: "\""))
             } else {
-                writeOther(column, index, to: text)
+                try writeOther(column, index, to: text)
             }
         }
     }
@@ -101,8 +149,27 @@ final class CellWriter {
     /// Appends a null in the style's word; a CSV writer has its own.
     func writeNull(to text: TextBuffer) { text.append("null") }
 
-    private func writeElement(_ column: Column, _ index: Int, to text: TextBuffer) {
-        if column.isNull(index) { writeNull(to: text) } else { write(column, index, to: text) }
+    private func writeElement(_ column: Column, _ index: Int, to text: TextBuffer) throws(MillstreamError) {
+        if !column.isNull(index) { return try write(column, index, to: text) }
+        if style == .csv { options.nullElement.withUnsafeBytes { text.append($0) } } else { writeNull(to: text) }
+    }
+
+    private func writeDecimal(_ value: Int128, to text: TextBuffer) {
+        if style == .table { return text.append(javaDecimal: value, scale: scale) }
+        guard !style.isJava else { return text.append(decimal: value, scale: scale) }
+        switch options.decimals {
+        case .fullScale: text.append(decimal: value, scale: scale)
+        case .scientific:
+            let (digits, rest) = strippedDecimal(value, scale: scale)
+            text.append(javaDecimal: digits, scale: rest)
+        }
+    }
+
+    /// The formats have durations in milliseconds, whatever the type's precision; a DataStream prints the number as it is.
+    private func writeDuration(_ value: Int64, to text: TextBuffer) {
+        guard !style.isJava else { return text.append(integer: value) }
+        let (scaled, overflow) = value.multipliedReportingOverflow(by: 1_000)
+        text.append(integer: overflow ? value / perSecond &* 1_000 : scaled / perSecond)
     }
 
     private func writeFloat(_ value: Float, to text: TextBuffer) {
@@ -122,33 +189,43 @@ final class CellWriter {
         text.append(UInt8(ascii: "\""))
     }
 
-    private func writeOther(_ column: Column, _ index: Int, to text: TextBuffer) {
+    private func writeOther(_ column: Column, _ index: Int, to text: TextBuffer) throws(MillstreamError) {
         switch code {
         case .date: text.append(date: Int64(column.pointer(as: Int32.self)[index]))
-        case .time32: text.append(time: Int64(column.pointer(as: Int32.self)[index]), perSecond: perSecond, precision: scale)
-        case .time64: text.append(time: column.pointer(as: Int64.self)[index], perSecond: perSecond, precision: scale)
+        case .time32:
+            text.append(time: Int64(column.pointer(as: Int32.self)[index]), perSecond: perSecond, precision: scale, style: timeStyle)
+        case .time64: text.append(time: column.pointer(as: Int64.self)[index], perSecond: perSecond, precision: scale, style: timeStyle)
         case .timestamp:
-            let value = column.pointer(as: Int64.self)[index]
-            text.append(timestamp: value, perSecond: perSecond, precision: scale, style: style == .java ? .java : .sql)
+            text.append(timestamp: column.pointer(as: Int64.self)[index], perSecond: perSecond, precision: scale, style: style == .java ? .java : timeStyle)
         case .timestampLTZ:
             let value = column.pointer(as: Int64.self)[index]
-            if style == .java {
+            if style.isJava {
                 text.append(instant: value, perSecond: perSecond)
             } else {
-                text.append(timestamp: value, perSecond: perSecond, precision: scale, style: .sql)
+                text.append(timestamp: value, perSecond: perSecond, precision: scale, style: timeStyle)
                 text.append(UInt8(ascii: "Z"))
             }
         case .bytes: writeBytes(column.bytes(index), to: text)
-        case .list: writeList(column, index, to: text)
-        case .map: writeMap(column, index, to: text)
-        case .row: writeRow(column, index, to: text)
+        case .list: try writeList(column, index, to: text)
+        case .map: try writeMap(column, index, to: text)
+        case .row: try writeRow(column, index, to: text)
         case .object: writeObject(column, index, to: text)
         default: break
         }
     }
 
+    private var timeStyle: TimestampStyle {
+        if style == .table { return .javaTime }
+        if style == .java { return .sql }
+        switch options.timestamps {
+        case .either: return .sql
+        case .sql: return .shortSQL
+        case .iso8601: return .shortISO
+        }
+    }
+
     private func writeBytes(_ bytes: UnsafeRawBufferPointer, to text: TextBuffer) {
-        guard style == .java else { return text.append(base64: bytes) }
+        guard style.isJava else { return text.append(base64: bytes) }
         text.append(UInt8(ascii: "["))
         for (place, byte) in bytes.enumerated() {
             if place > 0 { text.append(", ") }
@@ -157,45 +234,78 @@ final class CellWriter {
         text.append(UInt8(ascii: "]"))
     }
 
-    private var separator: StaticString { style == .java ? ", " : "," }
+    private var separator: StaticString { style.isJava ? ", " : "," }
 
-    private func writeList(_ column: Column, _ index: Int, to text: TextBuffer) {
+    private func writeList(_ column: Column, _ index: Int, to text: TextBuffer) throws(MillstreamError) {
         guard let elements = column.children.first else { return }
-        text.append(UInt8(ascii: "["))
         let range = column.listRange(index)
+        if style == .csv, let delimiter = options.elementDelimiter {
+            for place in range {
+                if place > range.lowerBound { delimiter.withUnsafeBytes { text.append($0) } }
+                try children[0].writeElement(elements, place, to: text)
+            }
+            return
+        }
+        text.append(UInt8(ascii: "["))
         for place in range {
             if place > range.lowerBound { text.append(separator) }
-            children[0].writeElement(elements, place, to: text)
+            try children[0].writeElement(elements, place, to: text)
         }
         text.append(UInt8(ascii: "]"))
     }
 
-    private func writeMap(_ column: Column, _ index: Int, to text: TextBuffer) {
+    private func writeMap(_ column: Column, _ index: Int, to text: TextBuffer) throws(MillstreamError) {
         guard let entries = column.children.first, entries.children.count == 2 else { return }
         text.append(UInt8(ascii: "{"))
-        let range = column.listRange(index)
         let (keys, values) = (entries.children[0], entries.children[1])
-        for place in range {
-            if place > range.lowerBound { text.append(separator) }
+        var isFirst = true
+        for place in column.listRange(index) {
             let entry = entries.offset + place
-            let isQuoted = style == .json && !children[0].isJSONString
-            if isQuoted { text.append(UInt8(ascii: "\"")) }
-            children[0].writeElement(keys, entry, to: text)
-            if isQuoted { text.append(UInt8(ascii: "\"")) }
-            text.append(style == .java ? UInt8(ascii: "=") : UInt8(ascii: ":"))
-            children[1].writeElement(values, entry, to: text)
+            let isNull = keys.isNull(entry)
+            if isNull, !style.isJava, case .drop = options.nullKeys { continue }
+            if !isFirst { text.append(separator) }
+            isFirst = false
+            if isNull, !style.isJava { try writeNullKey(to: text) } else { try writeKey(keys, entry, to: text) }
+            text.append(style.isJava ? UInt8(ascii: "=") : UInt8(ascii: ":"))
+            try children[1].writeElement(values, entry, to: text)
         }
         text.append(UInt8(ascii: "}"))
     }
 
-    private func writeRow(_ column: Column, _ index: Int, to text: TextBuffer) {
-        text.append(style == .java ? "+I[" : "{")
-        for (place, child) in children.enumerated() where place < column.children.count {
-            if place > 0 { text.append(separator) }
-            if style != .java { names[place].withUnsafeBytes { text.append($0) } }
-            child.writeElement(column.children[place], column.offset + index, to: text)
+    private func writeKey(_ keys: Column, _ entry: Int, to text: TextBuffer) throws(MillstreamError) {
+        let isQuoted = style == .json && !children[0].isJSONString
+        if isQuoted { text.append(UInt8(ascii: "\"")) }
+        try children[0].writeElement(keys, entry, to: text)
+        if isQuoted { text.append(UInt8(ascii: "\"")) }
+    }
+
+    private func writeNullKey(to text: TextBuffer) throws(MillstreamError) {
+        guard case .literal(var literal) = options.nullKeys else {
+            throw MillstreamError(
+                .invalidArgument, "a map with a NULL key cannot be written as JSON",
+                hint: "Set the format's map-null-key.mode to DROP or LITERAL.")
         }
-        text.append(style == .java ? UInt8(ascii: "]") : UInt8(ascii: "}"))
+        literal.withUTF8 { text.append(jsonString: UnsafeRawBufferPointer($0)) }
+    }
+
+    private func writeRow(_ column: Column, _ index: Int, to text: TextBuffer) throws(MillstreamError) {
+        if style == .csv, let delimiter = options.elementDelimiter {
+            for (place, child) in children.enumerated() where place < column.children.count {
+                if place > 0 { delimiter.withUnsafeBytes { text.append($0) } }
+                try child.writeElement(column.children[place], column.offset + index, to: text)
+            }
+            return
+        }
+        text.append(style.isJava ? "+I[" : "{")
+        var isFirst = true
+        for (place, child) in children.enumerated() where place < column.children.count {
+            if options.omitsNullFields, !style.isJava, column.children[place].isNull(column.offset + index) { continue }
+            if !isFirst { text.append(separator) }
+            isFirst = false
+            if !style.isJava { names[place].withUnsafeBytes { text.append($0) } }
+            try child.writeElement(column.children[place], column.offset + index, to: text)
+        }
+        text.append(style.isJava ? UInt8(ascii: "]") : UInt8(ascii: "}"))
     }
 
     /// The bound of one host value's text; a longer one is cut.
@@ -218,77 +328,3 @@ final class CellWriter {
         }
     }
 }
-
-/// A JSON object's key with its quotes and colon.
-func jsonKey(_ name: String) -> [UInt8] {
-    let text = TextBuffer(capacity: 64)
-    var name = name
-    name.withUTF8 { text.append(jsonString: UnsafeRawBufferPointer($0)) }
-    text.append(UInt8(ascii: ":"))
-    return Array(text.bytes)
-}
-
-extension TextBuffer {
-    /// java.time.Instant's text: `Z` behind, and a fraction of no, 3, 6 or 9 digits.
-    func append(instant value: Int64, perSecond: Int64) {
-        let fraction = value &- value.floorDivided(by: perSecond) &* perSecond
-        var precision = 0
-        if fraction != 0 {
-            let nanoseconds = fraction &* (1_000_000_000 / perSecond)
-            precision = nanoseconds % 1_000_000 == 0 ? 3 : nanoseconds % 1_000 == 0 ? 6 : 9
-        }
-        append(timestamp: value, perSecond: perSecond, precision: precision, style: .iso)
-        append(UInt8(ascii: "Z"))
-    }
-
-    /// A JSON string with its quotes.
-    func append(jsonString bytes: UnsafeRawBufferPointer) {
-        append(UInt8(ascii: "\""))
-        append(jsonCharacters: bytes)
-        append(UInt8(ascii: "\""))
-    }
-
-    /// The inside of a JSON string: runs that need no escape are copied whole.
-    func append(jsonCharacters bytes: UnsafeRawBufferPointer) {
-        var start = 0
-        for index in 0..<bytes.count {
-            let byte = bytes[index]
-            guard byte < 0x20 || byte == 0x22 || byte == 0x5C else { continue }
-            append(UnsafeRawBufferPointer(rebasing: bytes[start..<index]))
-            start = index + 1
-            append(jsonEscape: byte)
-        }
-        append(UnsafeRawBufferPointer(rebasing: bytes[start...]))
-    }
-
-    private func append(jsonEscape byte: UInt8) {
-        append(UInt8(ascii: "\\"))
-        switch byte {
-        case 0x0A: append(UInt8(ascii: "n"))
-        case 0x0D: append(UInt8(ascii: "r"))
-        case 0x09: append(UInt8(ascii: "t"))
-        case 0x22, 0x5C: append(byte)
-        default:
-            append("u00")
-            append(hexDigit(byte >> 4))
-            append(hexDigit(byte & 15))
-        }
-    }
-
-    /// Base64 with padding, as Jackson writes binary values.
-    func append(base64 bytes: UnsafeRawBufferPointer) {
-        let alphabet: StaticString = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-        var index = 0
-        while index < bytes.count {
-            let left = bytes.count - index
-            let word = UInt32(bytes[index]) << 16 | (left > 1 ? UInt32(bytes[index + 1]) << 8 : 0) | (left > 2 ? UInt32(bytes[index + 2]) : 0)
-            for place in 0..<4 {
-                append(place <= left ? alphabet.utf8Start[Int(word >> UInt32(18 - 6 * place)) & 63] : UInt8(ascii: "="))
-            }
-            index += 3
-        }
-    }
-}
-
-/// The digit of a value below 16, in lower case.
-func hexDigit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 + value : 0x57 + value }

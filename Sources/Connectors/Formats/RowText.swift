@@ -5,13 +5,14 @@ final class RowText {
     private let shape: Schema.Shape
     private let cells: [CellWriter]
 
-    init(_ schema: Schema) {
-        shape = schema.shape
-        cells = schema.fields.map { CellWriter($0.type, style: .java) }
+    /// `style`: `.java`, or `.table` for the rows of a table.
+    init(_ schema: Schema, style: TextStyle = .java) {
+        shape = style == .table ? .row : schema.shape
+        cells = schema.fields.map { CellWriter($0.type, style: style) }
     }
 
     /// Appends the row at physical index `index`, without a line end.
-    func write(_ batch: Batch, _ index: Int, to text: TextBuffer) {
+    func write(_ batch: Batch, _ index: Int, to text: TextBuffer) throws(MillstreamError) {
         switch shape {
         case .scalar: break
         case .tuple: text.append(UInt8(ascii: "("))
@@ -20,7 +21,7 @@ final class RowText {
         for (place, cell) in cells.enumerated() {
             if place > 0 { text.append(shape == .row ? ", " : ",") }
             let column = batch.columns[place]
-            if column.isNull(index) { cell.writeNull(to: text) } else { cell.write(column, index, to: text) }
+            if column.isNull(index) { cell.writeNull(to: text) } else { try cell.write(column, index, to: text) }
         }
         switch shape {
         case .scalar: break

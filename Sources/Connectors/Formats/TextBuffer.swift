@@ -61,6 +61,14 @@ final class TextBuffer {
         text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
     }
 
+    /// Puts a byte before the one at `place`.
+    func insert(_ byte: UInt8, at place: Int) {
+        reserve(1)
+        memmove(base + place + 1, base + place, count - place)
+        base[place] = byte
+        count &+= 1
+    }
+
     /// Bytes may be moved up by one place to make room for a sign or mark: `body` gets the pointer behind the text and at least `room` bytes.
     @inline(__always)
     func write(room: Int, _ body: (UnsafeMutablePointer<UInt8>) -> Int) {

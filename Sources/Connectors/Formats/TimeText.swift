@@ -37,6 +37,11 @@ enum TimestampStyle {
     case sql
     /// `2020-01-02T03:04:05.678`.
     case iso
+    /// The two without zeros at the end of the fraction, and without a point where there are no others: JSON and CSV of Flink's SQL.
+    case shortSQL
+    case shortISO
+    /// java.time's text: seconds that are zero are left out, the fraction has 3, 6 or 9 digits. What Flink's SQL prints.
+    case javaTime
     /// java.sql.Timestamp's text: no trailing zeros but at least one fraction digit. What a DataStream prints.
     case java
 }
@@ -80,13 +85,14 @@ extension TextBuffer {
     func append(time value: Int64, perSecond: Int64, precision: Int, style: TimestampStyle = .sql) {
         let seconds = value.floorDivided(by: perSecond)
         let secondOfDay = seconds &- seconds.floorDivided(by: 86_400) &* 86_400
+        let isShort = style == .javaTime && secondOfDay % 60 == 0 && value == seconds &* perSecond
         write(room: 8) { target in
             writePair(UInt32(truncatingIfNeeded: secondOfDay / 3_600), to: target)
             target[2] = UInt8(ascii: ":")
             writePair(UInt32(truncatingIfNeeded: secondOfDay / 60 % 60), to: target + 3)
             target[5] = UInt8(ascii: ":")
             writePair(UInt32(truncatingIfNeeded: secondOfDay % 60), to: target + 6)
-            return 8
+            return isShort ? 5 : 8
         }
         append(fraction: value &- seconds &* perSecond, perSecond: perSecond, precision: precision, style: style)
     }
@@ -94,19 +100,36 @@ extension TextBuffer {
     /// A timestamp, from a count of `1 / perSecond` seconds since the epoch.
     func append(timestamp value: Int64, perSecond: Int64, precision: Int, style: TimestampStyle) {
         append(date: value.floorDivided(by: perSecond &* 86_400))
-        append(style == .iso ? UInt8(ascii: "T") : UInt8(ascii: " "))
+        append(style == .iso || style == .shortISO || style == .javaTime ? UInt8(ascii: "T") : UInt8(ascii: " "))
         append(time: value, perSecond: perSecond, precision: precision, style: style)
     }
 
-    private func append(fraction: Int64, perSecond: Int64, precision: Int, style: TimestampStyle) {
+    func append(fraction: Int64, perSecond: Int64, precision: Int, style: TimestampStyle) {
         var digits = perSecond == 1 ? 0 : perSecond == 1_000 ? 3 : perSecond == 1_000_000 ? 6 : 9
         var value = fraction
-        let wanted = style == .java ? 1 : precision
-        while digits > wanted, style != .java || value % 10 == 0 {
-            value /= 10
-            digits -= 1
+        switch style {
+        case .sql, .iso:
+            while digits > precision {
+                value /= 10
+                digits -= 1
+            }
+        case .java:
+            while digits > 1, value % 10 == 0 {
+                value /= 10
+                digits -= 1
+            }
+            if digits == 0 { digits = 1 }
+        case .shortSQL, .shortISO:
+            while digits > 0, value % 10 == 0 {
+                value /= 10
+                digits -= 1
+            }
+        case .javaTime:
+            while digits > 0, value % 1_000 == 0 {
+                value /= 1_000
+                digits -= 3
+            }
         }
-        if digits == 0, style == .java { digits = 1 }
         guard digits > 0 else { return }
         append(UInt8(ascii: "."))
         var unit: Int64 = 1
@@ -117,7 +140,7 @@ extension TextBuffer {
         }
     }
 
-    private func append(pair value: Int) {
+    func append(pair value: Int) {
         write(room: 2) {
             writePair(UInt32(truncatingIfNeeded: value), to: $0)
             return 2

@@ -16,10 +16,18 @@ public final class GeneratorSource: Source {
     public let schema: Schema
     public let boundedness: Boundedness
     private let description: GeneratorDescription
-    private let rows: any RowGenerator
+    private let makeRows: @Sendable (SourceReaderContext) throws(MillstreamError) -> any RowGenerator
 
     /// Throws `configuration` for a negative count or a rate that is not above zero.
-    public init(_ description: GeneratorDescription, rows: any RowGenerator, schema: Schema) throws(MillstreamError) {
+    public convenience init(_ description: GeneratorDescription, rows: any RowGenerator, schema: Schema) throws(MillstreamError) {
+        try self.init(description, schema: schema) { _ in rows }
+    }
+
+    /// `makeRows` makes the rows' maker of one reader.
+    init(
+        _ description: GeneratorDescription, schema: Schema,
+        makeRows: @escaping @Sendable (SourceReaderContext) throws(MillstreamError) -> any RowGenerator
+    ) throws(MillstreamError) {
         if let count = description.count, count < 0 {
             throw MillstreamError(.configuration, "a generator's row count is \(count); it must not be negative")
         }
@@ -28,7 +36,7 @@ public final class GeneratorSource: Source {
                 .configuration, "a generator's rate is \(rate) rows per second; it must be above 0 and at most \(GeneratorSource.rowsPerSecondMax)")
         }
         self.description = description
-        self.rows = rows
+        self.makeRows = makeRows
         self.schema = schema
         boundedness = description.count == nil ? .unbounded : .bounded
     }
@@ -43,7 +51,7 @@ public final class GeneratorSource: Source {
     }
 
     public func makeReader(_ context: SourceReaderContext) throws(MillstreamError) -> any SourceReader {
-        GeneratorReader(rows: rows, count: description.count ?? .max, rowsPerSecond: description.rowsPerSecond, clock: context.clock)
+        GeneratorReader(rows: try makeRows(context), count: description.count ?? .max, rowsPerSecond: description.rowsPerSecond, clock: context.clock)
     }
 
     /// Small where few rows come, or slowly, so that no subtask stands idle meanwhile.

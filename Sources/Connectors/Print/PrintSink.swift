@@ -8,15 +8,18 @@ public final class PrintSink: Sink {
     private let prefix: String?
     private let schema: Schema
     private let output: any TextOutput
+    private let style: TextStyle
 
-    public init(prefix: String?, schema: Schema, output: any TextOutput) {
+    /// `isTable`: rows as Flink's SQL prints them, whatever the schema's shape; otherwise as a DataStream does.
+    public init(prefix: String?, schema: Schema, output: any TextOutput, isTable: Bool = false) {
         self.prefix = prefix
+        style = isTable ? .table : .java
         self.schema = schema
         self.output = output
     }
 
     public func makeWriter(_ context: OperatorContext) throws(MillstreamError) -> any SinkWriter {
-        PrintWriter(linePrefix: linePrefix(context), schema: schema, output: output)
+        PrintWriter(linePrefix: linePrefix(context), rows: RowText(schema, style: style), output: output)
     }
 
     public func makeCommitter() throws(MillstreamError) -> (any Committer)? { nil }
@@ -34,17 +37,17 @@ private final class PrintWriter: SinkWriter {
     private let output: any TextOutput
     private let text = TextBuffer()
 
-    init(linePrefix: String, schema: Schema, output: any TextOutput) {
+    init(linePrefix: String, rows: RowText, output: any TextOutput) {
         self.linePrefix = Array(linePrefix.utf8)
         self.output = output
-        rows = RowText(schema)
+        self.rows = rows
     }
 
     func write(_ batch: Batch, notify: @escaping @Sendable () -> Void) throws(MillstreamError) -> Bool {
         text.clear()
-        batch.forEachRow { index in
+        try batch.forEachRow { index throws(MillstreamError) in
             linePrefix.withUnsafeBytes { text.append($0) }
-            rows.write(batch, index, to: text)
+            try rows.write(batch, index, to: text)
             text.append(UInt8(ascii: "\n"))
         }
         if text.count > 0 { try output.write(text.bytes) }

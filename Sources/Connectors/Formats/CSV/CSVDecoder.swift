@@ -9,6 +9,7 @@ final class CSVDecoder: FileDecoder {
     private static let rowCountMax = 1 << 16
 
     private let dialect: CSVDialect
+    private let reading: CSVReading
     private let fileSchema: Schema
     /// Positions in `fileSchema`, and what they become.
     private let projection: [Int]
@@ -27,12 +28,15 @@ final class CSVDecoder: FileDecoder {
     init(
         _ options: CSVOptions, fileSchema: Schema, projection: [Int], schema: Schema, malformed: FileSourceDescription.Malformed
     ) throws(MillstreamError) {
-        dialect = try CSVDialect(options)
+        var dialect = try CSVDialect(options)
+        if malformed == .ignore { dialect.allowsMissingFields = true }
+        self.dialect = dialect
+        reading = CSVReading(options, nullsProblems: malformed == .ignore)
         self.fileSchema = fileSchema
         self.projection = projection
         self.schema = schema
         self.malformed = malformed
-        for position in projection where !SpanColumn.supports(fileSchema.fields[position].type) {
+        for position in projection where !SpanColumn.supports(fileSchema.fields[position].type, reading) {
             let field = fileSchema.fields[position]
             throw MillstreamError(.unsupported, "column '\(field.name)' of type \(field.type) cannot be read from CSV")
         }
@@ -113,6 +117,8 @@ final class CSVDecoder: FileDecoder {
     }
 
     private func decode(_ chunk: Chunk, _ rowCount: Int, byteCount: Int, batchStart: Int, into result: inout DecodedRows) {
+        if dialect.trimsSpaces { trimSpaces(chunk, rowCount) }
+        if dialect.emptyTextIsNull { markNulls([], chunk, rowCount) }
         if let literal = dialect.nullLiteral { markNulls(literal, chunk, rowCount) }
         if bad.count < rowCount { bad = Array(repeating: 0, count: rowCount) }
         // Wide loads may go beyond the last field's text.
@@ -120,14 +126,18 @@ final class CSVDecoder: FileDecoder {
         let side = spans.side.count > 0 ? Buffer.copying(UnsafeBufferPointer(start: UnsafePointer(spans.side.base), count: spans.side.count)) : nil
         var columns: [Column] = []
         columns.reserveCapacity(projection.count)
-        let firstBad = bad.withUnsafeMutableBufferPointer { bad -> Int? in
+        let firstBad: Int? = bad.withUnsafeMutableBufferPointer { bad -> Int? in
             guard let bad = bad.baseAddress else { return nil }
             memset(bad, 0, 2 * rowCount)
             for slot in 0..<projection.count {
                 columns.append(
                     column(slot, chunk, rowCount, bad).decode(buffer: chunk.buffer, sideBuffer: side, consumedByteCount: byteCount))
             }
-            return (0..<rowCount).first { bad[$0] != 0 }
+            var first: Int?
+            for row in 0..<rowCount where bad[row] != 0 {
+                if bad[row] >= SpanColumn.nulledMark { result.malformedCount += 1 } else if first == nil { first = row }
+            }
+            return first
         }
         let batch = Batch(schema: schema, columns: columns, count: rowCount)
         guard let firstBad else {
@@ -135,7 +145,7 @@ final class CSVDecoder: FileDecoder {
             return
         }
         if malformed != .fail {
-            let good = (0..<rowCount).filter { bad[$0] == 0 }.map { Int32($0) }
+            let good = (0..<rowCount).filter { !isBad($0) }.map { Int32($0) }
             result.malformedCount += rowCount - good.count
             if !good.isEmpty { result.batch = batch.selecting(Selection(good)) }
             if malformed == .deadLetter { refuse(chunk, firstBad, rowCount, into: &result) }
@@ -150,7 +160,7 @@ final class CSVDecoder: FileDecoder {
     /// Adds the rows that are marked as bad to those that could not be cut into fields.
     private func refuse(_ chunk: Chunk, _ firstBad: Int, _ rowCount: Int, into result: inout DecodedRows) {
         let isMixed = !result.refused.isEmpty
-        for row in firstBad..<rowCount where bad[row] != 0 {
+        for row in firstBad..<rowCount where isBad(row) {
             var failure = self.failure(chunk, row, rowCount)
             failure.recordEnd = recordEnd(chunk, failure.recordStart)
             result.refused.append(failure)
@@ -171,7 +181,23 @@ final class CSVDecoder: FileDecoder {
     private func column(_ slot: Int, _ chunk: Chunk, _ rowCount: Int, _ bad: UnsafeMutablePointer<UInt16>) -> SpanColumn {
         SpanColumn(
             spans: spans.column(slot), rowCount: rowCount, chunk: chunk.bytes, side: UnsafePointer(spans.side.base), bad: bad,
-            mark: UInt16(truncatingIfNeeded: slot + 1), type: fileSchema.fields[projection[slot]].type)
+            mark: UInt16(truncatingIfNeeded: slot + 1), type: fileSchema.fields[projection[slot]].type, reading: reading)
+    }
+
+    /// Whether a row is left out; a row some of whose fields became NULL is not.
+    private func isBad(_ row: Int) -> Bool { bad[row] != 0 && bad[row] < SpanColumn.nulledMark }
+
+    private func trimSpaces(_ chunk: Chunk, _ rowCount: Int) {
+        for slot in 0..<projection.count {
+            let column = spans.column(slot)
+            for row in 0..<rowCount where column[row] != FieldSpans.null {
+                let start = FieldSpans.start(column[row])
+                let base = start & FieldSpans.sideBit == 0 ? chunk.bytes : UnsafePointer(spans.side.base)
+                let text = base + (start & (FieldSpans.sideBit - 1))
+                let (trimmed, count) = trim(text, FieldSpans.length(column[row]))
+                column[row] = FieldSpans.pack(start + (trimmed - text), count)
+            }
+        }
     }
 
     private func markNulls(_ literal: [UInt8], _ chunk: Chunk, _ rowCount: Int) {
@@ -296,7 +322,8 @@ extension CSVDialect {
     /// The same dialect for a record of unknown length.
     var ragged: CSVDialect {
         var copy = self
-        copy.allowsRaggedRows = true
+        copy.allowsMissingFields = true
+        copy.allowsExtraFields = true
         return copy
     }
 }

@@ -8,8 +8,14 @@ struct CSVDialect {
     let escape: UInt8?
     let comment: UInt8?
     let nullLiteral: [UInt8]?
-    var allowsRaggedRows: Bool
+    var allowsMissingFields: Bool
+    var allowsExtraFields: Bool
+    let allowsTrailingDelimiter: Bool
     let hasHeader: Bool
+    let trimsSpaces: Bool
+    let emptyTextIsNull: Bool
+    /// Whether fields are put into quotes by Flink's rules rather than only where they must be.
+    let quotesAsFlink: Bool
 
     /// Throws `configuration` if two of the bytes are the same, or one is a line end.
     init(_ options: CSVOptions) throws(MillstreamError) {
@@ -18,7 +24,12 @@ struct CSVDialect {
         escape = options.escape
         comment = options.comment
         nullLiteral = options.nullLiteral.map { Array($0.utf8) }
-        allowsRaggedRows = options.allowsRaggedRows
+        allowsMissingFields = options.allowsRaggedRows || options.allowsMissingFields
+        allowsExtraFields = options.allowsRaggedRows || options.allowsExtraFields
+        allowsTrailingDelimiter = options.allowsTrailingDelimiter
+        trimsSpaces = options.trimsSpaces
+        emptyTextIsNull = options.emptyTextIsNull
+        quotesAsFlink = options.followsFlink
         hasHeader = options.hasHeader
         let named: [(String, UInt8?)] = [("delimiter", delimiter), ("quote", quote), ("escape", escape), ("comment", comment)]
         for (place, (name, byte)) in named.enumerated() {

@@ -90,7 +90,7 @@ struct RecordSplitter {
                 self.cursor = cursor &+ 1
                 lineCount &+= 1
                 if place == recordStart, fieldCount > 1 { return .skipped }
-                return finish(spans, row, field &+ 1, recordStart)
+                return finish(spans, row, field &+ 1, recordStart, isLastEmpty: place == start)
             }
             if byte == quote && place == start || byte == dialect.escape {
                 self.cursor = cursor
@@ -102,9 +102,17 @@ struct RecordSplitter {
 
     /// Checks the number of fields, and gives the literal for NULL its meaning.
     @inline(__always)
-    private func finish(_ spans: FieldSpans, _ row: Int, _ found: Int, _ recordStart: Int) -> Outcome {
+    private func finish(_ spans: FieldSpans, _ row: Int, _ found: Int, _ recordStart: Int, isLastEmpty: Bool) -> Outcome {
         if found == fieldCount { return .row }
-        guard dialect.allowsRaggedRows else { return .fault(.fieldCount(found), at: recordStart) }
+        return finishOther(spans, row, found, recordStart, isLastEmpty)
+    }
+
+    @inline(never)
+    private func finishOther(_ spans: FieldSpans, _ row: Int, _ found: Int, _ recordStart: Int, _ isLastEmpty: Bool) -> Outcome {
+        let isTrailing = dialect.allowsTrailingDelimiter && isLastEmpty && found == fieldCount + 1
+        guard found < fieldCount ? dialect.allowsMissingFields : dialect.allowsExtraFields || isTrailing else {
+            return .fault(.fieldCount(found), at: recordStart)
+        }
         if found < fieldCount {
             for field in found..<fieldCount where slots[field] >= 0 { spans.column(slots[field])[row] = FieldSpans.null }
         }
@@ -117,7 +125,7 @@ struct RecordSplitter {
         put(spans, row, field, FieldSpans.pack(start, chunk.end - start))
         let recordStart = position
         position = chunk.end
-        return finish(spans, row, field + 1, recordStart)
+        return finish(spans, row, field + 1, recordStart, isLastEmpty: start == chunk.end)
     }
 
     @inline(__always)
@@ -185,7 +193,7 @@ extension RecordSplitter {
                 cursor = walk.cursor
                 lineCount += Int64(walk.lineCount)
                 if let fault { return .fault(fault.0, at: fault.1) }
-                return finish(spans, row, field, recordStart)
+                return finish(spans, row, field, recordStart, isLastEmpty: FieldSpans.length(span) == 0)
             }
         }
     }

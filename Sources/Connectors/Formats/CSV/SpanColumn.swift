@@ -1,5 +1,25 @@
 import Columnar
 import Glibc
+import Plan
+
+/// How texts become values, beyond their types.
+struct CSVReading {
+    let emptyIsNull: Bool
+    /// Timestamps in SQL's form only.
+    let isStrict: Bool
+    let elementDelimiter: [UInt8]?
+    let nullLiteral: [UInt8]?
+    /// A text that is no value of its column's type is NULL where the type allows that.
+    let nullsProblems: Bool
+
+    init(_ options: CSVOptions, nullsProblems: Bool) {
+        emptyIsNull = options.emptyIsNull
+        isStrict = options.followsFlink
+        elementDelimiter = options.elementDelimiter.map { Array($0.utf8) }
+        nullLiteral = options.nullLiteral.map { Array($0.utf8) }
+        self.nullsProblems = nullsProblems
+    }
+}
 
 /// One column of fields as text, and the loops that turn it into a column of values.
 ///
@@ -13,14 +33,20 @@ struct SpanColumn {
     let bad: UnsafeMutablePointer<UInt16>
     let mark: UInt16
     let type: DataType
+    let reading: CSVReading
+
+    /// At and above this: a row is good, but some of its fields became NULL.
+    static let nulledMark: UInt16 = 0x8000
 
     /// Whether a column of this type can be decoded from text.
-    static func supports(_ type: DataType) -> Bool {
+    static func supports(_ type: DataType, _ reading: CSVReading) -> Bool {
         switch type.kind {
         case .boolean, .tinyInt, .smallInt, .int, .bigInt, .float, .double, .decimal, .char, .varChar, .binary, .varBinary, .date, .time, .timestamp,
             .timestampLTZ:
-            true
-        default: false
+            return true
+        case .array(let element): return reading.elementDelimiter != nil && textScalarIsKnown(element)
+        case .row(let fields), .structured(_, let fields): return reading.elementDelimiter != nil && fields.allSatisfy { textScalarIsKnown($0.type) }
+        default: return false
         }
     }
 
@@ -46,17 +72,26 @@ struct SpanColumn {
         case .time(let precision): return times(precision)
         case .timestamp(let precision):
             let perSecond = TimeUnit(precision: precision).perSecond
+            if reading.isStrict {
+                return fixed(Int64.self) {
+                    isSQLTimestamp($0, $1, hasZone: false) ? parseTimestamp($0, $1, perSecond: perSecond, hasZone: false, &$2) : .malformed
+                }
+            }
             return fixed(Int64.self) { parseTimestamp($0, $1, perSecond: perSecond, hasZone: false, &$2) }
         case .timestampLTZ(let precision):
             let perSecond = TimeUnit(precision: precision).perSecond
-            return fixed(Int64.self) { parseTimestamp($0, $1, perSecond: perSecond, hasZone: true, &$2) }
+            let isStrict = reading.isStrict
+            return fixed(Int64.self) {
+                isStrict && !isSQLTimestamp($0, $1, hasZone: true) ? .malformed : parseTimestamp($0, $1, perSecond: perSecond, hasZone: true, &$2)
+            }
+        case .array, .row, .structured: return nested()
         default: return binaries()
         }
     }
 
     /// Why the text of a row is no value of the type.
     func reason(_ row: Int) -> String {
-        guard spans[row] != FieldSpans.null, FieldSpans.length(spans[row]) > 0 || type.isText else { return "NULL in a column declared \(type)" }
+        guard spans[row] != FieldSpans.null, FieldSpans.length(spans[row]) > 0 || type.isText || !reading.emptyIsNull else { return "NULL in a column declared \(type)" }
         let (text, count) = self.text(row)
         let shown = quoted(text, count)
         if failure(text, count) == .outOfRange { return "\(shown) is out of range for \(type)" }
@@ -86,7 +121,7 @@ struct SpanColumn {
             let span = spans[row]
             if FieldSpans.length(span) == 0 || span == FieldSpans.null {
                 memset(zero + row &* width, 0, width)
-                isMissing(row, &nulls)
+                isEmpty(row, &nulls)
                 continue
             }
             let start = FieldSpans.start(span)
@@ -96,7 +131,7 @@ struct SpanColumn {
                 let (trimmed, count) = trim(text, FieldSpans.length(span))
                 if count > 0, parse(trimmed, count, &target[row]) == nil { continue }
                 memset(zero + row &* width, 0, width)
-                if count == 0 { isMissing(row, &nulls) } else { isBad(row, &nulls) }
+                if count == 0 { isEmpty(row, &nulls) } else { isBad(row, &nulls) }
             }
         }
         return Column(type: type, count: rowCount, validity: nulls.buffer, values: values)
@@ -137,7 +172,7 @@ struct SpanColumn {
             switch parseBoolean(trimmed, trimmedCount) {
             case true?: Bits.set(values.base, row)
             case false?: break
-            case nil: if trimmedCount == 0 { isMissing(row, &nulls) } else { isBad(row, &nulls) }
+            case nil: if trimmedCount == 0 { isEmpty(row, &nulls) } else { isBad(row, &nulls) }
             }
         }
         return Column(type: type, count: rowCount, validity: nulls.buffer, values: values)
@@ -151,7 +186,7 @@ struct SpanColumn {
         var places: [(Int, Int)] = []
         for row in 0..<rowCount {
             places.append((data.count, 0))
-            if spans[row] == FieldSpans.null || FieldSpans.length(spans[row]) == 0 {
+            if spans[row] == FieldSpans.null || (FieldSpans.length(spans[row]) == 0 && reading.emptyIsNull) {
                 isMissing(row, &nulls)
                 continue
             }
@@ -169,6 +204,70 @@ struct SpanColumn {
             builder.append(count <= StringView.inlineByteCount ? StringView(inline: bytes) : StringView(bytes: bytes, bufferIndex: 0, offset: start))
         }
         return Column(type: type, count: rowCount, validity: nulls.buffer, values: Buffer.copying(builder), dataBuffers: [buffer])
+    }
+
+    /// ARRAY and ROW: elements, or fields in their order, with the delimiter of elements between them. An empty text is an ARRAY without elements.
+    private func nested() -> Column {
+        var nulls = LazyValidity(count: rowCount)
+        guard let builder = try? ColumnBuilder.make(for: type), let delimiter = reading.elementDelimiter else {
+            return Column(type: type, count: 0, values: nil)
+        }
+        let types: [DataType]
+        let isList: Bool
+        if case .array(let element) = type.kind { (types, isList) = ([element], true) } else { (types, isList) = (type.childTypes, false) }
+        for row in 0..<rowCount {
+            var scalar = Scalar.null
+            if spans[row] == FieldSpans.null {
+                isMissing(row, &nulls)
+            } else {
+                let (text, count) = self.text(row)
+                let found = elements(text, count, delimiter)
+                var values: [Scalar]? = []
+                for (place, (start, length)) in found.enumerated() where values != nil {
+                    guard isList || place < types.count, let value = element(text + start, length, types[isList ? 0 : place]) else {
+                        values = nil
+                        break
+                    }
+                    values?.append(value)
+                }
+                if isList, count == 0 { values = [] }
+                if var values, isList || values.count <= types.count {
+                    if !isList { while values.count < types.count { values.append(.null) } }
+                    scalar = isList ? .list(values) : .row(values)
+                } else if count == 0 {
+                    isMissing(row, &nulls)
+                } else {
+                    isBad(row, &nulls)
+                }
+            }
+            // What is no value of its part's type was refused above; a failure here is of memory, and the row is refused with it.
+            do { try builder.append(scalar) } catch {
+                isBad(row, &nulls)
+                try? builder.appendNull()
+            }
+        }
+        return builder.finish()
+    }
+
+    private func element(_ text: UnsafePointer<UInt8>, _ count: Int, _ type: DataType) -> Scalar? {
+        if let literal = reading.nullLiteral, literal.elementsEqual(UnsafeBufferPointer(start: text, count: count)) { return type.isNullable ? .null : nil }
+        return textScalar(text, count, type)
+    }
+
+    private func elements(_ text: UnsafePointer<UInt8>, _ count: Int, _ delimiter: [UInt8]) -> [(start: Int, count: Int)] {
+        var result: [(start: Int, count: Int)] = []
+        var (start, place) = (0, 0)
+        while place + delimiter.count <= count {
+            if delimiter.withUnsafeBufferPointer({ memcmp($0.baseAddress ?? text, text + place, delimiter.count) }) == 0, !delimiter.isEmpty {
+                result.append((start, place - start))
+                place += delimiter.count
+                start = place
+            } else {
+                place += 1
+            }
+        }
+        result.append((start, count - start))
+        return result
     }
 
     /// Views into the chunk itself; copied where they would keep a chunk alive for little.
@@ -225,13 +324,23 @@ struct SpanColumn {
     @inline(never)
     private func isMissing(_ row: Int, _ nulls: inout LazyValidity) {
         nulls.clear(row)
-        if !type.isNullable, bad[row] == 0 { bad[row] = mark }
+        if !type.isNullable, bad[row] == 0 || bad[row] == SpanColumn.nulledMark { bad[row] = mark }
+    }
+
+    /// A text without a character: NULL, or no value.
+    @inline(never)
+    private func isEmpty(_ row: Int, _ nulls: inout LazyValidity) {
+        if reading.emptyIsNull || spans[row] == FieldSpans.null { isMissing(row, &nulls) } else { isBad(row, &nulls) }
     }
 
     @inline(never)
     private func isBad(_ row: Int, _ nulls: inout LazyValidity) {
         nulls.clear(row)
-        if bad[row] == 0 { bad[row] = mark }
+        if reading.nullsProblems, type.isNullable {
+            if bad[row] == 0 { bad[row] = SpanColumn.nulledMark }
+        } else if bad[row] == 0 || bad[row] == SpanColumn.nulledMark {
+            bad[row] = mark
+        }
     }
 
     /// What is wrong with a text, for the message.

@@ -1,5 +1,23 @@
 import CDecoding
 import Columnar
+import Plan
+
+/// How values are read, for all columns of a decoder.
+final class JSONReading {
+    let timestamps: JSONOptions.Timestamps
+    /// Every field of every object must be there.
+    let needsAllFields: Bool
+    /// A value that is none of its column's type is NULL where the type allows that.
+    let nullsProblems: Bool
+    /// How many were made NULL so far.
+    var nulledCount = 0
+
+    init(_ options: JSONOptions, nullsProblems: Bool) {
+        timestamps = options.timestamps
+        needsAllFields = options.failsOnMissingField
+        self.nullsProblems = nullsProblems
+    }
+}
 
 /// A JSON value that is none of a column's type.
 struct JSONProblem: Error {
@@ -43,37 +61,41 @@ final class JSONColumn {
     private let builder: ColumnBuilder
     private let target: Target
     private let scratch = TextBuffer(capacity: 64)
+    private let reading: JSONReading
 
     /// Throws `unsupported` for a type that JSON has no value for.
-    init(_ name: String, _ type: DataType, builder: ColumnBuilder) throws(MillstreamError) {
+    init(_ name: String, _ type: DataType, builder: ColumnBuilder, reading: JSONReading) throws(MillstreamError) {
         self.name = name
         self.type = type
         self.builder = builder
+        self.reading = reading
         nameBytes = Array(name.utf8)
-        target = try JSONColumn.target(name, type, builder)
+        target = try JSONColumn.target(name, type, builder, reading)
     }
 
-    private static func target(_ name: String, _ type: DataType, _ builder: ColumnBuilder) throws(MillstreamError) -> Target {
+    private static func target(
+        _ name: String, _ type: DataType, _ builder: ColumnBuilder, _ reading: JSONReading
+    ) throws(MillstreamError) -> Target {
         switch (type.kind, builder) {
         case (.decimal(let precision, let scale), let builder as FixedColumnBuilder<Int128>):
             return .decimal(builder, precision: precision, scale: scale)
         case (.array(let element), let builder as ListBuilder):
-            return .list(builder, try JSONColumn(name + "[]", element, builder: builder.elements))
+            return .list(builder, try JSONColumn(name + "[]", element, builder: builder.elements, reading: reading))
         case (.map(let key, let value), let builder as MapBuilder):
             return .map(
-                builder, try JSONColumn(name + " key", key.notNull, builder: builder.keys),
-                try JSONColumn(name + "{}", value, builder: builder.values))
+                builder, try JSONColumn(name + " key", key.notNull, builder: builder.keys, reading: reading),
+                try JSONColumn(name + "{}", value, builder: builder.values, reading: reading))
         case (.multiset(let element), let builder as MapBuilder):
             return .map(
-                builder, try JSONColumn(name + " key", element.notNull, builder: builder.keys),
-                try JSONColumn(name + "{}", DataType.int.notNull, builder: builder.values))
-        case (.row(let fields), let builder as RowBuilder):
+                builder, try JSONColumn(name + " key", element.notNull, builder: builder.keys, reading: reading),
+                try JSONColumn(name + "{}", DataType.int.notNull, builder: builder.values, reading: reading))
+        case (.row(let fields), let builder as RowBuilder), (.structured(_, let fields), let builder as RowBuilder):
             var columns: [JSONColumn] = []
             for (place, field) in fields.enumerated() {
-                columns.append(try JSONColumn(field.name, field.type, builder: builder.fields[place]))
+                columns.append(try JSONColumn(field.name, field.type, builder: builder.fields[place], reading: reading))
             }
             return .row(builder, columns)
-        case (.raw, _), (.object, _), (.null, _), (.intervalDayTime, _), (.intervalYearMonth, _): break
+        case (.raw, _), (.object, _), (.null, _), (.variant, _), (.bitmap, _): break
         case (_, let builder as BooleanColumnBuilder): return .boolean(builder)
         case (_, let builder as FixedColumnBuilder<Int8>): return .int8(builder)
         case (_, let builder as FixedColumnBuilder<Int16>): return .int16(builder)
@@ -96,14 +118,21 @@ final class JSONColumn {
     func append(_ json: JSONEvents, _ place: Int) throws {
         switch target {
         case .list, .map, .row:
-            try check(json, place)
+            do { try check(json, place) } catch let problem as JSONProblem {
+                guard reading.nullsProblems, type.isNullable else { throw problem }
+                reading.nulledCount += 1
+                return try builder.appendNull()
+            }
             try take(json, place)
-        default: try appendScalar(try scalar(json, place))
+        default: try appendScalar(try scalarOrNull(json, place))
         }
     }
 
+    /// A value that is checked; what is none of the type is NULL here.
     private func take(_ json: JSONEvents, _ place: Int) throws {
-        if json.kind(place) == decoding_json_null { return try builder.appendNull() }
+        let kind = json.kind(place)
+        if kind == decoding_json_null { return try builder.appendNull() }
+        if let nesting, kind != nesting { return try builder.appendNull() }
         var inner = place + 1
         let end = json.next(place) - 1
         switch target {
@@ -128,42 +157,64 @@ final class JSONColumn {
                 if let value = field.find(json, place) { try field.take(json, value) } else { try field.appendNull() }
             }
             try builder.endRow()
-        default: try appendScalar(try scalar(json, place))
+        default: try appendScalar(try scalarOrNull(json, place))
+        }
+    }
+
+    /// What a nested type's values are.
+    private var nesting: decoding_json_kind? {
+        switch target {
+        case .list: decoding_json_array
+        case .map, .row: decoding_json_object
+        default: nil
+        }
+    }
+
+    private func scalarOrNull(_ json: JSONEvents, _ place: Int) throws(JSONProblem) -> Scalar {
+        guard reading.nullsProblems, type.isNullable else { return try scalar(json, place) }
+        do throws(JSONProblem) { return try scalar(json, place) } catch {
+            reading.nulledCount += 1
+            return .null
         }
     }
 
     private func check(_ json: JSONEvents, _ place: Int) throws {
-        if json.kind(place) == decoding_json_null {
+        let kind = json.kind(place)
+        if kind == decoding_json_null {
             guard type.isNullable else { throw problem("NULL in a column declared \(type)") }
+            return
+        }
+        if let nesting, kind != nesting {
+            guard reading.nullsProblems, type.isNullable else { throw mismatch(json, place) }
+            reading.nulledCount += 1
             return
         }
         var inner = place + 1
         switch target {
         case .list(_, let elements):
-            guard json.kind(place) == decoding_json_array else { throw mismatch(json, place) }
             while inner < json.next(place) - 1 {
                 try elements.check(json, inner)
                 inner = json.next(inner)
             }
         case .map(_, let keys, let values):
-            guard json.kind(place) == decoding_json_object else { throw mismatch(json, place) }
             while inner < json.next(place) - 1 {
                 try keys.check(json, inner)
                 try values.check(json, inner + 1)
                 inner = json.next(inner + 1)
             }
         case .row(_, let fields):
-            guard json.kind(place) == decoding_json_object else { throw mismatch(json, place) }
             for field in fields {
                 do {
                     if let value = field.find(json, place) {
                         try field.check(json, value)
+                    } else if reading.needsAllFields {
+                        throw field.problem("the field is missing")
                     } else if !field.type.isNullable {
                         throw field.problem("NULL in a column declared \(field.type)")
                     }
                 } catch let inner as JSONProblem { throw JSONProblem(path: name + "." + inner.path, reason: inner.reason) }
             }
-        default: _ = try scalar(json, place)
+        default: if !reading.nullsProblems || !type.isNullable { _ = try scalar(json, place) }
         }
     }
 
@@ -225,7 +276,11 @@ extension JSONColumn {
         scratch.append(UnsafeRawBufferPointer(start: base, count: Int(json.events[place].length)))
         scratch.reserve(Chunk.paddingByteCount)
         let (text, count) = trim(UnsafePointer(scratch.base), scratch.count)
-        guard count > 0 else { throw mismatch(json, place) }
+        guard count > 0 else {
+            // Base64 of no bytes.
+            if case .bytes = target, kind == decoding_json_string { return .bytes(UnsafeRawBufferPointer(start: nil, count: 0)) }
+            throw mismatch(json, place)
+        }
         let isText = kind != decoding_json_number
         switch parse(text, count, isText: isText) {
         case .success(let value): return value
@@ -260,6 +315,8 @@ extension JSONColumn {
             let decoded = scratch.count
             guard isText, parseBase64(Array(UnsafeBufferPointer(start: text, count: count)), into: scratch) else { return .failure(.malformed) }
             return .success(.bytes(UnsafeRawBufferPointer(rebasing: scratch.bytes[decoded...])))
+        case .intervalYearMonth: return integer(text, count, Int64(Int32.min)...Int64(Int32.max))
+        case .intervalDayTime(let precision): return duration(text, count, perSecond: TimeUnit(precision: precision).perSecond)
         default:
             var value: Int64 = 0
             guard isText else { return .failure(.malformed) }
@@ -270,11 +327,32 @@ extension JSONColumn {
     private func time(_ text: UnsafePointer<UInt8>, _ count: Int, _ value: inout Int64) -> ParseFailure? {
         switch type.kind {
         case .date: parseDate(text, count, &value)
+        case .time where reading.timestamps != .either && count < 8: .malformed
         case .time(let precision): parseTime(text, count, perSecond: TimeUnit(precision: precision).perSecond, &value)
+        case .timestamp where !hasStandardForm(text, count, hasZone: false), .timestampLTZ where !hasStandardForm(text, count, hasZone: true): .malformed
         case .timestamp(let precision): parseTimestamp(text, count, perSecond: TimeUnit(precision: precision).perSecond, hasZone: false, &value)
         case .timestampLTZ(let precision): parseTimestamp(text, count, perSecond: TimeUnit(precision: precision).perSecond, hasZone: true, &value)
         default: .malformed
         }
+    }
+
+    /// Whether a timestamp is in the form that the options ask for: the letter between day and time, seconds, and `Z` behind an instant.
+    private func hasStandardForm(_ text: UnsafePointer<UInt8>, _ count: Int, hasZone: Bool) -> Bool {
+        let letter: UInt8
+        switch reading.timestamps {
+        case .either: return true
+        case .sql: letter = UInt8(ascii: " ")
+        case .iso8601: letter = UInt8(ascii: "T")
+        }
+        return isSQLTimestamp(text, count, hasZone: hasZone, letter: letter)
+    }
+
+    /// Milliseconds, whatever the type's precision.
+    private func duration(_ text: UnsafePointer<UInt8>, _ count: Int, perSecond: Int64) -> Parsed {
+        guard case .success(.int64(let milliseconds)) = integer(text, count, .min ... .max) else { return .failure(.malformed) }
+        if perSecond < 1_000 { return .success(.int64(milliseconds / (1_000 / perSecond))) }
+        let (value, overflow) = milliseconds.multipliedReportingOverflow(by: perSecond / 1_000)
+        return overflow ? .failure(.outOfRange) : .success(.int64(value))
     }
 
     /// `7`, and `7.0` or `7e2`, which are whole too; `1.7` is refused rather than cut.
