@@ -18,7 +18,7 @@ struct KernelRequest {
     /// The type of the result.
     let type: DataType
     /// Which function an argument is itself a call of: JSON_OBJECT and JSON_ARRAY take over as JSON what JSON functions give, and quote all other text.
-    var functions: [ScalarFunction?] = []
+    let functions: [ScalarFunction?]
 
     /// The text of a constant argument; nil where it is no constant, NULL or no text.
     func text(_ index: Int) -> String? {

@@ -102,7 +102,9 @@ final class ScalarNode {
             isFixed = function.isDeterministic
             fails = function.canFail(types, constants)
             isCheap = function.isCheap
-            work = .kernel(try Kernels.prepare(KernelRequest(function: function, arguments: types, constants: constants, type: expression.type)))
+            let functions = arguments.map { if case .call(let inner, _) = $0.kind { inner } else { nil as ScalarFunction? } }
+            work = .kernel(
+                try Kernels.prepare(KernelRequest(function: function, arguments: types, constants: constants, type: expression.type, functions: functions)))
         case .cast(let inner, let isTry):
             fails = !isTry && Casts.canFail(from: inner.type, to: expression.type)
             isCheap = expression.type.isNumeric && inner.type.isNumeric

@@ -27,7 +27,7 @@ extension ScalarBinder {
         if call.hasWithinGroup { throw source.error("\(name) takes no WITHIN GROUP", at: range, code: .unsupported) }
         var result: BoundAggregate
         if let user = try userFunction(call) {
-            guard user.kind == .aggregate else { throw source.error("\(user.name) is a \(user.kind.rawValue) function, no aggregate", at: range) }
+            guard user.kind == .aggregate else { throw source.error("the \(user.kind.rawValue) function \(user.name) is no aggregate", at: range) }
             let (arguments, signature) = try arguments(of: user, call, range)
             result = BoundAggregate(.user(user.binding), arguments, signature.result)
         } else {

@@ -96,10 +96,21 @@ extension ScalarBinder {
         guard let index = signatures.firstIndex(where: { fits(call, $0, units) }) else { throw wrongArguments(call) }
         call.signature = index
         for place in call.arguments.indices where !units.contains(place) {
-            guard let target = signatures[index].parameter(place).target(call.arguments[place].type) else { continue }
-            call.arguments[place] = Self.cast(call.arguments[place], to: target)
+            let parameter = signatures[index].parameter(place)
+            guard let target = parameter.target(call.arguments[place].type) else { continue }
+            call.arguments[place] = parameter.saturates ? Self.saturated(call.arguments[place]) : Self.cast(call.arguments[place], to: target)
         }
         return call
+    }
+
+    /// Any integer as INT; what is beyond it becomes the largest or the smallest one, and not what is left of its bits.
+    private static func saturated(_ value: BoundScalar) -> BoundScalar {
+        guard value.type.kind == .bigInt else { return cast(value, to: .int) }
+        let (low, high) = (Int64(Int32.min), Int64(Int32.max))
+        if case .int64(let number)? = value.constant { return BoundScalar(.constant(.int64(max(low, min(high, number))), DataType.int.nullable(value.type.isNullable))) }
+        func bound(_ number: Int64) -> ScalarExpression { .constant(.int64(number), DataType.bigInt.notNull) }
+        let raised = ScalarExpression.call(.greatest, [value.expression, bound(low)], value.type)
+        return cast(BoundScalar(.call(.least, [raised, bound(high)], value.type)), to: .int)
     }
 
     private func fits(_ call: FunctionCall, _ signature: FunctionSignature, _ units: Set<Int>) -> Bool {
@@ -127,7 +138,7 @@ extension ScalarBinder {
     private func user(_ function: UserFunction, _ call: CallSyntax, _ range: SourceRange) throws(MillstreamError) -> BoundScalar {
         guard function.kind == .scalar else {
             throw source.error(
-                "\(function.name) is a \(function.kind.rawValue) function: it cannot stand here", at: range,
+                "the \(function.kind.rawValue) function \(function.name) cannot stand here", at: range,
                 hint: function.kind == .table ? "FROM t, LATERAL TABLE(\(function.name)(...)) is its place." : nil)
         }
         try refuseExtras(call, range)

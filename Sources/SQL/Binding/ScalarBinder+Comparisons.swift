@@ -50,10 +50,8 @@ extension ScalarBinder {
         switch (one.isText, other.isText) {
         case (true, false) where other.kind == .boolean: return (left, Self.cast(right, to: .string))
         case (false, true) where one.kind == .boolean: return (Self.cast(left, to: .string), right)
-        case (true, false) where other.isPointInTime: return (Self.cast(left, to: other), right)
-        case (false, true) where one.isPointInTime: return (left, Self.cast(right, to: one))
-        case (true, false) where other.isNumber && isOrder: return (Self.cast(left, to: .double), Self.cast(right, to: .double))
-        case (false, true) where one.isNumber && isOrder: return (Self.cast(left, to: .double), Self.cast(right, to: .double))
+        case (true, false) where other.isPointInTime || other.isNumber && isOrder: return (Self.cast(left, to: other), right)
+        case (false, true) where one.isPointInTime || one.isNumber && isOrder: return (left, Self.cast(right, to: one))
         case (true, false), (false, true): throw refused(one.isNumber || other.isNumber ? "CAST one of them: a text as a number, or a number AS STRING." : nil)
         default: break
         }
@@ -97,17 +95,23 @@ extension ScalarBinder {
     }
 
     private func membership(_ operands: [BoundScalar], _ range: SourceRange) throws(MillstreamError) -> BoundScalar {
-        guard let type = CommonTypes.leastRestrictive(operands.map(\.type)) ?? CommonTypes.leastRestrictive(operands.map(\.type).filter { !$0.isText }),
-            operands.allSatisfy({ $0.isNullLiteral || $0.type.isText || CommonTypes.leastRestrictive([$0.type, type]) != nil })
-        else {
-            let types = operands.map(\.type.kind.description)
-            throw source.error("values of \(types[0]) are not among (\(types.dropFirst().prefix(8).joined(separator: ", ")))", at: range, hint: "CAST them to one type.")
+        let types = operands.map(\.type)
+        guard let type = CommonTypes.leastRestrictive(types) ?? Self.textBesideOthers(types) else {
+            let names = types.map(\.kind.description)
+            throw source.error("\(names[0]) cannot be among (\(names.dropFirst().prefix(8).joined(separator: ", ")))", at: range, hint: "CAST them to one type.")
         }
         if type.kind == .null { return BoundScalar(.null(.boolean)) }
-        let isText = type.isText || type.isBytes
-        let arguments = operands.map { isText && !$0.isNullLiteral ? $0 : Self.cast($0, to: type) }
+        let arguments = operands.map { type.isText && $0.type.isText || type.isBytes && $0.type.isBytes ? $0 : Self.cast($0, to: type) }
         let isNullable = arguments.contains { $0.type.containsNullable }
         return BoundScalar(.call(.in, arguments.map(\.expression), DataType(.boolean, isNullable: isNullable)))
+    }
+
+    /// A text is looked for among texts, and anything else among values of its own kind: what is of the other kind is cast, as in Flink.
+    private static func textBesideOthers(_ types: [DataType]) -> DataType? {
+        guard types.contains(where: \.isText), let others = CommonTypes.leastRestrictive(types.filter { !$0.isText }),
+            others.isNumber || others.kind == .boolean || others.isPointInTime
+        else { return nil }
+        return (types[0].isText ? DataType.string : others).nullable(types.contains(where: \.isNullable))
     }
 
     /// `x = ANY (1, 2)`: OR of the comparisons; ALL: AND of them.

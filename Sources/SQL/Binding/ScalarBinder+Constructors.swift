@@ -45,7 +45,7 @@ extension ScalarBinder {
         let type = try self.type(target)
         if value.isNullLiteral { return BoundScalar(.null(type)) }
         // A number of units: INTERVAL DAY alone, not DAY TO SECOND.
-        if case .interval(let unit, nil, _, _) = target.kind, value.type.isExact { return try units(value, unit, inner.range) }
+        if case .interval(let unit, nil, _, _) = target.kind, value.type.isInteger { return try units(value, unit, inner.range) }
         guard Conversions.isExplicit(from: value.type, to: type) else {
             throw source.error("\(value.type.kind) cannot be cast to \(type.kind)", at: range, hint: Conversions.hint(from: value.type, to: type))
         }
@@ -57,7 +57,7 @@ extension ScalarBinder {
         let months: [TimeUnitName: Int64] = [.year: 12, .quarter: 3, .month: 1]
         let milliseconds: [TimeUnitName: Int64] = [.week: 604_800_000, .day: 86_400_000, .hour: 3_600_000, .minute: 60_000, .second: 1_000]
         let type = DataType(months[unit] != nil ? .intervalYearMonth : .intervalDayTime(3))
-        guard let size = months[unit] ?? milliseconds[unit], count.type.isExact else {
+        guard let size = months[unit] ?? milliseconds[unit], count.type.isInteger else {
             throw source.error("an interval is a whole number of YEAR, QUARTER, MONTH, WEEK, DAY, HOUR, MINUTE or SECOND", at: range)
         }
         let number = Self.cast(count, to: .bigInt)
@@ -117,21 +117,32 @@ extension ScalarBinder {
                 throw source.error("the index of an array is an integer, this is \(index.type.kind)", at: key.range)
             }
             if case .int64(let number)? = index.constant, number < 1 { throw source.error("the elements of an array are counted from 1, not from \(number)", at: key.range) }
-            return made(.arrayElement, Self.cast(index, to: .int), element)
+            return try narrowed(index, to: .int, range) { made(.arrayElement, $0, element) }
         case .map(let keyType, let element):
-            let isText = keyType.isText && index.type.isText || keyType.isBytes && index.type.isBytes
-            guard index.isNullLiteral || isText || CommonTypes.leastRestrictive([index.type, keyType]) != nil else {
+            if keyType.isText && index.type.isText || keyType.isBytes && index.type.isBytes { return made(.mapElement, index, element) }
+            if keyType.isInteger, index.type.isInteger { return try narrowed(index, to: keyType, range) { made(.mapElement, $0, element) } }
+            guard Conversions.isImplicit(from: index.type, to: keyType) else {
                 throw source.error("the keys of this map are \(keyType.kind), this is \(index.type.kind)", at: key.range)
             }
-            return made(.mapElement, isText ? index : Self.cast(index, to: keyType), element)
+            return made(.mapElement, Self.cast(index, to: keyType), element)
         case .variant:
             guard index.type.isInteger || index.type.isText else {
                 throw source.error("a part of a variant is found by text or by number, this is \(index.type.kind)", at: key.range)
             }
-            return made(.variantElement, index.type.isText ? index : Self.cast(index, to: .int), DataType(.variant))
+            if index.type.isText { return made(.variantElement, index, DataType(.variant)) }
+            return try narrowed(index, to: .int, range) { made(.variantElement, $0, DataType(.variant)) }
         default:
             throw source.error("[...] takes an array, a map or a variant, this is \(value.type.kind)", at: collection.range)
         }
+    }
+
+    /// What `body` finds for an integer, or NULL where the integer is beyond the type: nothing has such a number.
+    private func narrowed(_ index: BoundScalar, to type: DataType, _ range: SourceRange, _ body: (BoundScalar) -> BoundScalar) throws(MillstreamError) -> BoundScalar {
+        let inner = Self.cast(index, to: type)
+        guard let given = index.type.integerRank, let taken = type.integerRank, given > taken, inner.constant == nil else { return body(inner) }
+        let found = body(inner)
+        let test = try compare(.equal, Self.cast(inner, to: index.type), index, range)
+        return BoundScalar(ScalarExpression(.conditional([.init(condition: test.expression, result: found.expression)], otherwise: .null(found.type)), found.type))
     }
 
     // MARK: OVERLAPS

@@ -126,7 +126,7 @@ extension ScalarBinder {
 
     func difference(_ left: ExpressionSyntax, _ right: ExpressionSyntax, _ unit: TypeSyntax, _ range: SourceRange) throws(MillstreamError) -> BoundScalar {
         let (one, other) = (try bind(left), try bind(right))
-        guard one.type.isPointInTime, other.type.isPointInTime, let type = CommonTypes.common([one.type, other.type]) else {
+        guard one.type.isPointInTime, other.type.isPointInTime, let type = CommonTypes.pointsInTime(one.type, other.type) else {
             throw doesNotTake("-", one, other, range, hint: "(a - b) DAY takes two points in time.")
         }
         let isNullable = one.type.isNullable || other.type.isNullable

@@ -162,6 +162,9 @@ indirect enum FunctionParameter: Sendable {
         }
     }
 
+    /// Whether integers beyond INT become the nearest one: a length or a place.
+    var saturates: Bool { if case .int = self { true } else { false } }
+
     /// What an argument of the type is cast to; nil: it stays.
     func target(_ type: DataType) -> DataType? {
         let isNull = type.kind == .null

@@ -59,7 +59,12 @@ enum TextDefinitions {
             let length = min(DataType.unboundedLength, (call.arguments[0].type.length ?? 0) + (call.arguments[1].type.length ?? 0))
             return call.result(.overlay, DataType(.varChar(length), isNullable: call.anyNullable))
         },
-        FunctionDefinition("PRINTF", function: .printf, [FunctionSignature(.text), FunctionSignature(.text, .any, isVariadic: true)], returns: .fixed(.string), nullability: .always, takesNull: true),
+        FunctionDefinition("PRINTF", signatures: [FunctionSignature(.text), FunctionSignature(.text, .any, isVariadic: true)], takesNull: true) {
+            (call) throws(MillstreamError) in
+            var made = call
+            made.arguments = call.arguments.map { $0.isNullLiteral ? BoundScalar(.null(.string)) : $0 }
+            return made.result(.printf, .string)
+        },
         FunctionDefinition("ELT", signatures: [FunctionSignature(.bigInt, .text, isVariadic: true), FunctionSignature(.bigInt, .bytes, isVariadic: true)], takesNull: true) {
             (call) throws(MillstreamError) in
             if case .int64(let index)? = call.arguments[0].constant, index < 0 { throw call.error("the index of ELT is not negative", argument: 0) }

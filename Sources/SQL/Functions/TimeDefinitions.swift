@@ -14,7 +14,7 @@ enum TimeDefinitions {
         },
         FunctionDefinition("TIMESTAMPDIFF", signatures: [FunctionSignature(.unit, .pointInTime, .pointInTime)]) { (call) throws(MillstreamError) in
             let types = [call.arguments[1].type, call.arguments[2].type]
-            guard types[0].isInstant == types[1].isInstant, types[0].isTimeOfDay == types[1].isTimeOfDay, let common = CommonTypes.common(types) else {
+            guard let common = CommonTypes.pointsInTime(types[0], types[1]) else {
                 throw call.mismatch("\(call.name) takes two points of one kind, these are \(types[0].kind) and \(types[1].kind)")
             }
             let points = call.arguments[1...].map { ScalarBinder.cast($0, to: common).expression }
@@ -60,12 +60,12 @@ enum TimeDefinitions {
         }
 
     private static func part(_ unit: String, _ value: BoundScalar, _ call: FunctionCall) throws(MillstreamError) -> BoundScalar {
-        let ofTime: Set<String> = ["HOUR", "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND", "NANOSECOND", "EPOCH"]
+        let ofTime: Set<String> = ["HOUR", "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND", "NANOSECOND"]
         let isThere: Bool
         switch value.type.kind {
         case .time: isThere = ofTime.contains(unit)
         case .intervalYearMonth: isThere = ["YEAR", "QUARTER", "MONTH", "DECADE", "CENTURY", "MILLENNIUM"].contains(unit)
-        case .intervalDayTime: isThere = unit == "DAY" || unit != "EPOCH" && ofTime.contains(unit)
+        case .intervalDayTime: isThere = unit == "DAY" || ofTime.contains(unit)
         default: isThere = true
         }
         guard isThere else { throw call.error("\(value.type.kind) has no \(unit)") }
@@ -76,17 +76,15 @@ enum TimeDefinitions {
     /// What a time becomes when so many units are added.
     private static func sum(_ call: FunctionCall, _ type: DataType) throws(MillstreamError) -> DataType.Kind {
         let unit = call.arguments[0].constantText ?? ""
-        func finer(_ precision: Int) -> DataType.Kind {
-            switch type.kind {
-            case .timestamp(let given): .timestamp(max(given, precision))
-            case .timestampLTZ(let given): .timestampLTZ(max(given, precision))
-            default: type.kind
-            }
-        }
         switch unit {
         case "YEAR", "QUARTER", "MONTH", "WEEK", "DAY": return type.kind
         case "HOUR", "MINUTE", "SECOND": return type.kind == .date ? .timestamp(6) : type.kind
-        case "MILLISECOND": return type.kind == .date ? .timestamp(3) : finer(3)
+        case "MILLISECOND":
+            switch type.kind {
+            case .timestamp(let precision): return .timestamp(max(3, precision))
+            case .timestampLTZ(let precision): return .timestampLTZ(max(3, precision))
+            default: throw call.error("\(call.name) adds no MILLISECONDs to \(type.kind)", argument: 0, hint: "CAST it to TIMESTAMP(3).")
+            }
         // What Flink types and then cannot compute.
         case "MICROSECOND", "NANOSECOND": throw call.error("\(call.name) adds no \(unit)S", argument: 0, hint: "MILLISECOND is the finest unit.")
         default: throw call.error("\(call.name) has no unit \(unit)", argument: 0)
@@ -104,13 +102,19 @@ enum TimeDefinitions {
         FunctionDefinition("FROM_UNIXTIME", function: .fromUnixtime, [FunctionSignature(.bigInt, .text, optional: 1)], returns: .fixed(.string), nullability: .always),
         FunctionDefinition("UNIX_TIMESTAMP", function: .unixTimestamp, [FunctionSignature(), FunctionSignature(.text, .text, optional: 1)], returns: .fixed(.bigInt)),
         FunctionDefinition(
-            "TO_TIMESTAMP_LTZ", function: .toTimestampLTZ,
-            [FunctionSignature(.bigInt, .int, optional: 1), FunctionSignature(.number, .int, optional: 1), FunctionSignature(.text, .text, .text, optional: 2)],
-            returns: .computed(instant), nullability: .always, takesNull: true),
+            "TO_TIMESTAMP_LTZ",
+            signatures: [FunctionSignature(.bigInt, .int, optional: 1), FunctionSignature(.number, .int, optional: 1), FunctionSignature(.text, .text, .text, optional: 2)],
+            takesNull: true
+        ) { (call) throws(MillstreamError) in
+            var made = call
+            // The fraction of a DOUBLE counts, that of a DECIMAL does not, as in Flink.
+            if call.signature == 1 { made.arguments[0] = ScalarBinder.cast(call.arguments[0], to: call.arguments[0].type.isDecimal ? .bigInt : .double) }
+            return made.result(.toTimestampLTZ, try instant(call).nullable)
+        },
     ]
 
     /// At least milliseconds; more where the number's unit is finer, or the pattern has more digits.
-    @Sendable private static func instant(_ call: FunctionCall) throws(MillstreamError) -> DataType {
+    private static func instant(_ call: FunctionCall) throws(MillstreamError) -> DataType {
         guard call.arguments.count > 1 else { return DataType(.timestampLTZ(3)) }
         if call.signature < 2 {
             guard case .int64(let precision)? = call.arguments[1].constant else { return DataType(.timestampLTZ(3)) }

@@ -5,8 +5,18 @@ enum CommonTypes {
     /// Of the SQL standard's own constructs: CASE, IN, array constructors, VALUES, set operations. nil: they do not meet.
     static func leastRestrictive(_ types: [DataType]) -> DataType? { meet(types, leastRestrictive) }
 
-    /// Of the functions that are Flink's own: COALESCE, IFNULL, ARRAY_CONCAT, MAP_UNION. DATE and TIMESTAMP meet too.
+    /// Of the functions that are Flink's own: COALESCE, IFNULL, ARRAY_CONCAT, MAP_UNION. In Flink DATE and TIMESTAMP meet there as DATE, which drops the
+    /// time of day in silence; here they do not meet.
     static func common(_ types: [DataType]) -> DataType? { meet(types, common) }
+
+    /// Of two points in time whose distance is measured: DATE is the TIMESTAMP of its beginning beside one.
+    static func pointsInTime(_ left: DataType, _ right: DataType) -> DataType? {
+        switch (left.kind, right.kind) {
+        case (.date, .timestamp): right
+        case (.timestamp, .date): left
+        default: left.isInstant == right.isInstant ? leastRestrictive([left, right]) : nil
+        }
+    }
 
     private static func meet(_ types: [DataType], _ pair: (DataType, DataType) -> DataType.Kind?) -> DataType? {
         let known = types.filter { $0.kind != .null }
@@ -23,7 +33,9 @@ enum CommonTypes {
         if let number = number(left, right, approximate: { $0 == .float || $0 == .double ? $0 : $1 }) { return number }
         if let time = time(left, right) { return time }
         switch (left.kind, right.kind) {
-        case (.timestamp(let one), .timestampLTZ(let other)), (.timestampLTZ(let one), .timestamp(let other)): return .timestamp(max(one, other))
+        // The later one's kind, as in Flink.
+        case (.timestamp(let one), .timestampLTZ(let other)): return .timestampLTZ(max(one, other))
+        case (.timestampLTZ(let one), .timestamp(let other)): return .timestamp(max(one, other))
         default: return nested(left, right, leastRestrictive)
         }
     }
@@ -34,8 +46,6 @@ enum CommonTypes {
         if let time = time(left, right) { return time }
         switch (left.kind, right.kind) {
         case (.timestamp(let one), .timestampLTZ(let other)), (.timestampLTZ(let one), .timestamp(let other)): return .timestampLTZ(max(one, other))
-        case (.date, .timestamp), (.date, .timestampLTZ): return right.kind
-        case (.timestamp, .date), (.timestampLTZ, .date): return left.kind
         default: return nested(left, right, common)
         }
     }
