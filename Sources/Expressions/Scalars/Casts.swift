@@ -24,8 +24,9 @@ enum Casts {
     static func canFail(from source: DataType, to target: DataType) -> Bool {
         if source.kind == target.kind { return false }
         switch (CastRules.group(source), CastRules.group(target)) {
-        case (_, .text): return source.kind == .raw("") || source.kind == .variant || source.kind == .bitmap || !source.childTypes.isEmpty
-        case (.text, .bytes), (.bytes, .bytes): return false
+        case (.text, .text), (.text, .bytes), (.bytes, .bytes), (.bytes, .text): return false
+        // Variants and bitmaps, and what may hold them, have bytes that may be damaged.
+        case (_, .text): return source.layout == .views || !source.childTypes.isEmpty
         case (.number, .number):
             if case .decimal = target.kind { return source.kind == .float || source.kind == .double }
             return false

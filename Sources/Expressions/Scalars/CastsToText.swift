@@ -104,12 +104,22 @@ final class TextForm {
         case .list: try writeList(row, &writer)
         case .entries: try writeEntries(row, &writer)
         case .row: try writeRow(row, &writer)
-        case .variant: if let views { try CastsForeign.writeVariant(views[row], to: &writer) }
+        case .variant:
+            guard let text = views.flatMap({ VariantText.json($0[row]) { number in TextForm.java(number) } }) else {
+                throw MillstreamError(.decode, "a variant's bytes are damaged", recordIndex: Int64(row))
+            }
+            text.withUnsafeBytes { writer.append($0) }
         case .bitmap: if let views { try CastsForeign.writeBitmap(views[row], to: &writer) }
         case .handle:
             guard let objects = column.hostObjects else { throw .internal("an OBJECT column has no host") }
             writer.append(string: objects.description(of: column.pointer(as: HostObjects.Handle?.self)[row]))
         }
+    }
+
+    private static func java(_ number: Double) -> String {
+        var writer = TextWriter()
+        writer.append(java: number)
+        return String(decoding: writer.bytes, as: UTF8.self)
     }
 
     private func writeList(_ row: Int, _ writer: inout TextWriter) throws(MillstreamError) {
