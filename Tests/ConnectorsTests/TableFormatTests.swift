@@ -297,4 +297,49 @@ import Testing
         #expect(throws: MillstreamError.self) { try tableSource(path, .raw(RawOptions()), [Field("a", .date)]) }
         #expect(throws: MillstreamError.self) { try tableSource(path, .raw(RawOptions()), [Field("a", .int), Field("b", .int)]) }
     }
+
+    /// Whatever the bytes are: no trap, whole columns, and errors with a place.
+    @Test(arguments: 0..<12) func mutationsNeverTrap(seed: Int) throws {
+        let random = SeededRandom(seed: UInt64(seed))
+        let list = DataType(.array(.int))
+        let row = DataType(.row([Field("x", .string), Field("y", DataType(.decimal(precision: 5, scale: 2)))]))
+        let fields = [Field("a", .int), Field("s", .string), Field("l", list), Field("r", row), Field("t", DataType(.timestamp(3))), Field("b", .boolean)]
+        var csv = CSVOptions.table
+        csv.trimsSpaces = seed % 2 == 0
+        csv.escape = seed % 3 == 0 ? UInt8(ascii: "\\") : nil
+        csv.nullLiteral = seed % 4 == 0 ? "" : "NULL"
+        csv.comment = UInt8(ascii: "#")
+        var utf16 = RawOptions()
+        utf16.charset = .utf16LittleEndian
+        let formats: [(FileSourceDescription.Format, [Field], String)] = [
+            (.csv(csv), fields, "1,\"x;y\",1;2;NULL,a;1.25,2020-01-02 03:04:05.5,true,\n 2 ,NULL,,,NULL,FALSE\n#c\n"),
+            (
+                .json(.table), fields,
+                "{\"a\":1,\"s\":{\"q\":[1]},\"l\":[1,null,\"2\"],\"r\":{\"x\":\"y\",\"y\":1.5},\"t\":\"2020-01-02 03:04:05.5\",\"b\":true}\n"
+            ), (.raw(utf16), [Field("a", .string)], "a\0b\0\n"), (.raw(RawOptions()), [Field("a", .bigInt)], "12345678\n"),
+        ]
+        for (format, fields, line) in formats {
+            let base = Array(String(repeating: line, count: 4).utf8)
+            for round in 0..<24 {
+                var text = base
+                for _ in 0..<random.next(below: 10) + 1 {
+                    let place = Int(random.next(below: UInt64(max(1, text.count))))
+                    switch random.next(below: 4) {
+                    case 0 where !text.isEmpty: text[place] = UInt8(truncatingIfNeeded: random.next())
+                    case 1 where !text.isEmpty: text.remove(at: place)
+                    case 2: text.insert(Array(",;\"\\\n\r:{}[]0 #N".utf8)[Int(random.next(below: 14))], at: min(place, text.count))
+                    default: text.insert(contentsOf: base.prefix(Int(random.next(below: 60))), at: min(place, text.count))
+                    }
+                }
+                let malformed: [FileSourceDescription.Malformed] = [.ignore, .skip, .deadLetter, .fail]
+                let path = directory.write("fuzz", text)
+                do throws(MillstreamError) {
+                    let source = try tableSource(path, format, fields, malformed: malformed[round % 4], chunk: Int(random.next(below: 200)) + 1)
+                    for batch in try SourceDriver(source).batches() { #expect(batch.columns.allSatisfy { $0.count == batch.physicalCount }) }
+                } catch {
+                    #expect(malformed[round % 4] == .fail && error.code == .decode && error.message.contains("/fuzz:"), "\(error)")
+                }
+            }
+        }
+    }
 }

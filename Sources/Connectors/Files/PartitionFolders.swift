@@ -135,16 +135,7 @@ final class PathColumns {
             case .fileSize: scalar = .int64(split.identity.byteCount)
             case .modificationTime: scalar = .int64(split.identity.modifiedNanoseconds.floorDivided(by: 1_000_000))
             }
-            let builder = try ColumnBuilder.make(for: column.type)
-            // One value, then twice as many, and so on: the values of a run are copied column-wise.
-            try builder.append(scalar)
-            var made = builder.finish()
-            while made.count < capacity {
-                try builder.append(from: made, 0, made.count)
-                try builder.append(from: made, 0, min(made.count, max(0, capacity - made.count)))
-                made = builder.finish()
-            }
-            result.append(made)
+            result.append(try Column.constant(scalar, type: column.type, count: capacity))
         }
         return result
     }
