@@ -3,8 +3,8 @@ import Columnar
 import Glibc
 #endif
 
-/// Compares rows of a batch with rows of a store, one pair at a time: the columns are looked at once, so that a pair touches no reference count. Equal as `Column.isEqual`
-/// says. Valid while the store has room for no more slots than when it was made.
+/// Compares rows of a batch with rows of a store, one pair at a time: the columns are looked at once, so that a pair touches no reference count. Equal as
+/// `Column.isEqual` says. Valid while the store has room for no more slots than when it was made.
 public final class RowComparer {
     private struct FlatField {
         let field: RecordLayout.Field

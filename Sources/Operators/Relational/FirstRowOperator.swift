@@ -155,7 +155,8 @@ final class FirstRowOperator: Operator, StateDeclaring {
 
     private var stateFields: [Field] {
         [Field("is_emitted", DataType.tinyInt.notNull), Field("number", DataType.bigInt.notNull)]
-            + (times == nil ? [] : schema.fields.map { Field("record.\($0.name)", $0.type.nullable) }) + (forgets ? [Field("last_access", DataType.bigInt.notNull)] : [])
+            + (times == nil ? [] : schema.fields.map { Field("record.\($0.name)", $0.type.nullable) })
+            + (forgets ? [Field("last_access", DataType.bigInt.notNull)] : [])
     }
 
     func declaredParts() -> [DeclaredPart] { [DeclaredPart(Self.part, stateFields)] }

@@ -5,8 +5,8 @@ import State
 
 /// A join of rows whose times are near each other.
 ///
-/// A row is kept until the watermark (or the clock) says that none can come that it meets; where it has met none, it comes out with NULLs then. A row that comes too late to be kept
-/// still meets those that are there. As results may be older than the watermark, it goes on so much later.
+/// A row is kept until the watermark (or the clock) says that none can come that it meets; where it has met none, it comes out with NULLs then. A row that
+/// comes too late to be kept still meets those that are there. As results may be older than the watermark, it goes on so much later.
 final class IntervalJoinOperator: Operator, StateDeclaring {
     private let kind: JoinKind
     private let inputs: [Schema]
@@ -75,7 +75,8 @@ final class IntervalJoinOperator: Operator, StateDeclaring {
     /// How much older than the watermark a result may be: that of a kept row.
     private var delay: Int64 { max(0, Int64(0).subtractingSaturating(lower), upper) }
 
-    /// The last time of the other input that a row meets: a row of the left one meets right times up to left - lower, one of the right one left times up to right + upper.
+    /// The last time of the other input that a row meets: a row of the left one meets right times up to left - lower, one of the right one left times up to
+    /// right + upper.
     private func lastTime(_ time: Int64, _ input: Int) -> Int64 { input == 0 ? time.subtractingSaturating(lower) : time.addingSaturating(upper) }
     private func firstTime(_ time: Int64, _ input: Int) -> Int64 { input == 0 ? time.subtractingSaturating(upper) : time.addingSaturating(lower) }
 
@@ -168,7 +169,9 @@ final class IntervalJoinOperator: Operator, StateDeclaring {
     }
 
     /// Takes some rows of a batch; where the next ones begin.
-    private func advance(_ columns: [Column], _ input: Int, _ rowKeys: [Int32], _ times: [Int64], _ slots: [Int32], _ first: Int) throws(MillstreamError) -> Int {
+    private func advance(
+        _ columns: [Column], _ input: Int, _ rowKeys: [Int32], _ times: [Int64], _ slots: [Int32], _ first: Int
+    ) throws(MillstreamError) -> Int {
         let (own, other) = (sides[input], sides[1 - input])
         var matches = JoinMatches(rowKeys, from: first) { row, found in
             let (low, high) = (firstTime(times[row], input), lastTime(times[row], input))

@@ -5,8 +5,8 @@ import State
 
 /// A join of two changelogs: gives the changes of the result, in Flink's order.
 ///
-/// Of each row that comes all kept rows of the other input that it meets are found first, for as many rows as give a good batch; then row by row what that changes is named,
-/// and the rows kept of its own input change. A row whose key has a NULL that equals nothing meets none and is not kept.
+/// Of each row that comes all kept rows of the other input that it meets are found first, for as many rows as give a good batch; then row by row what that
+/// changes is named, and the rows kept of its own input change. A row whose key has a NULL that equals nothing meets none and is not kept.
 final class JoinOperator: Operator, StateDeclaring {
     private let kind: JoinKind
     private let leftCount: Int
@@ -42,10 +42,11 @@ final class JoinOperator: Operator, StateDeclaring {
         let (isLeftOuter, isRightOuter) = (kind.isLeftOuter, kind.isRightOuter)
         sides = [
             try JoinRows(
-                description.left, schema: inputs[0], keys: description.keys.left, countsAssociations: isLeftOuter || kind == .semi || kind == .anti, part: "join/left",
-                hostObjects: hostObjects),
+                description.left, schema: inputs[0], keys: description.keys.left, countsAssociations: isLeftOuter || kind == .semi || kind == .anti,
+                part: "join/left", hostObjects: hostObjects),
             try JoinRows(
-                description.right, schema: inputs[1], keys: description.keys.right, countsAssociations: isRightOuter, part: "join/right", hostObjects: hostObjects),
+                description.right, schema: inputs[1], keys: description.keys.right, countsAssociations: isRightOuter, part: "join/right",
+                hostObjects: hostObjects),
         ]
         result = JoinResult(kind, schema: output)
     }

@@ -2,7 +2,8 @@ import Columnar
 import Dataflow
 import Plan
 
-/// The rows of a join's result while they are named: rows of the batch that is at work, and rows kept of the other input. Comes out in batches, while there is room.
+/// The rows of a join's result while they are named: rows of the batch that is at work, and rows kept of the other input. Comes out in batches, while there
+/// is room.
 final class JoinResult {
     private static let chunkRowCount = 4096
 

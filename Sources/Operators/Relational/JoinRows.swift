@@ -24,7 +24,9 @@ final class JoinRows {
     private let takesOldest: Bool
 
     /// `keys` are the join's key columns of this input.
-    init(_ side: JoinSide, schema: Schema, keys: [Int], countsAssociations: Bool, takesOldest: Bool = false, part: String, hostObjects: HostObjects?) throws(MillstreamError) {
+    init(
+        _ side: JoinSide, schema: Schema, keys: [Int], countsAssociations: Bool, takesOldest: Bool = false, part: String, hostObjects: HostObjects?
+    ) throws(MillstreamError) {
         slots = RowSlots(types: schema.types, hostObjects: hostObjects)
         self.schema = schema
         uniqueness = side.uniqueness

@@ -7,8 +7,8 @@ import Glibc
 
 /// The sort keys of a batch's rows as bytes whose order is that of the rows: so that two rows of any types are compared by a few words.
 ///
-/// Of each column a byte says whether it is NULL, then come the bytes of the value: numbers from the high byte on, text with an end that is less than any other text; turned
-/// around where the order descends.
+/// Of each column a byte says whether it is NULL, then come the bytes of the value: numbers from the high byte on, text with an end that is less than any
+/// other text; turned around where the order descends.
 struct RankKeyEncoder {
     private let order: [Plan.SortKey]
 
@@ -154,8 +154,8 @@ struct RankKey: BitwiseCopyable {
     }
 }
 
-/// Rows in order, several orders side by side: a balanced tree for each partition, whose nodes are the numbers of rows. A row's place is found by its key, and among equal keys
-/// by when it came.
+/// Rows in order, several orders side by side: a balanced tree for each partition, whose nodes are the numbers of rows. A row's place is found by its key,
+/// and among equal keys by when it came.
 ///
 /// The trees are treaps: a row's priority is a hash of its number and age, so that their shape is the same in each run.
 final class RankTrees {

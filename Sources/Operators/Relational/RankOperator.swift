@@ -7,8 +7,8 @@ import State
 ///
 /// The rows of a partition are in a tree by their order. Of a stream of inserts only those are kept that can come out; of one with changes all.
 ///
-/// As in Flink a row that displaces another gives -D of that and +I of its own, where the rank is not in the result; with the rank, or with a first rank above 1, each rank
-/// whose row has changed gives -U and +U. Top-1 of inserts gives these too.
+/// As in Flink a row that displaces another gives -D of that and +I of its own, where the rank is not in the result; with the rank, or with a first rank
+/// above 1, each rank whose row has changed gives -U and +U. Top-1 of inserts gives these too.
 final class RankOperator: Operator, StateDeclaring {
     private static let chunkRowCount = 4096
     private static let part = "rank/rows"

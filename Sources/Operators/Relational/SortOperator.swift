@@ -97,7 +97,9 @@ final class SortOperator: Operator, StateDeclaring {
 
     func snapshot(_ checkpoint: CheckpointBarrier, into writer: any StateWriter) throws(MillstreamError) {
         for batch in waiting {
-            try writer.write(Self.rowsPart, keyGroup: nil, batch: Batch(schema: Schema(rowFields), columns: batch.fields, count: batch.count, rowKinds: batch.rowKinds, timestamps: batch.timestamps))
+            let rows = Batch(
+                schema: Schema(rowFields), columns: batch.fields, count: batch.count, rowKinds: batch.rowKinds, timestamps: batch.timestamps)
+            try writer.write(Self.rowsPart, keyGroup: nil, batch: rows)
         }
         guard let lastTime else { return }
         try writer.write(Self.timePart, keyGroup: nil, batch: Batch(schema: Schema(Self.timeFields), columns: [.int64s([lastTime])], count: 1))

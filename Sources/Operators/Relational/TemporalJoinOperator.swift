@@ -5,8 +5,8 @@ import State
 
 /// FOR SYSTEM_TIME AS OF the event time: each left row meets the version of its key that is valid at its time.
 ///
-/// Left rows wait for the watermark, and come out in the order in which they came, key by key. Of the versions the last one that the watermark has passed is kept, and those
-/// behind it. A version of a time that another has takes its place; -U and -D end the validity.
+/// Left rows wait for the watermark, and come out in the order in which they came, key by key. Of the versions the last one that the watermark has passed
+/// is kept, and those behind it. A version of a time that another has takes its place; -U and -D end the validity.
 final class TemporalJoinOperator: Operator, StateDeclaring {
     private let kind: JoinKind
     private let leftCount: Int
@@ -32,7 +32,7 @@ final class TemporalJoinOperator: Operator, StateDeclaring {
         kind = description.kind
         leftCount = inputs[0].fields.count
         keys = try TableKeys(
-            inputs: inputs, positions: [description.keys.left, description.keys.right], matchesNulls: description.keys.left.map { _ in true }, hostObjects: hostObjects)
+            inputs: inputs, positions: [description.keys.left, description.keys.right], hostObjects: hostObjects)
         var conditions: [ScalarExpression] = []
         if let condition = description.condition { conditions.append(condition) }
         // Rows wait by their key, also one with NULLs; then it equals nothing.

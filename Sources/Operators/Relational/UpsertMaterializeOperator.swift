@@ -5,7 +5,8 @@ import State
 
 /// Changes of a query whose rows of one key of the sink may have changed places on their way, as changes of the key's last row.
 ///
-/// Keeps of each key the rows that are there, in the order in which they came. One that comes is the key's row; where the last one goes, it is the one before it.
+/// Keeps of each key the rows that are there, in the order in which they came. One that comes is the key's row; where the last one goes, it is the one
+/// before it.
 final class UpsertMaterializeOperator: Operator, StateDeclaring {
     private let schema: Schema
     private let keys: TableKeys

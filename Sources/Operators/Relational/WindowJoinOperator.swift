@@ -27,7 +27,7 @@ final class WindowJoinOperator: Operator, StateDeclaring {
         kind = description.kind
         leftCount = inputs[0].fields.count
         keys = try TableKeys(
-            inputs: inputs, positions: [description.keys.left, description.keys.right], matchesNulls: description.keys.left.map { _ in true }, hostObjects: hostObjects)
+            inputs: inputs, positions: [description.keys.left, description.keys.right], hostObjects: hostObjects)
         var conditions: [ScalarExpression] = []
         if let condition = description.condition { conditions.append(condition) }
         for (place, column) in description.keys.left.enumerated() where !description.keys.matchesNulls[place] {

@@ -70,8 +70,8 @@ public struct ExpandDescription: Hashable, Sendable {
     public init(sets: [GroupingSet]) { self.sets = sets }
 }
 
-/// The elements of a collection of each row behind the row's columns: an array's element, a map's key and value, a multiset's element as often as it is in it; where the
-/// elements are rows, their fields.
+/// The elements of a collection of each row behind the row's columns: an array's element, a map's key and value, a multiset's element as often as it is in
+/// it; where the elements are rows, their fields.
 public struct UnnestDescription: Hashable, Sendable {
     /// Over the input's columns: an ARRAY, a MAP or a MULTISET.
     public var collection: ScalarExpression
@@ -102,8 +102,8 @@ public struct LimitDescription: Hashable, Sendable {
     }
 }
 
-/// All rows in order: when the input has ended, or, with a time column, as the watermark passes their times. Rows that come behind others of a later time that have come
-/// out are dropped and counted.
+/// All rows in order: when the input has ended, or, with a time column, as the watermark passes their times. Rows that come behind others of a later time
+/// that have come out are dropped and counted.
 public struct SortDescription: Hashable, Sendable {
     /// The whole order, the time column first where there is one.
     public var order: [SortKey]
