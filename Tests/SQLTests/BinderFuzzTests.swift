@@ -4,7 +4,9 @@ import SQL
 import Testing
 
 struct BinderFuzzTests {
-    @Test("Whatever is put together of recorded expressions is refused with a place, or bound so that each function gets what it takes", arguments: 0..<40 as Range<UInt64>)
+    @Test(
+        "Whatever is put together of recorded expressions is refused with a place, or bound so that each function gets what it takes",
+        arguments: 0..<40 as Range<UInt64>)
     func combinations(seed: UInt64) throws {
         let pieces = try Self.pieces.get()
         var random = Lottery(seed)
@@ -42,7 +44,9 @@ struct BinderFuzzTests {
         }
     }
 
-    private static let pieces = Result { try RecordedExpression.all().filter { $0.from == nil && $0.errorPhase != "validate" && (try? Parser.expression($0.text)) != nil } }
+    private static let pieces = Result {
+        try RecordedExpression.all().filter { $0.from == nil && $0.errorPhase != "validate" && (try? Parser.expression($0.text)) != nil }
+    }
 
     /// Where parts of an expression stand.
     private static func collect(_ value: Any, _ ranges: inout [SourceRange]) {
@@ -105,7 +109,8 @@ enum WellTyped {
             if case .constant(.bytes) = arguments[0].kind { return nil }
             return "\(name) without a unit"
         case .substring, .left, .right, .repeat: return types[1].kind == .int ? nil : "\(name) with \(types[1])"
-        case .power, .sqrt, .exp, .ln, .log10, .log2, .log, .sin, .cos, .tan, .cot, .asin, .acos, .atan, .atan2, .sinh, .cosh, .tanh, .degrees, .radians:
+        case .power, .sqrt, .exp, .ln, .log10, .log2, .log, .sin, .cos, .tan, .cot, .asin, .acos, .atan, .atan2, .sinh, .cosh, .tanh, .degrees,
+            .radians:
             return same(arguments, .double, name)
         default: return nil
         }

@@ -23,7 +23,8 @@ struct RecordedExpression {
         try Corpus.lines("sql_expressions.jsonl").map { record in
             let error = record["error"] as? [String: Any]
             return RecordedExpression(
-                id: record["id"] as? Int ?? 0, category: record["category"] as? String ?? "", text: record["expr"] as? String ?? "", from: record["from"] as? String,
+                id: record["id"] as? Int ?? 0, category: record["category"] as? String ?? "", text: record["expr"] as? String ?? "",
+                from: record["from"] as? String,
                 type: record["type"] as? String, errorPhase: error?["phase"] as? String, errorMessage: error?["message"] as? String ?? "",
                 timeZone: record["tz"] as? String ?? "UTC", value: record["value"] as? String)
         }
@@ -59,8 +60,14 @@ final class SmallPlanner: BindingHook {
             var columns: [[BoundScalar]] = []
             for row in rows {
                 var values: [BoundScalar] = []
-                if case .row(let items) = row.kind { for item in items { values.append(try binder.bind(item)) } } else { values = [try binder.bind(row)] }
-                for (index, value) in values.enumerated() { if index < columns.count { columns[index].append(value) } else { columns.append([value]) } }
+                if case .row(let items) = row.kind {
+                    for item in items { values.append(try binder.bind(item)) }
+                } else {
+                    values = [try binder.bind(row)]
+                }
+                for (index, value) in values.enumerated() {
+                    if index < columns.count { columns[index].append(value) } else { columns.append([value]) }
+                }
             }
             var result: [(String, BoundScalar)] = []
             for (index, column) in columns.enumerated() {

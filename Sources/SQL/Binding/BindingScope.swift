@@ -95,6 +95,7 @@ public struct TableScope: BindingScope, Sendable {
         let owners = tables.filter { $0.columns.contains { $0.name == columns[0].name && !$0.isHidden } }.compactMap(\.name.last)
         throw source.error(
             "the column '\(name)' is ambiguous: \(columns.count) columns have this name", at: range,
-            hint: owners.isEmpty ? "Give the tables aliases." : "Say which: " + owners.map { "\($0).\(columns[0].name)" }.joined(separator: " or ") + ".")
+            hint: owners.isEmpty
+                ? "Give the tables aliases." : "Say which: " + owners.map { "\($0).\(columns[0].name)" }.joined(separator: " or ") + ".")
     }
 }

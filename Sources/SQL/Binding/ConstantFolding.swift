@@ -12,7 +12,9 @@ public enum ConstantFolding {
         case .constant, .column: return expression
         default: break
         }
-        if expression.isConstant, !makesLong(expression), let value = try? ScalarProgram.constant(expression, context), value != .null || expression.type.isNullable {
+        if expression.isConstant, !makesLong(expression), let value = try? ScalarProgram.constant(expression, context),
+            value != .null || expression.type.isNullable
+        {
             return ScalarExpression(.constant(value), expression.type)
         }
         switch expression.kind {

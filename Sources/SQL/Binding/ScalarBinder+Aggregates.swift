@@ -48,7 +48,8 @@ extension ScalarBinder {
         result.filter = try filter(call.filter)
         for item in call.orderBy {
             let value = try bind(item.expression)
-            result.order.append(BoundAggregate.Order(value: value, isDescending: item.isDescending, nullsFirst: item.nullsFirst ?? !item.isDescending))
+            result.order.append(
+                BoundAggregate.Order(value: value, isDescending: item.isDescending, nullsFirst: item.nullsFirst ?? !item.isDescending))
         }
         return result
     }
@@ -69,7 +70,9 @@ extension ScalarBinder {
         var arguments: [BoundScalar] = []
         for argument in call.arguments {
             let value = try bind(argument)
-            if let part = DocumentDefinitions.notInJSON(value.type) { throw source.error("JSON has no \(part)", at: argument.range, hint: "CAST(... AS STRING) makes a text of a value.") }
+            if let part = DocumentDefinitions.notInJSON(value.type) {
+                throw source.error("JSON has no \(part)", at: argument.range, hint: "CAST(... AS STRING) makes a text of a value.")
+            }
             arguments.append(value)
         }
         if isObject, !arguments[0].type.isText {

@@ -33,7 +33,8 @@ extension ScalarBinder {
         if call.over != nil {
             throw source.error("\(name) OVER (...) cannot stand here", at: range, hint: "A query around this one can use its result.")
         }
-        if call.name.parts.count == 1, name.uppercasedASCII == "INTERVAL", call.arguments.count == 2, case .expression(let count) = call.arguments[0].value,
+        if call.name.parts.count == 1, name.uppercasedASCII == "INTERVAL", call.arguments.count == 2,
+            case .expression(let count) = call.arguments[0].value,
             case .expression(let unit) = call.arguments[1].value, case .unit(let unit) = unit.kind
         {
             var value = try bind(count)
@@ -46,7 +47,9 @@ extension ScalarBinder {
             if let aggregate = AggregateDefinitions.all[key] {
                 throw source.error(
                     aggregate.isOverOnly ? "\(name) takes an OVER (...) behind it" : "the aggregate \(name) cannot stand here", at: range,
-                    hint: aggregate.isOverOnly ? "\(name)() OVER (PARTITION BY ... ORDER BY ...)" : "Aggregates stand in SELECT, HAVING and ORDER BY, and not within each other.")
+                    hint: aggregate.isOverOnly
+                        ? "\(name)() OVER (PARTITION BY ... ORDER BY ...)"
+                        : "Aggregates stand in SELECT, HAVING and ORDER BY, and not within each other.")
             }
             if let definition = FunctionCatalogue.definition(name) { return try builtIn(definition, call, range) }
         }
@@ -55,9 +58,12 @@ extension ScalarBinder {
 
     private func unknownFunction(_ call: CallSyntax) -> MillstreamError {
         let name = call.name.text
-        if let hint = FunctionCatalogue.elsewhere[name.uppercasedASCII] { return source.error("there is no function \(name)", at: call.name.range, hint: hint) }
+        if let hint = FunctionCatalogue.elsewhere[name.uppercasedASCII] {
+            return source.error("there is no function \(name)", at: call.name.range, hint: hint)
+        }
         let names = FunctionCatalogue.names + Array(AggregateDefinitions.names) + functions.names
-        return source.error("there is no function \(name)", at: call.name.range, hint: NearestName.of(name, among: names).map { "Did you mean \($0)?" })
+        return source.error(
+            "there is no function \(name)", at: call.name.range, hint: NearestName.of(name, among: names).map { "Did you mean \($0)?" })
     }
 
     /// What belongs to aggregates is not for a scalar function.
@@ -77,12 +83,16 @@ extension ScalarBinder {
     }
 
     /// The call with its arguments bound, and cast to the first signature that takes them.
-    func fitted(_ signatures: [FunctionSignature], takesNull: Bool, _ syntax: CallSyntax, _ range: SourceRange) throws(MillstreamError) -> FunctionCall {
+    func fitted(_ signatures: [FunctionSignature], takesNull: Bool, _ syntax: CallSyntax, _ range: SourceRange) throws(MillstreamError)
+        -> FunctionCall
+    {
         var call = FunctionCall(name: syntax.name.text, signatures: signatures, binder: self, syntax: syntax, range: range, arguments: [], ranges: [])
         var units: Set<Int> = []
         for (index, argument) in syntax.arguments.enumerated() {
             if let name = argument.name { throw source.error("\(call.name) takes its arguments by place, not by name", at: name.range) }
-            guard case .expression(let expression) = argument.value else { throw source.error("\(call.name) takes values, no tables or descriptors", at: range) }
+            guard case .expression(let expression) = argument.value else {
+                throw source.error("\(call.name) takes values, no tables or descriptors", at: range)
+            }
             call.ranges.append(expression.range)
             if case .unit(let unit) = expression.kind {
                 units.insert(index)
@@ -107,7 +117,9 @@ extension ScalarBinder {
     private static func saturated(_ value: BoundScalar) -> BoundScalar {
         guard value.type.kind == .bigInt else { return cast(value, to: .int) }
         let (low, high) = (Int64(Int32.min), Int64(Int32.max))
-        if case .int64(let number)? = value.constant { return BoundScalar(.constant(.int64(max(low, min(high, number))), DataType.int.nullable(value.type.isNullable))) }
+        if case .int64(let number)? = value.constant {
+            return BoundScalar(.constant(.int64(max(low, min(high, number))), DataType.int.nullable(value.type.isNullable)))
+        }
         func bound(_ number: Int64) -> ScalarExpression { .constant(.int64(number), DataType.bigInt.notNull) }
         let raised = ScalarExpression.call(.greatest, [value.expression, bound(low)], value.type)
         return cast(BoundScalar(.call(.least, [raised, bound(high)], value.type)), to: .int)
@@ -147,7 +159,9 @@ extension ScalarBinder {
     }
 
     /// The arguments of a user's function, cast to what the first signature that takes them wants. For scalar, table and aggregate functions alike.
-    public func arguments(of function: UserFunction, _ call: CallSyntax, _ range: SourceRange) throws(MillstreamError) -> ([BoundScalar], UserFunction.Signature) {
+    public func arguments(of function: UserFunction, _ call: CallSyntax, _ range: SourceRange) throws(MillstreamError) -> (
+        [BoundScalar], UserFunction.Signature
+    ) {
         var values: [(name: Identifier?, value: BoundScalar?, range: SourceRange)] = []
         for argument in call.arguments {
             switch argument.value {
@@ -161,10 +175,13 @@ extension ScalarBinder {
         }
         let types = values.map { $0.value.map { $0.isNullLiteral ? "NULL" : $0.type.kind.description } ?? "DEFAULT" }.joined(separator: ", ")
         let forms = function.signatures.map { Self.description(function.name, $0) }
-        throw source.error("\(function.name) does not take (\(types))", at: range, hint: forms.isEmpty ? nil : "It takes \(forms.joined(separator: ", or ")).")
+        throw source.error(
+            "\(function.name) does not take (\(types))", at: range, hint: forms.isEmpty ? nil : "It takes \(forms.joined(separator: ", or ")).")
     }
 
-    private func place(_ values: [(name: Identifier?, value: BoundScalar?, range: SourceRange)], _ signature: UserFunction.Signature) -> [BoundScalar]? {
+    private func place(_ values: [(name: Identifier?, value: BoundScalar?, range: SourceRange)], _ signature: UserFunction.Signature)
+        -> [BoundScalar]?
+    {
         guard let parameters = signature.parameters else {
             // As they come; NULL has no type to come as.
             return values.allSatisfy { $0.name == nil && $0.value.map { !$0.isNullLiteral } ?? false } ? values.compactMap(\.value) : nil

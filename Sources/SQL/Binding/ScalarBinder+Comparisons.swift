@@ -10,7 +10,8 @@ extension ScalarBinder {
             return isNullSafe ? constant(.boolean(function == .isNotDistinctFrom), .boolean) : BoundScalar(.null(.boolean))
         }
         let (one, other) = try comparable(left, right, sign, range)
-        if case .call(.row, let first) = one.expression.kind, case .call(.row, let second) = other.expression.kind, function == .equal || function == .notEqual,
+        if case .call(.row, let first) = one.expression.kind, case .call(.row, let second) = other.expression.kind,
+            function == .equal || function == .notEqual,
             first.count == second.count
         {
             // Rows that are written out are compared field by field, so that a NULL makes the answer unknown only where it decides.
@@ -36,7 +37,9 @@ extension ScalarBinder {
     }
 
     /// Both as values that can be compared: of one kind, up to lengths and precisions.
-    func comparable(_ left: BoundScalar, _ right: BoundScalar, _ sign: BinarySyntax, _ range: SourceRange) throws(MillstreamError) -> (BoundScalar, BoundScalar) {
+    func comparable(_ left: BoundScalar, _ right: BoundScalar, _ sign: BinarySyntax, _ range: SourceRange) throws(MillstreamError) -> (
+        BoundScalar, BoundScalar
+    ) {
         if left.isNullLiteral { return (Self.cast(left, to: right.type), right) }
         if right.isNullLiteral { return (left, Self.cast(right, to: left.type)) }
         func refused(_ hint: String? = nil) -> MillstreamError {
@@ -52,12 +55,17 @@ extension ScalarBinder {
         case (false, true) where one.kind == .boolean: return (Self.cast(left, to: .string), right)
         case (true, false) where other.isPointInTime || other.isNumber && isOrder: return (Self.cast(left, to: other), right)
         case (false, true) where one.isPointInTime || one.isNumber && isOrder: return (left, Self.cast(right, to: one))
-        case (true, false), (false, true): throw refused(one.isNumber || other.isNumber ? "CAST one of them: a text as a number, or a number AS STRING." : nil)
+        case (true, false), (false, true):
+            throw refused(one.isNumber || other.isNumber ? "CAST one of them: a text as a number, or a number AS STRING." : nil)
         default: break
         }
         if one.isPointInTime, other.isPointInTime {
-            if let precision = one.timePrecision, other.isInstant, one.isTimestamp { return (Self.cast(left, to: DataType(.timestampLTZ(precision))), right) }
-            if let precision = other.timePrecision, one.isInstant, other.isTimestamp { return (left, Self.cast(right, to: DataType(.timestampLTZ(precision)))) }
+            if let precision = one.timePrecision, other.isInstant, one.isTimestamp {
+                return (Self.cast(left, to: DataType(.timestampLTZ(precision))), right)
+            }
+            if let precision = other.timePrecision, one.isInstant, other.isTimestamp {
+                return (left, Self.cast(right, to: DataType(.timestampLTZ(precision))))
+            }
             guard one.kind != .date, other.kind != .date, one.isTimeOfDay == other.isTimeOfDay else {
                 throw refused("CAST(... AS \(one.kind == .date ? one.kind : other.kind)) makes them equal kinds.")
             }
@@ -75,7 +83,9 @@ extension ScalarBinder {
 
     // MARK: BETWEEN
 
-    func between(_ value: ExpressionSyntax, _ low: ExpressionSyntax, _ high: ExpressionSyntax, isSymmetric: Bool, isNegated: Bool, _ range: SourceRange)
+    func between(
+        _ value: ExpressionSyntax, _ low: ExpressionSyntax, _ high: ExpressionSyntax, isSymmetric: Bool, isNegated: Bool, _ range: SourceRange
+    )
         throws(MillstreamError) -> BoundScalar
     {
         let (middle, first, second) = (try operand(value), try operand(low), try operand(high))
@@ -88,7 +98,8 @@ extension ScalarBinder {
 
     // MARK: IN
 
-    func inList(_ value: ExpressionSyntax, _ list: [ExpressionSyntax], _ isNegated: Bool, _ range: SourceRange) throws(MillstreamError) -> BoundScalar {
+    func inList(_ value: ExpressionSyntax, _ list: [ExpressionSyntax], _ isNegated: Bool, _ range: SourceRange) throws(MillstreamError) -> BoundScalar
+    {
         var operands = [try operand(value)]
         for item in list { operands.append(try operand(item)) }
         return negate(try membership(operands, range), isNegated)
@@ -98,7 +109,8 @@ extension ScalarBinder {
         let types = operands.map(\.type)
         guard let type = CommonTypes.leastRestrictive(types) ?? Self.textBesideOthers(types) else {
             let names = types.map(\.kind.description)
-            throw source.error("\(names[0]) cannot be among (\(names.dropFirst().prefix(8).joined(separator: ", ")))", at: range, hint: "CAST them to one type.")
+            throw source.error(
+                "\(names[0]) cannot be among (\(names.dropFirst().prefix(8).joined(separator: ", ")))", at: range, hint: "CAST them to one type.")
         }
         if type.kind == .null { return BoundScalar(.null(.boolean)) }
         let arguments = operands.map { type.isText && $0.type.isText || type.isBytes && $0.type.isBytes ? $0 : Self.cast($0, to: type) }

@@ -5,14 +5,20 @@ import Plan
 extension ScalarBinder {
     // MARK: CASE
 
-    func conditional(_ operand: ExpressionSyntax?, _ branches: [CaseBranch], _ otherwise: ExpressionSyntax?, _ range: SourceRange) throws(MillstreamError) -> BoundScalar {
+    func conditional(_ operand: ExpressionSyntax?, _ branches: [CaseBranch], _ otherwise: ExpressionSyntax?, _ range: SourceRange)
+        throws(MillstreamError) -> BoundScalar
+    {
         var conditions: [BoundScalar] = []
         var results: [BoundScalar] = []
         let value = try operand.map { (operand) throws(MillstreamError) in try self.operand(operand) }
         for branch in branches {
             var tests: [BoundScalar] = []
             for condition in branch.conditions {
-                if let value { tests.append(try compare(.equal, value, try self.operand(condition), condition.range)) } else { tests.append(try bindCondition(condition, "WHEN")) }
+                if let value {
+                    tests.append(try compare(.equal, value, try self.operand(condition), condition.range))
+                } else {
+                    tests.append(try bindCondition(condition, "WHEN"))
+                }
             }
             conditions.append(tests.count == 1 ? tests[0] : logic(.or, tests))
             results.append(try self.operand(branch.result))
@@ -25,7 +31,8 @@ extension ScalarBinder {
     func choice(_ conditions: [BoundScalar], _ results: [BoundScalar], _ name: String, _ range: SourceRange) throws(MillstreamError) -> BoundScalar {
         guard let type = CommonTypes.leastRestrictive(results.map(\.type)) else {
             let types = results.filter { !$0.isNullLiteral }.map(\.type.kind.description)
-            throw source.error("the results of \(name) have no type in common: \(types.joined(separator: ", "))", at: range, hint: "CAST them to one type.")
+            throw source.error(
+                "the results of \(name) have no type in common: \(types.joined(separator: ", "))", at: range, hint: "CAST them to one type.")
         }
         guard type.kind != .null else {
             throw source.error("all results of \(name) are NULL: it has no type", at: range, hint: "CAST(NULL AS INT) is one of INT.")
@@ -61,7 +68,9 @@ extension ScalarBinder {
             throw source.error("an interval is a whole number of YEAR, QUARTER, MONTH, WEEK, DAY, HOUR, MINUTE or SECOND", at: range)
         }
         let number = Self.cast(count, to: .bigInt)
-        if case .int64(let value)? = count.constant, case (let product, false) = value.multipliedReportingOverflow(by: size) { return constant(.int64(product), type) }
+        if case .int64(let value)? = count.constant, case (let product, false) = value.multipliedReportingOverflow(by: size) {
+            return constant(.int64(product), type)
+        }
         let one = constant(.int64(size), type)
         return BoundScalar(.call(.times, [one.expression, number.expression], type.nullable(number.type.isNullable)))
     }
@@ -75,13 +84,18 @@ extension ScalarBinder {
         return BoundScalar(.call(.row, values.map(\.expression), DataType(.row(fields), isNullable: false)))
     }
 
-    private func elements(_ items: [ExpressionSyntax], _ name: String, _ range: SourceRange) throws(MillstreamError) -> ([ScalarExpression], DataType) {
+    private func elements(_ items: [ExpressionSyntax], _ name: String, _ range: SourceRange) throws(MillstreamError) -> ([ScalarExpression], DataType)
+    {
         var values: [BoundScalar] = []
         for item in items { values.append(try operand(item)) }
-        guard !values.isEmpty else { throw source.error("\(name) has no elements: it has no type", at: range, hint: "CAST(... AS ARRAY<INT>) of something else, or one element.") }
+        guard !values.isEmpty else {
+            throw source.error(
+                "\(name) has no elements: it has no type", at: range, hint: "CAST(... AS ARRAY<INT>) of something else, or one element.")
+        }
         guard let type = CommonTypes.leastRestrictive(values.map(\.type)), type.kind != .null else {
             let types = values.map { $0.isNullLiteral ? "NULL" : $0.type.kind.description }
-            throw source.error("the values of \(name) have no type in common: \(types.prefix(8).joined(separator: ", "))", at: range, hint: "CAST them to one type.")
+            throw source.error(
+                "the values of \(name) have no type in common: \(types.prefix(8).joined(separator: ", "))", at: range, hint: "CAST them to one type.")
         }
         return (values.map { Self.cast($0, to: type).expression }, type)
     }
@@ -116,7 +130,9 @@ extension ScalarBinder {
             guard index.type.isInteger || index.isNullLiteral else {
                 throw source.error("the index of an array is an integer, this is \(index.type.kind)", at: key.range)
             }
-            if case .int64(let number)? = index.constant, number < 1 { throw source.error("the elements of an array are counted from 1, not from \(number)", at: key.range) }
+            if case .int64(let number)? = index.constant, number < 1 {
+                throw source.error("the elements of an array are counted from 1, not from \(number)", at: key.range)
+            }
             return try narrowed(index, to: .int, range) { made(.arrayElement, $0, element) }
         case .map(let keyType, let element):
             if keyType.isText && index.type.isText || keyType.isBytes && index.type.isBytes { return made(.mapElement, index, element) }
@@ -137,12 +153,15 @@ extension ScalarBinder {
     }
 
     /// What `body` finds for an integer, or NULL where the integer is beyond the type: nothing has such a number.
-    private func narrowed(_ index: BoundScalar, to type: DataType, _ range: SourceRange, _ body: (BoundScalar) -> BoundScalar) throws(MillstreamError) -> BoundScalar {
+    private func narrowed(_ index: BoundScalar, to type: DataType, _ range: SourceRange, _ body: (BoundScalar) -> BoundScalar) throws(MillstreamError)
+        -> BoundScalar
+    {
         let inner = Self.cast(index, to: type)
         guard let given = index.type.integerRank, let taken = type.integerRank, given > taken, inner.constant == nil else { return body(inner) }
         let found = body(inner)
         let test = try compare(.equal, Self.cast(inner, to: index.type), index, range)
-        return BoundScalar(ScalarExpression(.conditional([.init(condition: test.expression, result: found.expression)], otherwise: .null(found.type)), found.type))
+        return BoundScalar(
+            ScalarExpression(.conditional([.init(condition: test.expression, result: found.expression)], otherwise: .null(found.type)), found.type))
     }
 
     // MARK: OVERLAPS
@@ -156,7 +175,8 @@ extension ScalarBinder {
             }
             let (start, end) = (try bind(parts[0]), try bind(parts[1]))
             guard start.type.isPointInTime, end.type.isPointInTime || end.type.isInterval else {
-                throw source.error("a period is a point in time and another, or an interval; this is (\(start.type.kind), \(end.type.kind))", at: period.range)
+                throw source.error(
+                    "a period is a point in time and another, or an interval; this is (\(start.type.kind), \(end.type.kind))", at: period.range)
             }
             points.append(start)
             points.append(end.type.isInterval ? try arithmetic(.add, start, end, parts[1].range) : end)

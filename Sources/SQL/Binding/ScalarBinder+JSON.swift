@@ -12,7 +12,8 @@ extension ScalarBinder {
         case .array: return try jsonArray(call)
         case .objectAggregate, .arrayAggregate:
             throw source.error(
-                "the aggregate \(call.function.rawValue) cannot stand here", at: range, hint: "Aggregates stand in SELECT, HAVING and ORDER BY, and not within each other.")
+                "the aggregate \(call.function.rawValue) cannot stand here", at: range,
+                hint: "Aggregates stand in SELECT, HAVING and ORDER BY, and not within each other.")
         }
     }
 
@@ -34,7 +35,8 @@ extension ScalarBinder {
     private func jsonValue(_ call: JSONCallSyntax, _ range: SourceRange) throws(MillstreamError) -> BoundScalar {
         let type = try call.returning.map { (type) throws(MillstreamError) in try self.type(type) } ?? .string
         guard type.isText || [.boolean, .int, .double].contains(type.kind) else {
-            throw source.error("JSON_VALUE returns STRING, BOOLEAN, INT or DOUBLE, not \(type.kind)", at: call.returning?.range ?? range, hint: "CAST its STRING.")
+            throw source.error(
+                "JSON_VALUE returns STRING, BOOLEAN, INT or DOUBLE, not \(type.kind)", at: call.returning?.range ?? range, hint: "CAST its STRING.")
         }
         var arguments = try documentAndPath(call)
         for (behaviour, event) in [(call.onEmpty, "EMPTY"), (call.onError, "ERROR")] {
@@ -59,11 +61,12 @@ extension ScalarBinder {
         guard type.isText || isArray else {
             throw source.error("JSON_QUERY returns STRING or ARRAY<STRING>, not \(type.kind)", at: call.returning?.range ?? range)
         }
-        let wrapper = switch call.wrapper {
-        case nil, .without?: "WITHOUT"
-        case .conditional?: "CONDITIONAL"
-        case .unconditional?: "UNCONDITIONAL"
-        }
+        let wrapper =
+            switch call.wrapper {
+            case nil, .without?: "WITHOUT"
+            case .conditional?: "CONDITIONAL"
+            case .unconditional?: "UNCONDITIONAL"
+            }
         var arguments = try documentAndPath(call) + [word(wrapper)]
         for (behaviour, event) in [(call.onEmpty, "EMPTY"), (call.onError, "ERROR")] {
             switch behaviour {
@@ -79,12 +82,13 @@ extension ScalarBinder {
     }
 
     private func jsonExists(_ call: JSONCallSyntax, _ range: SourceRange) throws(MillstreamError) -> BoundScalar {
-        let onError = switch call.onError {
-        case .true?: "TRUE"
-        case .unknown?: "UNKNOWN"
-        case .error?: "ERROR"
-        default: "FALSE"
-        }
+        let onError =
+            switch call.onError {
+            case .true?: "TRUE"
+            case .unknown?: "UNKNOWN"
+            case .error?: "ERROR"
+            default: "FALSE"
+            }
         if call.onEmpty != nil { throw source.error("JSON_EXISTS takes no ON EMPTY", at: range) }
         return BoundScalar(.call(.jsonExists, try documentAndPath(call) + [word(onError)], .boolean))
     }

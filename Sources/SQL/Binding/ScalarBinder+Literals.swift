@@ -67,7 +67,9 @@ extension ScalarBinder {
     }
 
     func approximate(_ digits: String, _ range: SourceRange) throws(MillstreamError) -> BoundScalar {
-        guard let value = Double(digits.hasPrefix(".") ? "0" + digits : digits), value.isFinite else { throw source.error("the number \(digits) is too large for DOUBLE", at: range) }
+        guard let value = Double(digits.hasPrefix(".") ? "0" + digits : digits), value.isFinite else {
+            throw source.error("the number \(digits) is too large for DOUBLE", at: range)
+        }
         return constant(.double(value), .double)
     }
 
@@ -102,7 +104,9 @@ extension ScalarBinder {
                 hint: "INTERVAL '\(interval.text)' \(interval.from.rawValue)(\(digits.utf8.count)) takes so many.")
         case .wrong:
             let unit = interval.from.rawValue + (interval.to.map { " TO \($0.rawValue)" } ?? "")
-            throw source.error("'\(interval.text)' is no INTERVAL \(unit)", at: range, hint: TimeLiterals.example(interval).map { "Its form is INTERVAL '\($0)' \(unit)." })
+            throw source.error(
+                "'\(interval.text)' is no INTERVAL \(unit)", at: range,
+                hint: TimeLiterals.example(interval).map { "Its form is INTERVAL '\($0)' \(unit)." })
         }
     }
 }

@@ -22,7 +22,8 @@ extension ScalarBinder {
     func boolean(_ value: BoundScalar, _ word: String, _ range: SourceRange) throws(MillstreamError) -> BoundScalar {
         if value.isNullLiteral { throw nullError(range) }
         guard value.type.kind == .boolean else {
-            throw source.error("\(word) takes BOOLEAN, this is \(value.type.kind)", at: range, hint: value.type.isNumber ? "Compare it: value <> 0." : nil)
+            throw source.error(
+                "\(word) takes BOOLEAN, this is \(value.type.kind)", at: range, hint: value.type.isNumber ? "Compare it: value <> 0." : nil)
         }
         return value
     }
@@ -33,7 +34,9 @@ extension ScalarBinder {
 
     // MARK: Two operands
 
-    func binary(_ sign: BinarySyntax, _ left: ExpressionSyntax, _ right: ExpressionSyntax, _ range: SourceRange) throws(MillstreamError) -> BoundScalar {
+    func binary(_ sign: BinarySyntax, _ left: ExpressionSyntax, _ right: ExpressionSyntax, _ range: SourceRange) throws(MillstreamError)
+        -> BoundScalar
+    {
         switch sign {
         case .and, .or:
             let one = try boolean(try bind(left), sign.rawValue, left.range)
@@ -46,7 +49,9 @@ extension ScalarBinder {
         case .concatenate: return try concatenate(try bind(left), try bind(right), range)
         case .overlaps: return try overlaps(left, right, range)
         case .contains, .precedes, .succeeds, .equalsPeriod, .memberOf, .submultisetOf:
-            throw source.error("the operator \(sign.rawValue) does not exist", at: range, hint: sign == .memberOf ? "ARRAY_CONTAINS(array, value) is one of arrays." : nil)
+            throw source.error(
+                "the operator \(sign.rawValue) does not exist", at: range,
+                hint: sign == .memberOf ? "ARRAY_CONTAINS(array, value) is one of arrays." : nil)
         }
     }
 
@@ -59,7 +64,8 @@ extension ScalarBinder {
         return BoundScalar(.call(function, parts, DataType(.boolean, isNullable: parts.contains { $0.type.isNullable })))
     }
 
-    private func doesNotTake(_ sign: String, _ left: BoundScalar, _ right: BoundScalar, _ range: SourceRange, hint: String? = nil) -> MillstreamError {
+    private func doesNotTake(_ sign: String, _ left: BoundScalar, _ right: BoundScalar, _ range: SourceRange, hint: String? = nil) -> MillstreamError
+    {
         source.error("there is no \(left.type.kind) \(sign) \(right.type.kind)", at: range, hint: hint)
     }
 
@@ -72,7 +78,9 @@ extension ScalarBinder {
             return numbers(sign, left, right, isNullable)
         }
         func made(_ function: ScalarFunction, _ one: BoundScalar, _ other: BoundScalar, keepsTime: Bool = false) -> BoundScalar {
-            BoundScalar(.call(function, [one.expression, other.expression], one.type.nullable(isNullable)), timeAttribute: keepsTime ? one.timeAttribute : nil)
+            BoundScalar(
+                .call(function, [one.expression, other.expression], one.type.nullable(isNullable)), timeAttribute: keepsTime ? one.timeAttribute : nil
+            )
         }
         switch sign {
         case .add where left.type.isPointInTime && right.type.isInterval: return made(.plus, left, right, keepsTime: true)
@@ -88,14 +96,19 @@ extension ScalarBinder {
             throw doesNotTake(sign.rawValue, left, right, range, hint: "What unit of time? INTERVAL '1' DAY is one day.")
         default:
             let text = left.type.isText || right.type.isText
-            throw doesNotTake(sign.rawValue, left, right, range, hint: !text ? nil : sign == .add ? "|| joins texts, CAST makes numbers of them." : "CAST makes a number of a text.")
+            throw doesNotTake(
+                sign.rawValue, left, right, range,
+                hint: !text ? nil : sign == .add ? "|| joins texts, CAST makes numbers of them." : "CAST makes a number of a text.")
         }
     }
 
     private func numbers(_ sign: BinarySyntax, _ left: BoundScalar, _ right: BoundScalar, _ isNullable: Bool) -> BoundScalar {
         let function: ScalarFunction = sign == .add ? .plus : sign == .subtract ? .minus : sign == .multiply ? .times : .divide
-        if left.type.isExact, right.type.isExact, left.type.isDecimal || right.type.isDecimal, let one = left.type.asDecimal, let other = right.type.asDecimal {
-            let kind = sign == .multiply ? DecimalTypes.times(one, other) : sign == .divide ? DecimalTypes.divide(one, other) : DecimalTypes.plus(one, other)
+        if left.type.isExact, right.type.isExact, left.type.isDecimal || right.type.isDecimal, let one = left.type.asDecimal,
+            let other = right.type.asDecimal
+        {
+            let kind =
+                sign == .multiply ? DecimalTypes.times(one, other) : sign == .divide ? DecimalTypes.divide(one, other) : DecimalTypes.plus(one, other)
             return BoundScalar(.call(function, [decimal(left), decimal(right)], DataType(kind, isNullable: isNullable)))
         }
         // FLOAT and DOUBLE: the left one's type, as in Flink.
@@ -116,21 +129,26 @@ extension ScalarBinder {
         }
         let isNullable = left.type.isNullable || right.type.isNullable
         if left.type.isDecimal || right.type.isDecimal, let one = left.type.asDecimal, let other = right.type.asDecimal {
-            return BoundScalar(.call(.remainder, [decimal(left), decimal(right)], DataType(DecimalTypes.remainder(one, other), isNullable: isNullable)))
+            return BoundScalar(
+                .call(.remainder, [decimal(left), decimal(right)], DataType(DecimalTypes.remainder(one, other), isNullable: isNullable)))
         }
         // The wider type computes, so that no bit is lost; the result always fits the divisor's.
         let wide = CommonTypes.leastRestrictive([left.type, right.type]) ?? left.type
-        let result = BoundScalar(.call(.remainder, [Self.cast(left, to: wide).expression, Self.cast(right, to: wide).expression], wide.nullable(isNullable)))
+        let result = BoundScalar(
+            .call(.remainder, [Self.cast(left, to: wide).expression, Self.cast(right, to: wide).expression], wide.nullable(isNullable)))
         return Self.cast(result, to: right.type)
     }
 
-    func difference(_ left: ExpressionSyntax, _ right: ExpressionSyntax, _ unit: TypeSyntax, _ range: SourceRange) throws(MillstreamError) -> BoundScalar {
+    func difference(_ left: ExpressionSyntax, _ right: ExpressionSyntax, _ unit: TypeSyntax, _ range: SourceRange) throws(MillstreamError)
+        -> BoundScalar
+    {
         let (one, other) = (try bind(left), try bind(right))
         guard one.type.isPointInTime, other.type.isPointInTime, let type = CommonTypes.pointsInTime(one.type, other.type) else {
             throw doesNotTake("-", one, other, range, hint: "(a - b) DAY takes two points in time.")
         }
         let isNullable = one.type.isNullable || other.type.isNullable
-        return BoundScalar(.call(.minus, [Self.cast(one, to: type).expression, Self.cast(other, to: type).expression], try self.type(unit).nullable(isNullable)))
+        return BoundScalar(
+            .call(.minus, [Self.cast(one, to: type).expression, Self.cast(other, to: type).expression], try self.type(unit).nullable(isNullable)))
     }
 
     // MARK: Text
@@ -142,10 +160,14 @@ extension ScalarBinder {
         let length = min(DataType.unboundedLength, (left.type.length ?? 0) + (right.type.length ?? 0))
         let type: DataType.Kind
         if case .char = left.type.kind, case .char = right.type.kind { type = .char(length) } else { type = .varChar(length) }
-        return BoundScalar(.call(.concatenate, [left.expression, right.expression], DataType(type, isNullable: left.type.isNullable || right.type.isNullable)))
+        return BoundScalar(
+            .call(.concatenate, [left.expression, right.expression], DataType(type, isNullable: left.type.isNullable || right.type.isNullable)))
     }
 
-    func match(_ value: ExpressionSyntax, _ kind: MatchKind, _ pattern: ExpressionSyntax, _ escape: ExpressionSyntax?, _ isNegated: Bool, _ range: SourceRange)
+    func match(
+        _ value: ExpressionSyntax, _ kind: MatchKind, _ pattern: ExpressionSyntax, _ escape: ExpressionSyntax?, _ isNegated: Bool,
+        _ range: SourceRange
+    )
         throws(MillstreamError) -> BoundScalar
     {
         if kind == .rlike { throw source.error("there is no RLIKE", at: range, hint: "REGEXP(text, pattern) is the function.") }
@@ -153,7 +175,8 @@ extension ScalarBinder {
         for part in [value, pattern] + [escape].compactMap({ $0 }) {
             let bound = try operand(part)
             guard bound.type.isText || bound.isNullLiteral else {
-                throw source.error("\(kind.rawValue) takes text, this is \(bound.type.kind)", at: part.range, hint: "CAST(... AS STRING) makes a text of a value.")
+                throw source.error(
+                    "\(kind.rawValue) takes text, this is \(bound.type.kind)", at: part.range, hint: "CAST(... AS STRING) makes a text of a value.")
             }
             arguments.append(Self.cast(bound, to: bound.isNullLiteral ? .string : bound.type))
         }
@@ -161,7 +184,9 @@ extension ScalarBinder {
             throw source.error("ESCAPE takes one character, this is '\(text)'", at: escape.range)
         }
         let isNullable = arguments.contains { $0.type.isNullable }
-        return negate(BoundScalar(.call(kind == .like ? .like : .similarTo, arguments.map(\.expression), DataType(.boolean, isNullable: isNullable))), isNegated)
+        return negate(
+            BoundScalar(.call(kind == .like ? .like : .similarTo, arguments.map(\.expression), DataType(.boolean, isNullable: isNullable))), isNegated
+        )
     }
 
     // MARK: Tests
@@ -183,7 +208,8 @@ extension ScalarBinder {
             let result = ScalarExpression.call(.isJSON, [value.expression, constant(.string(what), .string).expression], DataType.boolean.notNull)
             return negate(BoundScalar(result), isNegated)
         case .set, .empty:
-            throw source.error("the test IS \(test.rawValue) does not exist", at: range, hint: test == .empty ? "CARDINALITY(value) = 0 is one." : nil)
+            throw source.error(
+                "the test IS \(test.rawValue) does not exist", at: range, hint: test == .empty ? "CARDINALITY(value) = 0 is one." : nil)
         }
     }
 }

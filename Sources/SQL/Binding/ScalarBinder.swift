@@ -43,7 +43,8 @@ public struct ScalarBinder {
     /// The value as one of another type, where that needs no CAST in the text: a column of INSERT, an argument, rows of VALUES. NULL fits all.
     public func coerce(_ value: BoundScalar, to type: DataType, at range: SourceRange) throws(MillstreamError) -> BoundScalar {
         guard Conversions.isImplicit(from: value.type, to: type) else {
-            throw source.error("a value of type \(value.type) does not fit \(type)", at: range, hint: "CAST(... AS \(type.kind)) converts it, if it can be.")
+            throw source.error(
+                "a value of type \(value.type) does not fit \(type)", at: range, hint: "CAST(... AS \(type.kind)) converts it, if it can be.")
         }
         return Self.cast(value, to: type)
     }
@@ -77,7 +78,8 @@ public struct ScalarBinder {
             return try between(value, low, high, isSymmetric: isSymmetric, isNegated: isNegated, expression.range)
         case .inList(let value, let list, let isNegated): return try inList(value, list, isNegated, expression.range)
         case .quantifiedList(let sign, let value, let quantifier, let list): return try quantified(sign, value, quantifier, list, expression.range)
-        case .match(let value, let kind, let pattern, let escape, let isNegated): return try match(value, kind, pattern, escape, isNegated, expression.range)
+        case .match(let value, let kind, let pattern, let escape, let isNegated):
+            return try match(value, kind, pattern, escape, isNegated, expression.range)
         case .case(let operand, let branches, let otherwise): return try conditional(operand, branches, otherwise, expression.range)
         case .cast(let inner, let type, let isTry): return try cast(inner, type, isTry, expression.range)
         case .difference(let left, let right, let type): return try difference(left, right, type, expression.range)
@@ -91,7 +93,8 @@ public struct ScalarBinder {
         case .json(let call): return try json(call, expression.range)
         case .unit(let unit): throw source.error("the unit \(unit.rawValue) is no value", at: expression.range)
         case .star, .allFields: throw source.error("a star stands in the list of SELECT or in COUNT(*) alone", at: expression.range)
-        case .parameter: throw source.error("a statement has no parameters", at: expression.range, hint: "Write the value in place of '?'.", code: .unsupported)
+        case .parameter:
+            throw source.error("a statement has no parameters", at: expression.range, hint: "Write the value in place of '?'.", code: .unsupported)
         case .inQuery, .quantified, .arrayQuery, .mapQuery, .multisetQuery, .exists, .query:
             throw source.error("a query cannot stand here", at: expression.range)
         }
@@ -129,7 +132,9 @@ public struct ScalarBinder {
         var hint = other.map { "Did you mean '\($0)'?" }
         if hint == nil {
             let columns = names.filter { !$0.contains(".") }
-            hint = columns.isEmpty ? "A text stands in single quotes." : "There are: \(columns.prefix(12).joined(separator: ", "))\(columns.count > 12 ? ", ..." : "")."
+            hint =
+                columns.isEmpty
+                ? "A text stands in single quotes." : "There are: \(columns.prefix(12).joined(separator: ", "))\(columns.count > 12 ? ", ..." : "")."
         }
         return source.error("there is no column '\(name.text)'", at: name.range, hint: hint)
     }

@@ -51,7 +51,8 @@ enum AggregateDefinitions {
             if case .decimal(_, let scale) = type.kind { type.kind = .decimal(precision: 38, scale: scale) }
             return BoundAggregate(.builtIn(.sum), call.arguments, type.nullable(type.isNullable || mayBeEmpty))
         },
-        average(["AVG"], .average, ofOne: true), average(["STDDEV_POP"], .stddevPop, ofOne: true), average(["STDDEV_SAMP", "STDDEV"], .stddevSamp, ofOne: false),
+        average(["AVG"], .average, ofOne: true), average(["STDDEV_POP"], .stddevPop, ofOne: true),
+        average(["STDDEV_SAMP", "STDDEV"], .stddevSamp, ofOne: false),
         average(["VAR_POP"], .varPop, ofOne: true), average(["VAR_SAMP", "VARIANCE"], .varSamp, ofOne: false),
         AggregateDefinition(["PERCENTILE"], [FunctionSignature(.double, .any, .int, optional: 1)]) { (call, _) throws(MillstreamError) in
             let (percentages, isArray) = try constantPercentages(call)
@@ -82,7 +83,9 @@ enum AggregateDefinitions {
                 case (.constant(.decimal(let value)), .decimal(_, let scale)): Double("\(value)e-\(scale)")
                 default: nil
                 }
-            guard let value, value >= 0, value <= 1 else { throw call.error("PERCENTILE takes a constant between 0 and 1, or ARRAY[...] of such", argument: 1) }
+            guard let value, value >= 0, value <= 1 else {
+                throw call.error("PERCENTILE takes a constant between 0 and 1, or ARRAY[...] of such", argument: 1)
+            }
             return .double(value)
         }
         let expression = call.arguments[1].expression
@@ -112,7 +115,9 @@ enum AggregateDefinitions {
     private static func one(_ name: String, _ function: AggregateFunction.BuiltIn) -> AggregateDefinition {
         AggregateDefinition([name], [FunctionSignature(.any)]) { (call, mayBeEmpty) throws(MillstreamError) in
             let type = call.arguments[0].type
-            if call.syntax.nullTreatment != nil, function != .singleValue { throw call.error("\(name) takes no IGNORE NULLS or RESPECT NULLS: it never takes a NULL") }
+            if call.syntax.nullTreatment != nil, function != .singleValue {
+                throw call.error("\(name) takes no IGNORE NULLS or RESPECT NULLS: it never takes a NULL")
+            }
             return BoundAggregate(.builtIn(function), call.arguments, type.nullable(type.isNullable || mayBeEmpty))
         }
     }
@@ -123,7 +128,9 @@ enum AggregateDefinitions {
             let value = call.arguments[0]
             var offset: Int64 = 1
             if call.arguments.count > 1 {
-                guard case .int64(let given)? = call.arguments[1].constant else { throw call.error("the distance of \(name) is a constant integer", argument: 1) }
+                guard case .int64(let given)? = call.arguments[1].constant else {
+                    throw call.error("the distance of \(name) is a constant integer", argument: 1)
+                }
                 offset = given
             }
             var arguments = [value]
@@ -175,14 +182,19 @@ enum AggregateDefinitions {
         bitmap("BITMAP_XOR_CARDINALITY_AGG", .bitmapXorCardinalityAgg, .bitmap, .bigInt),
     ]
 
-    private static func bitmap(_ name: String, _ function: AggregateFunction.BuiltIn, _ parameter: FunctionParameter, _ result: DataType.Kind) -> AggregateDefinition {
-        AggregateDefinition([name], [FunctionSignature(parameter)]) { (call, _) throws(MillstreamError) in BoundAggregate(.builtIn(function), call.arguments, DataType(result)) }
+    private static func bitmap(_ name: String, _ function: AggregateFunction.BuiltIn, _ parameter: FunctionParameter, _ result: DataType.Kind)
+        -> AggregateDefinition
+    {
+        AggregateDefinition([name], [FunctionSignature(parameter)]) { (call, _) throws(MillstreamError) in
+            BoundAggregate(.builtIn(function), call.arguments, DataType(result))
+        }
     }
 
     // MARK: Places in an order
 
     private static let ranks: [AggregateDefinition] = [
-        rank("ROW_NUMBER", .rowNumber, .bigInt), rank("RANK", .rank, .bigInt), rank("DENSE_RANK", .denseRank, .bigInt), rank("PERCENT_RANK", .percentRank, .double),
+        rank("ROW_NUMBER", .rowNumber, .bigInt), rank("RANK", .rank, .bigInt), rank("DENSE_RANK", .denseRank, .bigInt),
+        rank("PERCENT_RANK", .percentRank, .double),
         rank("CUME_DIST", .cumeDist, .double),
         AggregateDefinition(["NTILE"], isOverOnly: true, [FunctionSignature(.bigInt)]) { (call, _) throws(MillstreamError) in
             BoundAggregate(.builtIn(.ntile), call.arguments, DataType.bigInt.notNull)
@@ -190,6 +202,8 @@ enum AggregateDefinitions {
     ]
 
     private static func rank(_ name: String, _ function: AggregateFunction.BuiltIn, _ type: DataType) -> AggregateDefinition {
-        AggregateDefinition([name], isOverOnly: true, [FunctionSignature()]) { (_, _) throws(MillstreamError) in BoundAggregate(.builtIn(function), [], type.notNull) }
+        AggregateDefinition([name], isOverOnly: true, [FunctionSignature()]) { (_, _) throws(MillstreamError) in
+            BoundAggregate(.builtIn(function), [], type.notNull)
+        }
     }
 }

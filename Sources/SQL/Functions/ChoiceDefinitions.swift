@@ -6,8 +6,12 @@ enum ChoiceDefinitions {
     static let all: [FunctionDefinition] = [
         FunctionDefinition("COALESCE", signatures: [FunctionSignature(.any, isVariadic: true)], takesNull: true, make: coalesce),
         FunctionDefinition("IFNULL", signatures: [FunctionSignature(.any, .any)], takesNull: true, make: coalesce),
-        FunctionDefinition("GREATEST", signatures: [FunctionSignature(.any, isVariadic: true)], takesNull: true) { (call) throws(MillstreamError) in try extreme(.greatest, call) },
-        FunctionDefinition("LEAST", signatures: [FunctionSignature(.any, isVariadic: true)], takesNull: true) { (call) throws(MillstreamError) in try extreme(.least, call) },
+        FunctionDefinition("GREATEST", signatures: [FunctionSignature(.any, isVariadic: true)], takesNull: true) { (call) throws(MillstreamError) in
+            try extreme(.greatest, call)
+        },
+        FunctionDefinition("LEAST", signatures: [FunctionSignature(.any, isVariadic: true)], takesNull: true) { (call) throws(MillstreamError) in
+            try extreme(.least, call)
+        },
         FunctionDefinition("NULLIF", signatures: [FunctionSignature(.any, .any)]) { (call) throws(MillstreamError) in
             let (value, other) = (call.arguments[0], call.arguments[1])
             let test = try call.binder.compare(.equal, value, other, call.range)
@@ -29,7 +33,8 @@ enum ChoiceDefinitions {
     /// The first argument that is not NULL.
     @Sendable private static func coalesce(_ call: FunctionCall) throws(MillstreamError) -> BoundScalar {
         guard let type = CommonTypes.common(call.arguments.map(\.type)) else {
-            throw call.mismatch("the arguments of \(call.name) have no type in common: \(call.arguments.map(\.type.kind.description).joined(separator: ", "))")
+            throw call.mismatch(
+                "the arguments of \(call.name) have no type in common: \(call.arguments.map(\.type.kind.description).joined(separator: ", "))")
         }
         if type.kind == .null { throw call.binder.nullError(call.range) }
         let isNullable = call.arguments.allSatisfy(\.type.isNullable)
@@ -39,7 +44,9 @@ enum ChoiceDefinitions {
 
     private static func extreme(_ function: ScalarFunction, _ call: FunctionCall) throws(MillstreamError) -> BoundScalar {
         guard let type = CommonTypes.common(call.arguments.map(\.type)), type.isOrdered else {
-            throw call.mismatch("\(call.name) takes values that have an order between them, not \(call.arguments.map(\.type.kind.description).joined(separator: ", "))")
+            throw call.mismatch(
+                "\(call.name) takes values that have an order between them, not \(call.arguments.map(\.type.kind.description).joined(separator: ", "))"
+            )
         }
         if type.kind == .null { throw call.binder.nullError(call.range) }
         return BoundScalar(.call(function, call.arguments.map { ScalarBinder.cast($0, to: type).expression }, type))

@@ -6,7 +6,9 @@ enum DocumentDefinitions {
     static let all: [FunctionDefinition] = [
         FunctionDefinition("JSON_STRING", signatures: [FunctionSignature(.any)], takesNull: true) { (call) throws(MillstreamError) in
             let value = call.arguments[0]
-            if let part = notInJSON(value.type) { throw call.error("JSON has no \(part)", argument: 0, hint: "CAST(... AS STRING) makes a text of a value.") }
+            if let part = notInJSON(value.type) {
+                throw call.error("JSON has no \(part)", argument: 0, hint: "CAST(... AS STRING) makes a text of a value.")
+            }
             if value.isNullLiteral { return BoundScalar(.null(.string)) }
             return call.result(.jsonString, DataType.string.nullable(value.type.isNullable))
         },
@@ -14,16 +16,20 @@ enum DocumentDefinitions {
         FunctionDefinition("JSON_UNQUOTE", function: .jsonUnquote, [FunctionSignature(.text)], returns: .fixed(.string), takesNull: true),
         FunctionDefinition("JSON", function: .json, [FunctionSignature(.text)], returns: .fixed(.string), takesNull: true),
         FunctionDefinition(
-            "PARSE_JSON", function: .parseJSON, [FunctionSignature(.text, .boolean, optional: 1)], returns: .fixed(DataType(.variant)), takesNull: true),
+            "PARSE_JSON", function: .parseJSON, [FunctionSignature(.text, .boolean, optional: 1)], returns: .fixed(DataType(.variant)),
+            takesNull: true),
         FunctionDefinition(
-            "TRY_PARSE_JSON", function: .tryParseJSON, [FunctionSignature(.text, .boolean, optional: 1)], returns: .fixed(DataType(.variant)), nullability: .always,
+            "TRY_PARSE_JSON", function: .tryParseJSON, [FunctionSignature(.text, .boolean, optional: 1)], returns: .fixed(DataType(.variant)),
+            nullability: .always,
             takesNull: true),
     ]
 
     /// What of a type has no form in JSON; nil: all has.
     static func notInJSON(_ type: DataType) -> String? {
         switch type.kind {
-        case .null, .boolean, .tinyInt, .smallInt, .int, .bigInt, .float, .double, .decimal, .char, .varChar, .binary, .varBinary, .timestamp, .timestampLTZ, .variant: return nil
+        case .null, .boolean, .tinyInt, .smallInt, .int, .bigInt, .float, .double, .decimal, .char, .varChar, .binary, .varBinary, .timestamp,
+            .timestampLTZ, .variant:
+            return nil
         case .array(let element): return notInJSON(element)
         case .map(let key, let value): return key.isText ? notInJSON(value) : "keys of \(key.kind)"
         case .multiset(let element): return element.isText ? nil : "keys of \(element.kind)"

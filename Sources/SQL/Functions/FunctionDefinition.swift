@@ -15,7 +15,8 @@ struct FunctionDefinition: Sendable {
     ///
     /// - result: its type; NULL where an argument may be NULL, unless `nullability` says otherwise.
     init(
-        _ names: String..., function: ScalarFunction, _ signatures: [FunctionSignature], returns result: FunctionResult, nullability: FunctionNullability = .anyArgument,
+        _ names: String..., function: ScalarFunction, _ signatures: [FunctionSignature], returns result: FunctionResult,
+        nullability: FunctionNullability = .anyArgument,
         takesNull: Bool = false
     ) {
         self.names = names
@@ -29,7 +30,10 @@ struct FunctionDefinition: Sendable {
     }
 
     /// A function with rules of its own.
-    init(_ names: String..., signatures: [FunctionSignature], takesNull: Bool = false, make: @escaping @Sendable (FunctionCall) throws(MillstreamError) -> BoundScalar) {
+    init(
+        _ names: String..., signatures: [FunctionSignature], takesNull: Bool = false,
+        make: @escaping @Sendable (FunctionCall) throws(MillstreamError) -> BoundScalar
+    ) {
         self.names = names
         self.signatures = signatures
         self.takesNull = takesNull

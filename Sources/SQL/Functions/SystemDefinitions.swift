@@ -5,7 +5,8 @@ import Plan
 enum SystemDefinitions {
     static let all: [FunctionDefinition] = [
         FunctionDefinition("CURRENT_DATABASE", function: .currentDatabase, [FunctionSignature()], returns: .fixed(.string)),
-        FunctionDefinition("TYPEOF", signatures: [FunctionSignature(.any, .boolean, optional: 1)], takesNull: true) { (call) throws(MillstreamError) in
+        FunctionDefinition("TYPEOF", signatures: [FunctionSignature(.any, .boolean, optional: 1)], takesNull: true) {
+            (call) throws(MillstreamError) in
             let isLong: Bool
             switch call.arguments.count > 1 ? call.arguments[1].constant : .boolean(false) {
             case .boolean(let value)?: isLong = value
@@ -15,7 +16,8 @@ enum SystemDefinitions {
             let text = call.arguments[0].type.plannerDescription(isLong: isLong)
             return BoundScalar(.constant(.string(text), .string))
         },
-        FunctionDefinition("OBJECT_OF", signatures: [FunctionSignature(.text, .any, optional: 1, isVariadic: true)], takesNull: true) { (call) throws(MillstreamError) in
+        FunctionDefinition("OBJECT_OF", signatures: [FunctionSignature(.text, .any, optional: 1, isVariadic: true)], takesNull: true) {
+            (call) throws(MillstreamError) in
             guard let name = call.arguments[0].constantText, call.arguments.count % 2 == 1 else {
                 throw call.mismatch("OBJECT_OF takes the name of a class as a constant, then names and values of fields in turn")
             }
@@ -29,14 +31,16 @@ enum SystemDefinitions {
             }
             return call.result(.objectOf, DataType(.structured(name, fields)))
         },
-        FunctionDefinition("OBJECT_UPDATE", signatures: [FunctionSignature(.row, .any, optional: 1, isVariadic: true)], takesNull: true) { (call) throws(MillstreamError) in
+        FunctionDefinition("OBJECT_UPDATE", signatures: [FunctionSignature(.row, .any, optional: 1, isVariadic: true)], takesNull: true) {
+            (call) throws(MillstreamError) in
             guard case .structured(let name, var fields) = call.arguments[0].type.kind, call.arguments.count % 2 == 1 else {
                 throw call.mismatch("OBJECT_UPDATE takes a structured value, then names and values of fields in turn")
             }
             for index in stride(from: 1, to: call.arguments.count, by: 2) {
                 let field = try fieldName(call, index)
                 guard let place = fields.firstIndex(where: { $0.name == field }) else {
-                    throw call.error("the type has no field '\(field)'", argument: index, hint: "Its fields are \(fields.map(\.name).joined(separator: ", ")).")
+                    throw call.error(
+                        "the type has no field '\(field)'", argument: index, hint: "Its fields are \(fields.map(\.name).joined(separator: ", ")).")
                 }
                 let value = call.arguments[index + 1]
                 if value.isNullLiteral { throw call.binder.nullError(call.ranges[index + 1]) }

@@ -3,43 +3,54 @@ import Plan
 
 /// Functions of points in time and intervals.
 enum TimeDefinitions {
-    static let all: [FunctionDefinition] = present + parts + text + [
-        FunctionDefinition("TIMESTAMPADD", signatures: [FunctionSignature(.unit, .bigInt, .pointInTime)]) { (call) throws(MillstreamError) in
-            let time = call.arguments[2]
-            let kind = try sum(call, time.type)
-            let point = ScalarBinder.cast(time, to: DataType(kind))
-            return BoundScalar(
-                .call(.timestampAdd, [call.arguments[0].expression, call.arguments[1].expression, point.expression], DataType(kind, isNullable: call.anyNullable)),
-                timeAttribute: time.timeAttribute)
-        },
-        FunctionDefinition("TIMESTAMPDIFF", signatures: [FunctionSignature(.unit, .pointInTime, .pointInTime)]) { (call) throws(MillstreamError) in
-            let types = [call.arguments[1].type, call.arguments[2].type]
-            guard let common = CommonTypes.pointsInTime(types[0], types[1]) else {
-                throw call.mismatch("\(call.name) takes two points of one kind, these are \(types[0].kind) and \(types[1].kind)")
-            }
-            let points = call.arguments[1...].map { ScalarBinder.cast($0, to: common).expression }
-            let kind: DataType.Kind = call.arguments[0].constantText == "NANOSECOND" ? .bigInt : .int
-            return BoundScalar(.call(.timestampDiff, [call.arguments[0].expression] + points, DataType(kind, isNullable: call.anyNullable)))
-        },
-        FunctionDefinition("CONVERT_TZ", function: .convertTz, [FunctionSignature(.text, .text, .text)], returns: .fixed(.string), nullability: .always),
-        FunctionDefinition("CURRENT_WATERMARK", signatures: [FunctionSignature(.timestamp)]) { (call) throws(MillstreamError) in
-            let time = call.arguments[0]
-            guard time.timeAttribute == .rowtime else {
-                throw call.error("CURRENT_WATERMARK takes a rowtime column, this is none", argument: 0, hint: "WATERMARK FOR in CREATE TABLE makes a column one.")
-            }
-            return call.result(.currentWatermark, time.type.nullable)
-        },
-        FunctionDefinition("SOURCE_WATERMARK", function: .sourceWatermark, [FunctionSignature()], returns: .fixed(DataType(.timestampLTZ(3))), nullability: .always),
-    ]
+    static let all: [FunctionDefinition] =
+        present + parts + text + [
+            FunctionDefinition("TIMESTAMPADD", signatures: [FunctionSignature(.unit, .bigInt, .pointInTime)]) { (call) throws(MillstreamError) in
+                let time = call.arguments[2]
+                let kind = try sum(call, time.type)
+                let point = ScalarBinder.cast(time, to: DataType(kind))
+                return BoundScalar(
+                    .call(
+                        .timestampAdd, [call.arguments[0].expression, call.arguments[1].expression, point.expression],
+                        DataType(kind, isNullable: call.anyNullable)),
+                    timeAttribute: time.timeAttribute)
+            },
+            FunctionDefinition("TIMESTAMPDIFF", signatures: [FunctionSignature(.unit, .pointInTime, .pointInTime)]) {
+                (call) throws(MillstreamError) in
+                let types = [call.arguments[1].type, call.arguments[2].type]
+                guard let common = CommonTypes.pointsInTime(types[0], types[1]) else {
+                    throw call.mismatch("\(call.name) takes two points of one kind, these are \(types[0].kind) and \(types[1].kind)")
+                }
+                let points = call.arguments[1...].map { ScalarBinder.cast($0, to: common).expression }
+                let kind: DataType.Kind = call.arguments[0].constantText == "NANOSECOND" ? .bigInt : .int
+                return BoundScalar(.call(.timestampDiff, [call.arguments[0].expression] + points, DataType(kind, isNullable: call.anyNullable)))
+            },
+            FunctionDefinition(
+                "CONVERT_TZ", function: .convertTz, [FunctionSignature(.text, .text, .text)], returns: .fixed(.string), nullability: .always),
+            FunctionDefinition("CURRENT_WATERMARK", signatures: [FunctionSignature(.timestamp)]) { (call) throws(MillstreamError) in
+                let time = call.arguments[0]
+                guard time.timeAttribute == .rowtime else {
+                    throw call.error(
+                        "CURRENT_WATERMARK takes a rowtime column, this is none", argument: 0,
+                        hint: "WATERMARK FOR in CREATE TABLE makes a column one.")
+                }
+                return call.result(.currentWatermark, time.type.nullable)
+            },
+            FunctionDefinition(
+                "SOURCE_WATERMARK", function: .sourceWatermark, [FunctionSignature()], returns: .fixed(DataType(.timestampLTZ(3))),
+                nullability: .always),
+        ]
 
     /// The present time.
     private static let present: [FunctionDefinition] = [
         FunctionDefinition("CURRENT_DATE", function: .currentDate, [FunctionSignature()], returns: .fixed(.date)),
         FunctionDefinition("CURRENT_TIME", function: .currentTime, [FunctionSignature()], returns: .fixed(DataType(.time(0)))),
         FunctionDefinition("LOCALTIME", function: .localTime, [FunctionSignature()], returns: .fixed(DataType(.time(0)))),
-        FunctionDefinition("CURRENT_TIMESTAMP", "NOW", function: .currentTimestamp, [FunctionSignature()], returns: .fixed(DataType(.timestampLTZ(3)))),
+        FunctionDefinition(
+            "CURRENT_TIMESTAMP", "NOW", function: .currentTimestamp, [FunctionSignature()], returns: .fixed(DataType(.timestampLTZ(3)))),
         FunctionDefinition("LOCALTIMESTAMP", function: .localTimestamp, [FunctionSignature()], returns: .fixed(DataType(.timestamp(3)))),
-        FunctionDefinition("CURRENT_ROW_TIMESTAMP", function: .currentRowTimestamp, [FunctionSignature()], returns: .fixed(DataType(.timestampLTZ(3)))),
+        FunctionDefinition(
+            "CURRENT_ROW_TIMESTAMP", function: .currentRowTimestamp, [FunctionSignature()], returns: .fixed(DataType(.timestampLTZ(3)))),
         FunctionDefinition("PROCTIME", signatures: [FunctionSignature()]) { (call) throws(MillstreamError) in
             call.result(.processingTime, DataType(.timestampLTZ(3), isNullable: false), timeAttribute: .proctime)
         },
@@ -48,15 +59,19 @@ enum TimeDefinitions {
     /// EXTRACT, and a function for each of the usual units.
     private static let parts: [FunctionDefinition] =
         [
-            FunctionDefinition("EXTRACT", signatures: [FunctionSignature(.unit, .oneOf([.pointInTime, .interval]))]) { (call) throws(MillstreamError) in
+            FunctionDefinition("EXTRACT", signatures: [FunctionSignature(.unit, .oneOf([.pointInTime, .interval]))]) {
+                (call) throws(MillstreamError) in
                 try part(call.arguments[0].constantText ?? "", call.arguments[1], call)
             }
         ]
         + [
-            ("YEAR", "YEAR"), ("QUARTER", "QUARTER"), ("MONTH", "MONTH"), ("WEEK", "WEEK"), ("DAYOFYEAR", "DOY"), ("DAYOFMONTH", "DAY"), ("DAYOFWEEK", "DOW"), ("HOUR", "HOUR"),
+            ("YEAR", "YEAR"), ("QUARTER", "QUARTER"), ("MONTH", "MONTH"), ("WEEK", "WEEK"), ("DAYOFYEAR", "DOY"), ("DAYOFMONTH", "DAY"),
+            ("DAYOFWEEK", "DOW"), ("HOUR", "HOUR"),
             ("MINUTE", "MINUTE"), ("SECOND", "SECOND"),
         ].map { (name, unit) in
-            FunctionDefinition(name, signatures: [FunctionSignature(.oneOf([.pointInTime, .interval]))]) { (call) throws(MillstreamError) in try part(unit, call.arguments[0], call) }
+            FunctionDefinition(name, signatures: [FunctionSignature(.oneOf([.pointInTime, .interval]))]) { (call) throws(MillstreamError) in
+                try part(unit, call.arguments[0], call)
+            }
         }
 
     private static func part(_ unit: String, _ value: BoundScalar, _ call: FunctionCall) throws(MillstreamError) -> BoundScalar {
@@ -95,20 +110,31 @@ enum TimeDefinitions {
 
     private static let text: [FunctionDefinition] = [
         FunctionDefinition(
-            "DATE_FORMAT", function: .dateFormat, [FunctionSignature(.timestamp, .text), FunctionSignature(.text, .text)], returns: .fixed(.string), nullability: .always),
-        FunctionDefinition("TO_DATE", function: .toDate, [FunctionSignature(.text, .text, optional: 1)], returns: .fixed(.date), nullability: .always),
+            "DATE_FORMAT", function: .dateFormat, [FunctionSignature(.timestamp, .text), FunctionSignature(.text, .text)], returns: .fixed(.string),
+            nullability: .always),
         FunctionDefinition(
-            "TO_TIMESTAMP", function: .toTimestamp, [FunctionSignature(.text, .text, optional: 1)], returns: .fixed(DataType(.timestamp(3))), nullability: .always),
-        FunctionDefinition("FROM_UNIXTIME", function: .fromUnixtime, [FunctionSignature(.bigInt, .text, optional: 1)], returns: .fixed(.string), nullability: .always),
-        FunctionDefinition("UNIX_TIMESTAMP", function: .unixTimestamp, [FunctionSignature(), FunctionSignature(.text, .text, optional: 1)], returns: .fixed(.bigInt)),
+            "TO_DATE", function: .toDate, [FunctionSignature(.text, .text, optional: 1)], returns: .fixed(.date), nullability: .always),
+        FunctionDefinition(
+            "TO_TIMESTAMP", function: .toTimestamp, [FunctionSignature(.text, .text, optional: 1)], returns: .fixed(DataType(.timestamp(3))),
+            nullability: .always),
+        FunctionDefinition(
+            "FROM_UNIXTIME", function: .fromUnixtime, [FunctionSignature(.bigInt, .text, optional: 1)], returns: .fixed(.string), nullability: .always
+        ),
+        FunctionDefinition(
+            "UNIX_TIMESTAMP", function: .unixTimestamp, [FunctionSignature(), FunctionSignature(.text, .text, optional: 1)], returns: .fixed(.bigInt)),
         FunctionDefinition(
             "TO_TIMESTAMP_LTZ",
-            signatures: [FunctionSignature(.bigInt, .int, optional: 1), FunctionSignature(.number, .int, optional: 1), FunctionSignature(.text, .text, .text, optional: 2)],
+            signatures: [
+                FunctionSignature(.bigInt, .int, optional: 1), FunctionSignature(.number, .int, optional: 1),
+                FunctionSignature(.text, .text, .text, optional: 2),
+            ],
             takesNull: true
         ) { (call) throws(MillstreamError) in
             var made = call
             // The fraction of a DOUBLE counts, that of a DECIMAL does not, as in Flink.
-            if call.signature == 1 { made.arguments[0] = ScalarBinder.cast(call.arguments[0], to: call.arguments[0].type.isDecimal ? .bigInt : .double) }
+            if call.signature == 1 {
+                made.arguments[0] = ScalarBinder.cast(call.arguments[0], to: call.arguments[0].type.isDecimal ? .bigInt : .double)
+            }
             return made.result(.toTimestampLTZ, try instant(call).nullable)
         },
     ]
@@ -118,7 +144,9 @@ enum TimeDefinitions {
         guard call.arguments.count > 1 else { return DataType(.timestampLTZ(3)) }
         if call.signature < 2 {
             guard case .int64(let precision)? = call.arguments[1].constant else { return DataType(.timestampLTZ(3)) }
-            guard precision >= 0, precision <= 9 else { throw call.error("the precision of TO_TIMESTAMP_LTZ is between 0 and 9, not \(precision)", argument: 1) }
+            guard precision >= 0, precision <= 9 else {
+                throw call.error("the precision of TO_TIMESTAMP_LTZ is between 0 and 9, not \(precision)", argument: 1)
+            }
             return DataType(.timestampLTZ(max(3, Int(precision))))
         }
         guard let pattern = call.arguments[1].constantText else { return DataType(.timestampLTZ(3)) }
@@ -128,7 +156,9 @@ enum TimeDefinitions {
             if isQuoted { continue }
             if scalar == "S" { digits += 1 }
             if scalar.properties.isAlphabetic, scalar.isASCII, !patternLetters.contains(scalar) {
-                throw call.error("the pattern '\(pattern)' has the letter \(scalar), which means nothing", argument: 1, hint: "A text within a pattern stands in quotes: 'yyyy-MM-dd''T''HH:mm'.")
+                throw call.error(
+                    "the pattern '\(pattern)' has the letter \(scalar), which means nothing", argument: 1,
+                    hint: "A text within a pattern stands in quotes: 'yyyy-MM-dd''T''HH:mm'.")
             }
         }
         return DataType(.timestampLTZ(max(3, min(9, digits))))

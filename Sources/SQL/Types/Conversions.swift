@@ -42,7 +42,9 @@ enum Conversions {
         // A number of units: only where the interval has one.
         case (.number, .interval): return false
         case (.bytes, .bytes): return true
-        case (.date, .date), (.time, .time), (.timestamp, .timestamp), (.date, .timestamp), (.timestamp, .date), (.timestamp, .time), (.time, .timestamp): return true
+        case (.date, .date), (.time, .time), (.timestamp, .timestamp), (.date, .timestamp), (.timestamp, .date), (.timestamp, .time),
+            (.time, .timestamp):
+            return true
         case (.interval, .interval): return (source.kind == .intervalYearMonth) == (target.kind == .intervalYearMonth)
         case (.nested, .nested): return nested(source, target)
         default: return false
@@ -52,7 +54,8 @@ enum Conversions {
     private static func nested(_ source: DataType, _ target: DataType) -> Bool {
         switch (source.kind, target.kind) {
         case (.array(let one), .array(let other)), (.multiset(let one), .multiset(let other)): return isExplicit(from: one, to: other)
-        case (.map(let oneKey, let oneValue), .map(let otherKey, let otherValue)): return isExplicit(from: oneKey, to: otherKey) && isExplicit(from: oneValue, to: otherValue)
+        case (.map(let oneKey, let oneValue), .map(let otherKey, let otherValue)):
+            return isExplicit(from: oneKey, to: otherKey) && isExplicit(from: oneValue, to: otherValue)
         default:
             guard let one = source.fields, let other = target.fields, one.count == other.count else { return false }
             return zip(one, other).allSatisfy { isExplicit(from: $0.type, to: $1.type) }

@@ -12,7 +12,8 @@ enum TimeLiterals {
     }
 
     private static func day(_ reader: inout Reader) -> Int64? {
-        guard let year = reader.number(1...4), reader.accept("-"), let month = reader.number(1...2), reader.accept("-"), let day = reader.number(1...2),
+        guard let year = reader.number(1...4), reader.accept("-"), let month = reader.number(1...2), reader.accept("-"),
+            let day = reader.number(1...2),
             year >= 1, (1...12).contains(month), day >= 1, day <= length(month: month, year: year)
         else { return nil }
         // The days that the change of the calendar left out.
@@ -44,11 +45,15 @@ enum TimeLiterals {
         var reader = Reader(text)
         guard let time = clock(&reader), reader.isAtEnd else { return nil }
         let precision = min(3, time.digits)
-        return (time.seconds * TimeUnit(precision: precision).perSecond + time.nanoseconds / (1_000_000_000 / TimeUnit(precision: precision).perSecond), precision)
+        return (
+            time.seconds * TimeUnit(precision: precision).perSecond + time.nanoseconds / (1_000_000_000 / TimeUnit(precision: precision).perSecond),
+            precision
+        )
     }
 
     private static func clock(_ reader: inout Reader) -> (seconds: Int64, nanoseconds: Int64, digits: Int)? {
-        guard let hour = reader.number(1...2), reader.accept(":"), let minute = reader.number(1...2), reader.accept(":"), let second = reader.number(1...2),
+        guard let hour = reader.number(1...2), reader.accept(":"), let minute = reader.number(1...2), reader.accept(":"),
+            let second = reader.number(1...2),
             hour < 24, minute < 60, second < 60
         else { return nil }
         var (nanoseconds, digits): (Int64, Int) = (0, 0)
@@ -112,7 +117,8 @@ enum TimeLiterals {
         let last = interval.to ?? interval.from
         if interval.to != nil, let start = units.firstIndex(of: interval.from), let end = units.firstIndex(of: last), start < end {
             for index in (start + 1)...end {
-                guard reader.accept(units[index] == .hour ? " " : ":"), let value = reader.number(1...2), value < (units[index] == .hour ? 24 : 60) else { return .wrong }
+                guard reader.accept(units[index] == .hour ? " " : ":"), let value = reader.number(1...2), value < (units[index] == .hour ? 24 : 60)
+                else { return .wrong }
                 milliseconds += value * (sizes[units[index]] ?? 0)
             }
         }

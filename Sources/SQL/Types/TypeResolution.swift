@@ -41,11 +41,15 @@ struct TypeResolution {
 
     private func proposal(_ name: String) -> String {
         let names = [
-            "BOOLEAN", "TINYINT", "SMALLINT", "INT", "BIGINT", "FLOAT", "DOUBLE", "DECIMAL", "CHAR", "VARCHAR", "STRING", "BINARY", "VARBINARY", "BYTES", "DATE", "TIME",
+            "BOOLEAN", "TINYINT", "SMALLINT", "INT", "BIGINT", "FLOAT", "DOUBLE", "DECIMAL", "CHAR", "VARCHAR", "STRING", "BINARY", "VARBINARY",
+            "BYTES", "DATE", "TIME",
             "TIMESTAMP", "TIMESTAMP_LTZ", "INTERVAL", "ARRAY", "MAP", "MULTISET", "ROW", "VARIANT", "BITMAP",
         ]
-        let known = ["TEXT": "STRING", "DATETIME": "TIMESTAMP", "BLOB": "BYTES", "LONG": "BIGINT", "SHORT": "SMALLINT", "BOOL": "BOOLEAN", "INT64": "BIGINT", "INT32": "INT",
-            "TIMESTAMPTZ": "TIMESTAMP_LTZ", "JSON": "VARIANT", "FLOAT64": "DOUBLE", "NUMBER": "DECIMAL"]
+        let known = [
+            "TEXT": "STRING", "DATETIME": "TIMESTAMP", "BLOB": "BYTES", "LONG": "BIGINT", "SHORT": "SMALLINT", "BOOL": "BOOLEAN", "INT64": "BIGINT",
+            "INT32": "INT",
+            "TIMESTAMPTZ": "TIMESTAMP_LTZ", "JSON": "VARIANT", "FLOAT64": "DOUBLE", "NUMBER": "DECIMAL",
+        ]
         if let other = known[name.uppercasedASCII] { return "Its name here is \(other)." }
         return NearestName.of(name, among: names).map { "Did you mean \($0)?" } ?? "Types are " + names.joined(separator: ", ") + "."
     }
@@ -85,7 +89,9 @@ struct TypeResolution {
         guard asked >= 1 else { throw source.error("a DECIMAL has at least 1 digit", at: range, hint: "DECIMAL(p, s) takes 1 to 38 digits.") }
         let precision = min(asked, Self.precisionMax)
         guard scale >= 0, scale <= precision else {
-            throw source.error("a DECIMAL of \(precision) digits cannot have \(scale) of them behind the point", at: range, hint: "The scale is between 0 and the precision.")
+            throw source.error(
+                "a DECIMAL of \(precision) digits cannot have \(scale) of them behind the point", at: range,
+                hint: "The scale is between 0 and the precision.")
         }
         return .decimal(precision: precision, scale: scale)
     }
@@ -109,7 +115,9 @@ struct TypeResolution {
         switch from {
         case .year, .quarter, .month: return .intervalYearMonth
         case .week, .day, .hour, .minute, .second: return .intervalDayTime(3)
-        default: throw source.error("there is no interval of \(from.rawValue)", at: range, hint: "Intervals have years and months, or days down to seconds.")
+        default:
+            throw source.error(
+                "there is no interval of \(from.rawValue)", at: range, hint: "Intervals have years and months, or days down to seconds.")
         }
     }
 }
