@@ -273,7 +273,8 @@ struct DatagenMaker: Sendable {
             while written < size {
                 place &+= 1
                 let word = randomWord(seed, at: place)
-                if isHex { writeHex(word, to: bytes + end + written) } else { UnsafeMutableRawPointer(bytes + end + written).storeBytes(of: word, as: UInt64.self) }
+                let target = bytes + end + written
+                if isHex { writeHex(word, to: target) } else { UnsafeMutableRawPointer(target).storeBytes(of: word, as: UInt64.self) }
                 written += perWord
             }
             let value = UnsafeRawBufferPointer(start: bytes + end, count: size)

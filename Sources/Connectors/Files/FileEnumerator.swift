@@ -20,7 +20,8 @@ final class FileEnumerator: SplitEnumerator {
     private var nextListing: ProcessingTime?
 
     init(
-        _ paths: [String], partitions: PartitionFolders? = nil, monitorMilliseconds: Int64?, clock: any Clock, canSplit: Bool, parallelism: Int, limits: FileReadLimits
+        _ paths: [String], partitions: PartitionFolders? = nil, monitorMilliseconds: Int64?, clock: any Clock, canSplit: Bool, parallelism: Int,
+        limits: FileReadLimits
     ) {
         self.paths = paths
         self.partitions = partitions

@@ -53,7 +53,8 @@ public final class FileSink: Sink {
             }
             let name = commit.successFileName
             guard !name.isEmpty, !name.utf8.contains(0x2F), !name.utf8.contains(0), FileListing.isHidden(name) else {
-                throw MillstreamError(.configuration, "'\(name)' cannot be the name of a success file; it begins with '_' or '.', so that no reader takes it for data")
+                throw MillstreamError(
+                    .configuration, "'\(name)' cannot be the name of a success file; it begins with '_' or '.', so that no reader takes it for data")
             }
         }
         folders = try description.timeFolders.map { pattern throws(MillstreamError) in

@@ -55,7 +55,8 @@ public final class FileSource: Source {
         let keys = Set(description.partitionKeys)
         for column in description.pathColumns {
             guard case .partition(let key, _) = column, !keys.contains(key) else { continue }
-            throw MillstreamError(.plan, "a file source gives the partition column '\(key)', and its folders have (\(description.partitionKeys.joined(separator: ", ")))")
+            let known = description.partitionKeys.joined(separator: ", ")
+            throw MillstreamError(.plan, "a file source gives the partition column '\(key)', and its folders have (\(known))")
         }
         if let partitions = description.partitions, partitions.contains(where: { $0.count != description.partitionKeys.count }) {
             throw MillstreamError(.plan, "a partition to be read does not have a value for each of \(description.partitionKeys.count) keys")

@@ -169,7 +169,13 @@ struct EventPlaces {
         bids.reserveCapacity(count)
         var place = Int(first % Int64(events.total))
         for row in 0..<count {
-            if place < events.persons { persons.append(row) } else if place < events.persons + events.auctions { auctions.append(row) } else { bids.append(row) }
+            if place < events.persons {
+                persons.append(row)
+            } else if place < events.persons + events.auctions {
+                auctions.append(row)
+            } else {
+                bids.append(row)
+            }
             place += 1
             if place == events.total { place = 0 }
         }

@@ -45,7 +45,8 @@ struct SpanColumn {
             .timestampLTZ:
             return true
         case .array(let element): return reading.elementDelimiter != nil && textScalarIsKnown(element)
-        case .row(let fields), .structured(_, let fields): return reading.elementDelimiter != nil && fields.allSatisfy { textScalarIsKnown($0.type) }
+        case .row(let fields), .structured(_, let fields):
+            return reading.elementDelimiter != nil && fields.allSatisfy { textScalarIsKnown($0.type) }
         default: return false
         }
     }

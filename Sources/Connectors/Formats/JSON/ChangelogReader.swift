@@ -154,7 +154,8 @@ final class ChangelogReader: JSONLineReader {
             throw JSONProblem(
                 path: word.text,
                 reason: isOld
-                    ? "it is null, and the change needs the old row (Postgres: set the table's REPLICA IDENTITY to FULL)" : "it is null, and the change needs it")
+                    ? "it is null, and the change needs the old row (Postgres: set the table's REPLICA IDENTITY to FULL)"
+                    : "it is null, and the change needs it")
         }
         guard json.kind(place) == decoding_json_object else { throw JSONProblem(path: word.text, reason: "it is no object") }
         return place

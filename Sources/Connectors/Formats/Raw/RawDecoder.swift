@@ -201,7 +201,9 @@ struct RawCodec {
         }
     }
 
-    private static func append(_ scalar: Unicode.Scalar, to text: TextBuffer) { for byte in UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter { text.append(byte) } }
+    private static func append(_ scalar: Unicode.Scalar, to text: TextBuffer) {
+        for byte in UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter { text.append(byte) }
+    }
 
     private static func append(_ bytes: UnsafeRawBufferPointer, _ charset: RawOptions.Charset, to text: TextBuffer) -> Bool {
         if charset == .utf8 {
