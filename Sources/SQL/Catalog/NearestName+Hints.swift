@@ -8,7 +8,8 @@ extension NearestName {
     static func all(_ wrong: String, among known: [String]) -> [String] {
         let length = wrong.utf8.count
         guard length <= byteCountMax else { return [] }
-        var best = length <= 3 ? 1 : max(2, length / 4)
+        // Of one or two letters only their case can be wrong.
+        var best = length <= 2 ? 0 : length == 3 ? 1 : max(2, length / 4)
         var nearest: [String] = []
         for name in known where name.utf8.count <= byteCountMax && abs(name.utf8.count - length) <= best {
             let distance = distance(wrong, name)

@@ -37,9 +37,6 @@ extension SQLText {
                 if left > binding.left || right != 0 && binding.right <= right { return "(" + make(0, 0) + ")" }
                 return make(left, right)
             }
-            func infix(_ sign: String, _ binding: Binding, _ first: ExpressionSyntax, _ second: ExpressionSyntax) -> String {
-                bound(binding) { text(first, $0, binding.left) + " \(sign) " + text(second, binding.right, $1) }
-            }
             switch expression.kind {
             case .literal(let literal): return SQLText.literal(literal)
             case .name(let name): return self.name(name)
@@ -51,7 +48,7 @@ extension SQLText {
             case .unary(let sign, let inner): return bound(.sign) { (sign == .minus ? "- " : "+ ") + text(inner, Binding.sign.right, $1) }
             case .difference(let first, let second, let type):
                 return "(" + text(first, 0, Binding.additive.left) + " - " + text(second, Binding.additive.right, 0) + ") " + SQLText.type(type).dropPrefix("INTERVAL ")
-            case .binary(let sign, let first, let second): return infix(sign.rawValue, binding(sign), first, second)
+            case .binary: return chain(expression, left, right)
             case .test(let inner, let test, let isNegated):
                 return bound(.test) { left, _ in text(inner, left, Binding.test.left) + " IS " + (isNegated ? "NOT " : "") + (test == .json ? TestSyntax.jsonValue : test).rawValue }
             case .between(let value, let low, let high, let isSymmetric, let isNegated):
@@ -90,6 +87,25 @@ extension SQLText {
             case .allFields(let inner): return "(" + text(inner) + ").*"
             case .json(let call): return json(call)
             }
+        }
+
+        /// Operators that follow one another: a loop, as thousands of them are one expression as deep.
+        private func chain(_ expression: ExpressionSyntax, _ left: Int, _ right: Int) -> String {
+            var operators: [(sign: BinarySyntax, operand: ExpressionSyntax, right: Int, hasParentheses: Bool)] = []
+            var (innermost, left, right) = (expression, left, right)
+            while case .binary(let sign, let first, let second) = innermost.kind {
+                let binding = binding(sign)
+                let hasParentheses = left > binding.left || right != 0 && binding.right <= right
+                if hasParentheses { (left, right) = (0, 0) }
+                operators.append((sign, second, right, hasParentheses))
+                (innermost, right) = (first, binding.left)
+            }
+            var result = text(innermost, left, right)
+            for (sign, operand, right, hasParentheses) in operators.reversed() {
+                result += " \(sign.rawValue) " + text(operand, binding(sign).right, right)
+                if hasParentheses { result = "(" + result + ")" }
+            }
+            return result
         }
 
         private static func isNumber(_ expression: ExpressionSyntax) -> Bool {

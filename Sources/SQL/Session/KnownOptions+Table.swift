@@ -22,7 +22,8 @@ extension KnownOptions {
             "table.exec.sink.upsert-materialize", .choice(["NONE", "AUTO", "FORCE"]), default: "AUTO",
             "Whether rows of one key are kept in order before a sink with a primary key."),
         ConfigOption(
-            "table.exec.sink.upsert-materialize-strategy.type", .choice(["LEGACY", "MAP", "VALUE", "ADAPTIVE"]), "How those rows are kept."),
+            "table.exec.sink.upsert-materialize-strategy.type", .choice(["LEGACY", "MAP", "VALUE", "ADAPTIVE"]), default: "LEGACY",
+            "How those rows are kept."),
         ConfigOption("table.exec.sink.upsert-materialize-strategy.adaptive.threshold.low", .count, "Below this many rows of a key they are kept as one value."),
         ConfigOption("table.exec.sink.upsert-materialize-strategy.adaptive.threshold.high", .count, "Above this many rows of a key they are kept as a map."),
         ConfigOption("table.exec.sink.keyed-shuffle", .choice(["NONE", "AUTO", "FORCE"]), default: "AUTO", "Whether rows are dealt out by primary key before a sink."),

@@ -18,7 +18,8 @@ extension Parser {
         while true {
             if result.isNullable == nil, accept("NOT", "NULL") {
                 result.isNullable = false
-            } else if result.isNullable == nil, accept("NULL") {
+            } else if result.isNullable == nil, !at("NULL", "ON"), accept("NULL") {
+                // (`RETURNING INT NULL ON EMPTY`: that NULL is not the type's.)
                 result.isNullable = true
             } else if accept("ARRAY") {
                 result = TypeSyntax(kind: .array(result), isNullable: nil, range: range(from: start))

@@ -63,7 +63,16 @@ enum Connectors {
             ConfigOption("fields.#.start", .integer(Int64.min...Int64.max), "The first value of a sequence."),
             ConfigOption("fields.#.end", .integer(Int64.min...Int64.max), "The last value of a sequence."),
             ConfigOption("fields.#.null-rate", .fraction, default: "0", "The share of NULLs."),
-        ])
+        ],
+        checks: { (description, _) throws(MillstreamError) in
+            for (key, _) in description.options.texts where key.hasPrefix("fields.") && key.hasSuffix(".kind") && description.options.text(key) == "sequence" {
+                let column = key.dropLast(".kind".count)
+                for bound in ["start", "end"] where description.options.integer("\(column).\(bound)") == nil {
+                    throw MillstreamError(
+                        .configuration, "with '\(key)' = 'sequence' a sequence needs the option '\(column).\(bound)'", hint: "Its first and last value are 'start' and 'end'.")
+                }
+            }
+        })
 
     static let print = ConnectorDescription(
         "print", [.sink, .partitions],

@@ -18,11 +18,14 @@ public struct ConnectorDescription: TableFactory {
     public var sinkModeOption: String?
     /// Whether a sink with a primary key replaces rows by it.
     public var upsertsByPrimaryKey: Bool
+    /// What options must fulfil together.
+    public var checks: (@Sendable (TableDescription, CatalogTable) throws(MillstreamError) -> Void)?
 
     public init(
         _ identifier: String, _ roles: TableRoles, format: FormatUse = .none, required: [ConfigOption] = [], optional: [ConfigOption] = [],
         ofColumns columnOptions: [ConfigOption] = [], metadata: [MetadataKey] = [], sourceMode: ChangelogMode = .insertOnly,
-        sinkMode: ChangelogMode = .insertOnly, sinkModeOption: String? = nil, upsertsByPrimaryKey: Bool = false
+        sinkMode: ChangelogMode = .insertOnly, sinkModeOption: String? = nil, upsertsByPrimaryKey: Bool = false,
+        checks: (@Sendable (TableDescription, CatalogTable) throws(MillstreamError) -> Void)? = nil
     ) {
         self.identifier = identifier
         self.roles = roles
@@ -35,6 +38,7 @@ public struct ConnectorDescription: TableFactory {
         self.sinkMode = sinkMode
         self.sinkModeOption = sinkModeOption
         self.upsertsByPrimaryKey = upsertsByPrimaryKey
+        self.checks = checks
     }
 
     public func optionalOptions(for table: CatalogTable) -> [ConfigOption] {
@@ -73,4 +77,6 @@ public struct ConnectorDescription: TableFactory {
         }
         return upsertsByPrimaryKey && table.primaryKey != nil ? .upsert : sinkMode
     }
+
+    public func check(_ description: TableDescription, _ table: CatalogTable) throws(MillstreamError) { try checks?(description, table) }
 }
