@@ -29,7 +29,11 @@ struct RecordedStatementTests {
                 let label = "\(id)[\(index)] \(text)"
                 guard let verdict = Self.compare(test, text, result, id) else { continue }
                 counts[record["category"] as? String ?? "", default: Count()].all += 1
-                if verdict.isEmpty { counts[record["category"] as? String ?? "", default: Count()].agreed += 1 } else { failures.append("\(label): \(verdict)") }
+                if verdict.isEmpty {
+                    counts[record["category"] as? String ?? "", default: Count()].agreed += 1
+                } else {
+                    failures.append("\(label): \(verdict)")
+                }
             }
         }
         for failure in failures { Issue.record("\(failure)") }
@@ -75,5 +79,7 @@ struct RecordedStatementTests {
     }
 
     /// JSON's true and false come as numbers.
-    private static func CFGetTypeIDIsBoolean(_ number: NSNumber) -> Bool { String(cString: number.objCType) == "c" || String(cString: number.objCType) == "B" }
+    private static func CFGetTypeIDIsBoolean(_ number: NSNumber) -> Bool {
+        String(cString: number.objCType) == "c" || String(cString: number.objCType) == "B"
+    }
 }

@@ -7,7 +7,8 @@ import Testing
 struct RefusedStatementTests {
     private static let setup = [
         "CREATE TABLE t (a INT, b INT, c AS a + b, ts TIMESTAMP(3), p STRING, PRIMARY KEY (a) NOT ENFORCED, WATERMARK FOR ts AS ts) PARTITIONED BY (p) WITH ('connector' = 'blackhole')",
-        "CREATE TABLE orders (a INT, m STRING METADATA) WITH ('connector' = 'print')", "CREATE VIEW v AS SELECT 1 AS x", "CREATE TEMPORARY TABLE tmp (a INT)", "CREATE DATABASE full_db",
+        "CREATE TABLE orders (a INT, m STRING METADATA) WITH ('connector' = 'print')", "CREATE VIEW v AS SELECT 1 AS x",
+        "CREATE TEMPORARY TABLE tmp (a INT)", "CREATE DATABASE full_db",
         "CREATE TABLE full_db.x (a INT)", "CREATE FUNCTION f AS 'm.f' LANGUAGE PYTHON",
     ]
     private static let datagen = "WITH ('connector' = 'datagen')"
@@ -16,28 +17,82 @@ struct RefusedStatementTests {
         "A wrong statement is told with its place, what is wrong and what to do",
         arguments: [
             // Options
-            ("CREATE TABLE x (a INT) WITH ('connector' = 'kafkka')", 1, 30, "there is no connector 'kafkka'", "Connectors: arrow, blackhole, datagen, filesystem"),
+            (
+                "CREATE TABLE x (a INT) WITH ('connector' = 'kafkka')", 1, 30, "there is no connector 'kafkka'",
+                "Connectors: arrow, blackhole, datagen, filesystem"
+            ),
             ("CREATE TABLE x (a INT) WITH ('connector' = 'datagn')", 1, 30, "there is no connector 'datagn'", "Did you mean 'datagen'?"),
-            ("CREATE TABLE x (a INT) WITH ('connector' = 'datagen', 'row-per-second' = '5')", 1, 55, "the connector 'datagen' has no option 'row-per-second'", "Did you mean 'rows-per-second'?"),
-            ("CREATE TABLE x (a INT) WITH ('connector' = 'datagen', 'fields.b.kind' = 'random')", 1, 55, "has no option 'fields.b.kind'", "'fields.a.kind'"),
-            ("CREATE TABLE x (a INT) WITH ('connector' = 'datagen', 'rows-per-second' = 'many')", 1, 55, "'rows-per-second' takes a whole number from 1, not 'many'", ""),
-            ("CREATE TABLE x (a INT) WITH ('connector' = 'datagen', 'fields.a.kind' = 'randm')", 1, 55, "takes 'random', 'sequence', not 'randm'", "Did you mean 'random'?"),
-            ("CREATE TABLE x (a INT) WITH ('connector' = 'filesystem', 'format' = 'csv')", 1, 30, "the connector 'filesystem' needs the option 'path'", "'path'"),
-            ("CREATE TABLE x (a INT) WITH ('connector' = 'filesystem', 'path' = '/x')", 1, 30, "needs the option 'format'", "Formats: canal-json, csv, debezium-json"),
-            ("CREATE TABLE x (a INT) WITH ('connector' = 'filesystem', 'path' = '/x', 'format' = 'jsn')", 1, 73, "there is no format 'jsn'", "Did you mean 'json'?"),
-            ("CREATE TABLE x (a INT) WITH ('connector' = 'filesystem', 'path' = '/x', 'format' = 'csv', 'csv.bogus' = '1')", 1, 91, "the format 'csv' has no option 'csv.bogus'", "csv.null-literal"),
-            ("CREATE TABLE x (a INT) WITH ('connector' = 'filesystem', 'path' = '/x', 'format' = 'csv', 'csv.ignore-parse-errors' = 'ja')", 1, 91, "'csv.ignore-parse-errors' takes true or false, not 'ja'", ""),
-            ("CREATE TABLE x (a INT) WITH ('connector' = 'filesystem', 'path' = '/x', 'format' = 'csv', 'csv.field-delimiter' = ';;')", 1, 91, "takes one character, not ';;'", ""),
-            ("CREATE TABLE x (a INT) WITH ('connector' = 'filesystem', 'path' = '/x', 'format' = 'csv', 'json.x' = '1')", 1, 91, "has no option 'json.x'", ""),
-            ("CREATE TABLE x (a INT) WITH ('connector' = 'filesystem', 'path' = '/x', 'format' = 'csv', 'source.monitor-interval' = 'soon')", 1, 91, "takes a duration", ""),
-            ("CREATE TABLE x (a INT) WITH ('connector' = 'filesystem', 'path' = '/x', 'format' = 'csv', 'sink.rolling-policy.file-size' = '1 zb')", 1, 91, "takes a size", ""),
-            ("CREATE TABLE x (a INT, b INT) WITH ('connector' = 'filesystem', 'path' = '/x', 'format' = 'raw')", 1, 80, "the format 'raw' takes a table of one column; this one has 2", ""),
-            ("CREATE TABLE x (a INT) WITH ('connector' = 'filesystem', 'path' = '/x', 'format' = 'json', 'json.fail-on-missing-field' = 'true', 'json.ignore-parse-errors' = 'true')", 1, 92, "contradict each other", ""),
-            ("CREATE TABLE x (a INT) WITH ('connector' = 'socket', 'hostname' = 'h', 'port' = '70000', 'format' = 'raw')", 1, 72, "takes a whole number from 1 to 65535, not '70000'", ""),
+            (
+                "CREATE TABLE x (a INT) WITH ('connector' = 'datagen', 'row-per-second' = '5')", 1, 55,
+                "the connector 'datagen' has no option 'row-per-second'", "Did you mean 'rows-per-second'?"
+            ),
+            (
+                "CREATE TABLE x (a INT) WITH ('connector' = 'datagen', 'fields.b.kind' = 'random')", 1, 55, "has no option 'fields.b.kind'",
+                "'fields.a.kind'"
+            ),
+            (
+                "CREATE TABLE x (a INT) WITH ('connector' = 'datagen', 'rows-per-second' = 'many')", 1, 55,
+                "'rows-per-second' takes a whole number from 1, not 'many'", ""
+            ),
+            (
+                "CREATE TABLE x (a INT) WITH ('connector' = 'datagen', 'fields.a.kind' = 'randm')", 1, 55, "takes 'random', 'sequence', not 'randm'",
+                "Did you mean 'random'?"
+            ),
+            (
+                "CREATE TABLE x (a INT) WITH ('connector' = 'filesystem', 'format' = 'csv')", 1, 30,
+                "the connector 'filesystem' needs the option 'path'", "'path'"
+            ),
+            (
+                "CREATE TABLE x (a INT) WITH ('connector' = 'filesystem', 'path' = '/x')", 1, 30, "needs the option 'format'",
+                "Formats: canal-json, csv, debezium-json"
+            ),
+            (
+                "CREATE TABLE x (a INT) WITH ('connector' = 'filesystem', 'path' = '/x', 'format' = 'jsn')", 1, 73, "there is no format 'jsn'",
+                "Did you mean 'json'?"
+            ),
+            (
+                "CREATE TABLE x (a INT) WITH ('connector' = 'filesystem', 'path' = '/x', 'format' = 'csv', 'csv.bogus' = '1')", 1, 91,
+                "the format 'csv' has no option 'csv.bogus'", "csv.null-literal"
+            ),
+            (
+                "CREATE TABLE x (a INT) WITH ('connector' = 'filesystem', 'path' = '/x', 'format' = 'csv', 'csv.ignore-parse-errors' = 'ja')", 1, 91,
+                "'csv.ignore-parse-errors' takes true or false, not 'ja'", ""
+            ),
+            (
+                "CREATE TABLE x (a INT) WITH ('connector' = 'filesystem', 'path' = '/x', 'format' = 'csv', 'csv.field-delimiter' = ';;')", 1, 91,
+                "takes one character, not ';;'", ""
+            ),
+            (
+                "CREATE TABLE x (a INT) WITH ('connector' = 'filesystem', 'path' = '/x', 'format' = 'csv', 'json.x' = '1')", 1, 91,
+                "has no option 'json.x'", ""
+            ),
+            (
+                "CREATE TABLE x (a INT) WITH ('connector' = 'filesystem', 'path' = '/x', 'format' = 'csv', 'source.monitor-interval' = 'soon')", 1,
+                91, "takes a duration", ""
+            ),
+            (
+                "CREATE TABLE x (a INT) WITH ('connector' = 'filesystem', 'path' = '/x', 'format' = 'csv', 'sink.rolling-policy.file-size' = '1 zb')",
+                1, 91, "takes a size", ""
+            ),
+            (
+                "CREATE TABLE x (a INT, b INT) WITH ('connector' = 'filesystem', 'path' = '/x', 'format' = 'raw')", 1, 80,
+                "the format 'raw' takes a table of one column; this one has 2", ""
+            ),
+            (
+                "CREATE TABLE x (a INT) WITH ('connector' = 'filesystem', 'path' = '/x', 'format' = 'json', 'json.fail-on-missing-field' = 'true', 'json.ignore-parse-errors' = 'true')",
+                1, 92, "contradict each other", ""
+            ),
+            (
+                "CREATE TABLE x (a INT) WITH ('connector' = 'socket', 'hostname' = 'h', 'port' = '70000', 'format' = 'raw')", 1, 72,
+                "takes a whole number from 1 to 65535, not '70000'", ""
+            ),
             ("CREATE TABLE x (a INT) WITH ('k' = '1', 'k' = '2')", 1, 41, "the option 'k' is there twice", ""),
             ("ALTER TABLE t SET ('prnt' = 'x')", 1, 20, "the connector 'blackhole' has no option 'prnt'", ""),
             ("ALTER TABLE t RESET ('connector')", 1, 1, "the option 'connector' cannot be reset", ""),
-            ("CREATE TABLE x (a INT) WITH ('connector' = 'datagen', 'fields.a.kind' = 'sequence', 'fields.a.start' = '1')", 1, 55, "a sequence needs the option 'fields.a.end'", ""),
+            (
+                "CREATE TABLE x (a INT) WITH ('connector' = 'datagen', 'fields.a.kind' = 'sequence', 'fields.a.start' = '1')", 1, 55,
+                "a sequence needs the option 'fields.a.end'", ""
+            ),
             // Columns
             ("CREATE TABLE x (a INT, a STRING) \(datagen)", 1, 24, "the column 'a' is there twice", ""),
             ("CREATE TABLE x () \(datagen)", 1, 14, "a table has columns", ""),
@@ -51,16 +106,34 @@ struct RefusedStatementTests {
             ("CREATE TABLE x (a INT, PRIMARY KEY (b) NOT ENFORCED) \(datagen)", 1, 24, "there is no column 'b' for the primary key", "Columns: a."),
             ("CREATE TABLE x (a INT, PRIMARY KEY (a)) \(datagen)", 1, 24, "a PRIMARY KEY is NOT ENFORCED", "Nobody checks"),
             ("CREATE TABLE x (a INT, PRIMARY KEY (a, a) NOT ENFORCED) \(datagen)", 1, 24, "the primary key has 'a' twice", ""),
-            ("CREATE TABLE x (a INT, b AS a + 1, PRIMARY KEY (b) NOT ENFORCED) \(datagen)", 1, 36, "the column 'b' of the primary key is not physical", ""),
-            ("CREATE TABLE x (a INT, PRIMARY KEY (a) NOT ENFORCED, PRIMARY KEY (a) NOT ENFORCED) \(datagen)", 1, 54, "a table has one PRIMARY KEY", ""),
+            (
+                "CREATE TABLE x (a INT, b AS a + 1, PRIMARY KEY (b) NOT ENFORCED) \(datagen)", 1, 36,
+                "the column 'b' of the primary key is not physical", ""
+            ),
+            (
+                "CREATE TABLE x (a INT, PRIMARY KEY (a) NOT ENFORCED, PRIMARY KEY (a) NOT ENFORCED) \(datagen)", 1, 54, "a table has one PRIMARY KEY",
+                ""
+            ),
             ("CREATE TABLE x (a INT, UNIQUE (a)) \(datagen)", 1, 24, "UNIQUE is not built", ""),
-            ("CREATE TABLE x (a INT, WATERMARK FOR a AS a) \(datagen)", 1, 24, "a watermark follows a TIMESTAMP(p) or TIMESTAMP_LTZ(p) with p up to 3; 'a' is INT", ""),
+            (
+                "CREATE TABLE x (a INT, WATERMARK FOR a AS a) \(datagen)", 1, 24,
+                "a watermark follows a TIMESTAMP(p) or TIMESTAMP_LTZ(p) with p up to 3; 'a' is INT", ""
+            ),
             ("CREATE TABLE x (a TIMESTAMP(6), WATERMARK FOR a AS a) \(datagen)", 1, 33, "'a' is TIMESTAMP(6)", ""),
             ("CREATE TABLE x (ts TIMESTAMP(3), WATERMARK FOR st AS st) \(datagen)", 1, 34, "there is no column 'st' for a watermark to follow", "ts"),
             ("CREATE TABLE x (ts TIMESTAMP(3), a INT, WATERMARK FOR ts AS a) \(datagen)", 1, 41, "this is INT", ""),
-            ("CREATE TABLE x (ts TIMESTAMP_LTZ(3), WATERMARK FOR ts AS CAST(ts AS TIMESTAMP(3))) \(datagen)", 1, 38, "the watermark is TIMESTAMP(3), and the column it follows TIMESTAMP_LTZ(3)", ""),
-            ("CREATE TABLE x (a INT, dt STRING) PARTITIONED BY (nope) \(datagen)", 1, 51, "there is no column 'nope' to divide the table by", "Columns: a, dt."),
-            ("CREATE TABLE x (a INT) DISTRIBUTED BY (z) INTO 2 BUCKETS \(datagen)", 1, 14, "there is no physical column 'z' to distribute the table by", ""),
+            (
+                "CREATE TABLE x (ts TIMESTAMP_LTZ(3), WATERMARK FOR ts AS CAST(ts AS TIMESTAMP(3))) \(datagen)", 1, 38,
+                "the watermark is TIMESTAMP(3), and the column it follows TIMESTAMP_LTZ(3)", ""
+            ),
+            (
+                "CREATE TABLE x (a INT, dt STRING) PARTITIONED BY (nope) \(datagen)", 1, 51, "there is no column 'nope' to divide the table by",
+                "Columns: a, dt."
+            ),
+            (
+                "CREATE TABLE x (a INT) DISTRIBUTED BY (z) INTO 2 BUCKETS \(datagen)", 1, 14,
+                "there is no physical column 'z' to distribute the table by", ""
+            ),
             // Names
             ("CREATE TABLE t (a INT)", 1, 14, "there is a table or view 'default_catalog.default_database.t' already", "IF NOT EXISTS"),
             ("CREATE TABLE nodb.x (a INT)", 1, 14, "there is no database 'nodb' in the catalog 'default_catalog'", "default_database"),
@@ -123,7 +196,10 @@ struct RefusedStatementTests {
             ("SHOW PROCEDURES", 1, 1, "catalogs have no procedures", ""),
             ("REMOVE JAR 'x.jar'", 1, 1, "no jar 'x.jar' was added", ""),
             // SET
-            ("SET 'table.exec.mini-batch.enable' = 'true'", 1, 5, "there is no option 'table.exec.mini-batch.enable'", "Did you mean 'table.exec.mini-batch.enabled'?"),
+            (
+                "SET 'table.exec.mini-batch.enable' = 'true'", 1, 5, "there is no option 'table.exec.mini-batch.enable'",
+                "Did you mean 'table.exec.mini-batch.enabled'?"
+            ),
             ("SET 'table.exec.mini-batch.enabled' = 'yes'", 1, 5, "'table.exec.mini-batch.enabled' takes true or false, not 'yes'", ""),
             ("SET 'tabel.exec.state.ttl' = '1 h'", 1, 5, "there is no option 'tabel.exec.state.ttl'", "Did you mean 'table.exec.state.ttl'?"),
             ("SET 'table.exec.state.ttl' = '1 fortnight'", 1, 5, "takes a duration such as", ""),

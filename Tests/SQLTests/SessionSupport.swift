@@ -16,7 +16,9 @@ final class SimplePlanner: QueryPlanner {
         case .values(let rows):
             guard case .row(let items)? = rows.first?.kind else { return [] }
             var result: [ResultColumn] = []
-            for (index, item) in items.enumerated() { result.append(ResultColumn("EXPR$\(index)", try ScalarBinder(source, scope: TableScope()).bind(item).type)) }
+            for (index, item) in items.enumerated() {
+                result.append(ResultColumn("EXPR$\(index)", try ScalarBinder(source, scope: TableScope()).bind(item).type))
+            }
             return result
         case .table(let name): return try session.catalogs.resolve(name, in: source).object.resultColumns
         case .select(let select):
@@ -26,7 +28,9 @@ final class SimplePlanner: QueryPlanner {
             var result: [ResultColumn] = []
             for (index, item) in select.items.enumerated() {
                 if case .star = item.expression.kind {
-                    for column in tables.flatMap(\.columns) { result.append(ResultColumn(column.name, column.type, timeAttribute: column.timeAttribute)) }
+                    for column in tables.flatMap(\.columns) {
+                        result.append(ResultColumn(column.name, column.type, timeAttribute: column.timeAttribute))
+                    }
                     continue
                 }
                 let bound = try binder.bind(item.expression)
@@ -43,14 +47,21 @@ final class SimplePlanner: QueryPlanner {
         case .named(let name, _, _):
             let resolved = try session.catalogs.resolve(name, in: source)
             let start = tables.reduce(0) { $0 + $1.columns.count }
-            let columns = resolved.object.resultColumns.enumerated().map { ScopeColumn($0.element.name, start + $0.offset, $0.element.type, timeAttribute: $0.element.timeAttribute) }
+            let columns = resolved.object.resultColumns.enumerated().map {
+                ScopeColumn($0.element.name, start + $0.offset, $0.element.type, timeAttribute: $0.element.timeAttribute)
+            }
             tables.append(TableScope.Table([from.alias?.text ?? resolved.path.name], columns))
         case .join(let left, let right, _, _, _):
             try add(left, &tables, source, session)
             try add(right, &tables, source, session)
         case .query(let query, _):
             let columns = try columns(query.body, source, session)
-            tables.append(TableScope.Table([from.alias?.text ?? ""], columns.enumerated().map { ScopeColumn(from.columns.isEmpty ? $0.element.name : from.columns[$0.offset].text, $0.offset, $0.element.type) }))
+            tables.append(
+                TableScope.Table(
+                    [from.alias?.text ?? ""],
+                    columns.enumerated().map {
+                        ScopeColumn(from.columns.isEmpty ? $0.element.name : from.columns[$0.offset].text, $0.offset, $0.element.type)
+                    }))
         default: throw MillstreamError(.unsupported, "the tests' planner reads tables and joins alone")
         }
     }
@@ -67,7 +78,8 @@ struct TestSession {
         session.factories.register(ConnectorDescription("golden-lookup", [.lookup], required: [ConfigOption("path", .text, "The file.")]))
         session.factories.register(
             ConnectorDescription(
-                "golden-sink", [.sink], required: [ConfigOption("changelog-mode", .choice(["append", "upsert", "retract"]), "What it takes.")], sinkModeOption: "changelog-mode"))
+                "golden-sink", [.sink], required: [ConfigOption("changelog-mode", .choice(["append", "upsert", "retract"]), "What it takes.")],
+                sinkModeOption: "changelog-mode"))
         if batch { try session.options.setInitial("execution.runtime-mode", "BATCH") }
     }
 

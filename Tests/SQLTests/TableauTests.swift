@@ -5,7 +5,8 @@ import Testing
 /// Tables as Flink 2.3 printed them.
 struct TableauTests {
     private static let columns = [
-        Field("i", .int), Field("s", .string), Field("d", DataType(.decimal(precision: 10, scale: 2))), Field("ts", DataType(.timestamp(3))), Field("dt", .date), Field("b", .boolean),
+        Field("i", .int), Field("s", .string), Field("d", DataType(.decimal(precision: 10, scale: 2))), Field("ts", DataType(.timestamp(3))),
+        Field("dt", .date), Field("b", .boolean),
         Field("db", .double), Field("ti", .tinyInt), Field("si", .smallInt), Field("bi", .bigInt), Field("tm", DataType(.time(0))),
     ]
 

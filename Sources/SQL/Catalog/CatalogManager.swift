@@ -101,7 +101,9 @@ public final class CatalogManager {
         case 1: ObjectPath(currentCatalog, currentDatabase, parts[0])
         case 2: ObjectPath(currentCatalog, parts[0], parts[1])
         case 3: ObjectPath(parts[0], parts[1], parts[2])
-        default: throw MillstreamError(.plan, "the name '\(parts.joined(separator: "."))' has \(parts.count) parts", hint: "It is catalog.database.name at most.")
+        default:
+            throw MillstreamError(
+                .plan, "the name '\(parts.joined(separator: "."))' has \(parts.count) parts", hint: "It is catalog.database.name at most.")
         }
     }
 
@@ -110,7 +112,9 @@ public final class CatalogManager {
         switch parts.count {
         case 1: (currentCatalog, parts[0])
         case 2: (parts[0], parts[1])
-        default: throw MillstreamError(.plan, "the name '\(parts.joined(separator: "."))' has \(parts.count) parts", hint: "It is catalog.database at most.")
+        default:
+            throw MillstreamError(
+                .plan, "the name '\(parts.joined(separator: "."))' has \(parts.count) parts", hint: "It is catalog.database at most.")
         }
     }
 
@@ -139,7 +143,8 @@ public final class CatalogManager {
         let last = name.parts[name.parts.count - 1]
         let known = try objectNames(in: path.catalog, path.database)
         throw source.error(
-            "there is no table or view '\(last.text)' in \(path.catalog).\(path.database)", at: last.range, hint: NearestName.hint(last.text, among: known))
+            "there is no table or view '\(last.text)' in \(path.catalog).\(path.database)", at: last.range,
+            hint: NearestName.hint(last.text, among: known))
     }
 
     public func temporaryObject(at path: ObjectPath) -> CatalogObject? { temporaryObjects[path.key]?.value }
@@ -156,7 +161,8 @@ public final class CatalogManager {
         if let catalog = registrations[catalogName]?.catalog, try catalog.database(database) != nil {
             for name in try catalog.objectNames(in: database) { names[name] = true }
         }
-        for temporary in temporaryObjects.values where temporary.path.catalog.isSame(as: catalogName) && temporary.path.database.isSame(as: database) {
+        for temporary in temporaryObjects.values where temporary.path.catalog.isSame(as: catalogName) && temporary.path.database.isSame(as: database)
+        {
             names[temporary.path.name] = true
         }
         return names.names
@@ -196,7 +202,8 @@ public final class CatalogManager {
         if let catalog = registrations[catalogName]?.catalog, try catalog.database(database) != nil {
             for name in try catalog.functionNames(in: database) { names[name] = true }
         }
-        for temporary in temporaryFunctions.values where temporary.path.catalog.isSame(as: catalogName) && temporary.path.database.isSame(as: database) {
+        for temporary in temporaryFunctions.values
+        where temporary.path.catalog.isSame(as: catalogName) && temporary.path.database.isSame(as: database) {
             names[temporary.path.name] = true
         }
         for name in systemFunctions.names { names[name] = true }

@@ -7,7 +7,8 @@ import Columnar
 ///     default/views/late.sql
 ///     default/functions/hypot.sql
 ///
-/// Each change is one file, written whole or not at all, so a crash leaves the catalog as it was before or after. Files can be read, compared and mended by hand.
+/// Each change is one file, written whole or not at all, so a crash leaves the catalog as it was before or after.
+/// Files can be read, compared and mended by hand.
 public final class DirectoryCatalog: Catalog {
     public let type = "directory"
     public let defaultDatabase: String
@@ -39,7 +40,9 @@ public final class DirectoryCatalog: Catalog {
         let path = "\(try FileName.encoded(name))/database.sql"
         guard let bytes = try storage.read(path) else { return nil }
         return try reading(path) { () throws(MillstreamError) -> CatalogDatabase in
-            guard case .createDatabase(_, _, let comment, let options) = try Parser.statement(String(decoding: bytes, as: UTF8.self)).kind else { throw Self.notThis("database") }
+            guard case .createDatabase(_, _, let comment, let options) = try Parser.statement(String(decoding: bytes, as: UTF8.self)).kind else {
+                throw Self.notThis("database")
+            }
             return CatalogDatabase(comment: comment, options: Self.map(options))
         }
     }
@@ -62,8 +65,10 @@ public final class DirectoryCatalog: Catalog {
     }
 
     private func names(_ kind: String, _ database: String) throws(MillstreamError) -> [String] {
-        try storage.list("\(try FileName.encoded(database))/\(kind)").compactMap { $0.hasSuffix(".sql") ? FileName.decoded(String($0.dropLast(4))) : nil }
-            .sorted { $0.isBelow($1) }
+        try storage.list("\(try FileName.encoded(database))/\(kind)").compactMap {
+            $0.hasSuffix(".sql") ? FileName.decoded(String($0.dropLast(4))) : nil
+        }
+        .sorted { $0.isBelow($1) }
     }
 
     public func objectNames(in database: String) throws(MillstreamError) -> [String] {
@@ -171,7 +176,9 @@ public final class DirectoryCatalog: Catalog {
         let path = try path("functions", name, database)
         guard let bytes = try storage.read(path) else { return nil }
         return try reading(path) { () throws(MillstreamError) -> CatalogFunction in
-            guard case .createFunction(let syntax) = try Parser.statement(String(decoding: bytes, as: UTF8.self)).kind else { throw Self.notThis("function") }
+            guard case .createFunction(let syntax) = try Parser.statement(String(decoding: bytes, as: UTF8.self)).kind else {
+                throw Self.notThis("function")
+            }
             return CatalogFunction(
                 language: syntax.language ?? "JAVA", definition: syntax.definition,
                 resources: syntax.resources.map { CatalogFunction.Resource(kind: $0.key, path: $0.value) }, options: Self.map(syntax.options))
@@ -182,7 +189,9 @@ public final class DirectoryCatalog: Catalog {
         try storage.write(try path("functions", name, database), Array(SQLText.createFunction(name, function).utf8))
     }
 
-    public func removeFunction(_ name: String, in database: String) throws(MillstreamError) { try storage.remove(try path("functions", name, database)) }
+    public func removeFunction(_ name: String, in database: String) throws(MillstreamError) {
+        try storage.remove(try path("functions", name, database))
+    }
 
     // MARK: Reading
 
@@ -217,7 +226,8 @@ enum FileName {
             }
         }
         guard result.utf8.count <= byteCountMax, !result.isEmpty else {
-            throw MillstreamError(.plan, "the name '\(name)' does not fit a file's name", hint: "A catalog in a folder takes names of 1 to \(byteCountMax) letters.")
+            throw MillstreamError(
+                .plan, "the name '\(name)' does not fit a file's name", hint: "A catalog in a folder takes names of 1 to \(byteCountMax) letters.")
         }
         return result
     }
@@ -229,7 +239,9 @@ enum FileName {
         var index = 0
         while index < given.count {
             if given[index] == 37 {
-                guard index + 2 < given.count, let value = UInt8(String(decoding: given[index + 1...index + 2], as: UTF8.self), radix: 16) else { return nil }
+                guard index + 2 < given.count, let value = UInt8(String(decoding: given[index + 1...index + 2], as: UTF8.self), radix: 16) else {
+                    return nil
+                }
                 bytes.append(value)
                 index += 3
             } else {

@@ -4,7 +4,8 @@ extension NearestName {
     /// Names longer than this are not compared: what is that long is no slip of the finger.
     private static let byteCountMax = 128
 
-    /// All known names that are as near to a wrong one as the nearest, at most three, in their own order. Of long names, as options have, a quarter may be wrong.
+    /// All known names that are as near to a wrong one as the nearest, at most three, in their own order.
+    /// Of long names, as options have, a quarter may be wrong.
     static func all(_ wrong: String, among known: [String]) -> [String] {
         let length = wrong.utf8.count
         guard length <= byteCountMax else { return [] }

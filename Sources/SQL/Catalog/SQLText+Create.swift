@@ -2,7 +2,9 @@ import Columnar
 
 /// CREATE statements of what a catalog has, as SHOW CREATE shows them.
 extension SQLText {
-    static func createTable(_ table: CatalogTable, at path: ObjectPath, isTemporary: Bool) -> String { createTable(table, named: path.quoted, isTemporary: isTemporary) }
+    static func createTable(_ table: CatalogTable, at path: ObjectPath, isTemporary: Bool) -> String {
+        createTable(table, named: path.quoted, isTemporary: isTemporary)
+    }
 
     /// `named`: the name as the statement says it, in backticks.
     static func createTable(_ table: CatalogTable, named quotedName: String, isTemporary: Bool) -> String {
@@ -36,10 +38,13 @@ extension SQLText {
         }
     }
 
-    static func createView(_ view: CatalogView, at path: ObjectPath, isTemporary: Bool) -> String { createView(view, named: path.quoted, isTemporary: isTemporary) }
+    static func createView(_ view: CatalogView, at path: ObjectPath, isTemporary: Bool) -> String {
+        createView(view, named: path.quoted, isTemporary: isTemporary)
+    }
 
     static func createView(_ view: CatalogView, named quotedName: String, isTemporary: Bool) -> String {
-        "CREATE \(isTemporary ? "TEMPORARY " : "")VIEW \(quotedName) (\n" + view.columns.map { "  \(name($0.name))" }.joined(separator: ",\n") + "\n)\n"
+        "CREATE \(isTemporary ? "TEMPORARY " : "")VIEW \(quotedName) (\n" + view.columns.map { "  \(name($0.name))" }.joined(separator: ",\n")
+            + "\n)\n"
             + (view.comment.map { "COMMENT \(string($0))\n" } ?? "") + "AS \(view.query)\n"
     }
 

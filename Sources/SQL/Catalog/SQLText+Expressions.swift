@@ -47,10 +47,13 @@ extension SQLText {
             case .unary(.minus, let inner) where Self.isNumber(inner): return bound(.sign) { _, _ in "-" + text(inner) }
             case .unary(let sign, let inner): return bound(.sign) { (sign == .minus ? "- " : "+ ") + text(inner, Binding.sign.right, $1) }
             case .difference(let first, let second, let type):
-                return "(" + text(first, 0, Binding.additive.left) + " - " + text(second, Binding.additive.right, 0) + ") " + SQLText.type(type).dropPrefix("INTERVAL ")
+                return "(" + text(first, 0, Binding.additive.left) + " - " + text(second, Binding.additive.right, 0) + ") "
+                    + SQLText.type(type).dropPrefix("INTERVAL ")
             case .binary: return chain(expression, left, right)
             case .test(let inner, let test, let isNegated):
-                return bound(.test) { left, _ in text(inner, left, Binding.test.left) + " IS " + (isNegated ? "NOT " : "") + (test == .json ? TestSyntax.jsonValue : test).rawValue }
+                return bound(.test) { left, _ in
+                    text(inner, left, Binding.test.left) + " IS " + (isNegated ? "NOT " : "") + (test == .json ? TestSyntax.jsonValue : test).rawValue
+                }
             case .between(let value, let low, let high, let isSymmetric, let isNegated):
                 return bound(.member) {
                     text(value, $0, Binding.member.left) + (isNegated ? " NOT" : "") + " BETWEEN " + (isSymmetric ? "SYMMETRIC " : "ASYMMETRIC ")
@@ -59,14 +62,21 @@ extension SQLText {
             case .inList(let value, let items, let isNegated):
                 return bound(.member) { left, _ in text(value, left, Binding.member.left) + (isNegated ? " NOT" : "") + " IN (" + list(items) + ")" }
             case .inQuery(let value, let query, let isNegated):
-                return bound(.member) { left, _ in text(value, left, Binding.member.left) + (isNegated ? " NOT" : "") + " IN (" + self.query(query) + ")" }
+                return bound(.member) { left, _ in
+                    text(value, left, Binding.member.left) + (isNegated ? " NOT" : "") + " IN (" + self.query(query) + ")"
+                }
             case .quantified(let sign, let value, let quantifier, let query):
-                return bound(.comparison) { left, _ in text(value, left, Binding.comparison.left) + " \(sign.rawValue) \(word(quantifier)) (" + self.query(query) + ")" }
+                return bound(.comparison) { left, _ in
+                    text(value, left, Binding.comparison.left) + " \(sign.rawValue) \(word(quantifier)) (" + self.query(query) + ")"
+                }
             case .quantifiedList(let sign, let value, let quantifier, let items):
-                return bound(.comparison) { left, _ in text(value, left, Binding.comparison.left) + " \(sign.rawValue) \(word(quantifier)) (" + list(items) + ")" }
+                return bound(.comparison) { left, _ in
+                    text(value, left, Binding.comparison.left) + " \(sign.rawValue) \(word(quantifier)) (" + list(items) + ")"
+                }
             case .match(let value, let kind, let pattern, let escape, let isNegated):
                 return bound(.member) {
-                    text(value, $0, Binding.member.left) + (isNegated ? " NOT " : " ") + kind.rawValue + " " + text(pattern, Binding.member.right, escape == nil ? $1 : Binding.member.left)
+                    text(value, $0, Binding.member.left) + (isNegated ? " NOT " : " ") + kind.rawValue + " "
+                        + text(pattern, Binding.member.right, escape == nil ? $1 : Binding.member.left)
                         + (escape.map { " ESCAPE " + text($0, Binding.member.right, Binding.member.left) } ?? "")
                 }
             case .case(let operand, let branches, let otherwise): return conditional(operand, branches, otherwise)
@@ -137,7 +147,8 @@ extension SQLText {
                     let start = text(operand, 0, equal.left)
                     condition =
                         branch.conditions.count == 1
-                        ? start + " = " + text(branch.conditions[0], equal.right, 0) : text(operand, 0, Binding.member.left) + " IN (" + list(branch.conditions) + ")"
+                        ? start + " = " + text(branch.conditions[0], equal.right, 0)
+                        : text(operand, 0, Binding.member.left) + " IN (" + list(branch.conditions) + ")"
                 }
                 parts.append("WHEN " + condition + " THEN " + text(branch.result))
             }
@@ -148,11 +159,15 @@ extension SQLText {
         // MARK: Calls
 
         private static let parts: [String: TimeUnitName] = [
-            "YEAR": .year, "QUARTER": .quarter, "MONTH": .month, "WEEK": .week, "DAYOFMONTH": .day, "DAYOFWEEK": .dayOfWeek, "DAYOFYEAR": .dayOfYear, "HOUR": .hour, "MINUTE": .minute,
+            "YEAR": .year, "QUARTER": .quarter, "MONTH": .month, "WEEK": .week, "DAYOFMONTH": .day, "DAYOFWEEK": .dayOfWeek, "DAYOFYEAR": .dayOfYear,
+            "HOUR": .hour, "MINUTE": .minute,
             "SECOND": .second,
         ]
         /// Calls without parentheses.
-        private static let bare: Set = ["CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "LOCALTIME", "LOCALTIMESTAMP", "CURRENT_CATALOG", "CURRENT_USER", "SESSION_USER", "USER", "SYSTEM_USER"]
+        private static let bare: Set = [
+            "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "LOCALTIME", "LOCALTIMESTAMP", "CURRENT_CATALOG", "CURRENT_USER", "SESSION_USER",
+            "USER", "SYSTEM_USER",
+        ]
 
         private func call(_ call: CallSyntax) -> String {
             let arguments = call.arguments.compactMap { argument -> ExpressionSyntax? in
@@ -162,7 +177,9 @@ extension SQLText {
             let isPlain = arguments.count == call.arguments.count && !isUserFunction(call.name) && call.name.parts.count == 1
             let name = call.name.parts[call.name.parts.count - 1].text.uppercasedASCII
             if isPlain, let special = special(name, arguments, call) { return special }
-            let shown = call.name.parts.count > 1 || isUserFunction(call.name) ? SQLText.name(call.name) : BridgedFunctions.names.contains(name) ? "`\(name)`" : name
+            let shown =
+                call.name.parts.count > 1 || isUserFunction(call.name)
+                ? SQLText.name(call.name) : BridgedFunctions.names.contains(name) ? "`\(name)`" : name
             var inner = (call.isDistinct ? "DISTINCT " : "") + (call.hasStar ? "*" : call.arguments.map { argument($0) }.joined(separator: ", "))
             if !call.orderBy.isEmpty, !call.hasWithinGroup { inner += " ORDER BY " + order(call.orderBy) }
             var result = Self.bare.contains(name) && isPlain && inner.isEmpty ? name : shown + "(" + inner + ")"
@@ -190,7 +207,8 @@ extension SQLText {
             case ("TRIM", 1): return "TRIM(\(call.modifier ?? "BOTH") ' ' FROM \(texts[0]))"
             case ("TRIM", 2) where call.modifier != nil: return "TRIM(\(call.modifier ?? "") \(texts[0]) FROM \(texts[1]))"
             case ("NULLIF", 2):
-                return "CASE WHEN " + text(arguments[0], 0, Binding.comparison.left) + " = " + text(arguments[1], Binding.comparison.right, 0) + " THEN NULL ELSE \(texts[0]) END"
+                return "CASE WHEN " + text(arguments[0], 0, Binding.comparison.left) + " = " + text(arguments[1], Binding.comparison.right, 0)
+                    + " THEN NULL ELSE \(texts[0]) END"
             case ("INTERVAL", 2): return "INTERVAL " + (call.modifier == "-" ? "-" : "") + "(\(texts[0])) \(texts[1])"
             default: return nil
             }
@@ -248,7 +266,9 @@ extension SQLText {
             var inner: String
             switch call.function {
             case .object, .objectAggregate:
-                inner = stride(from: 0, to: call.arguments.count - 1, by: 2).map { "KEY \(text(call.arguments[$0])) VALUE \(text(call.arguments[$0 + 1]))" }.joined(separator: ", ")
+                inner = stride(from: 0, to: call.arguments.count - 1, by: 2).map {
+                    "KEY \(text(call.arguments[$0])) VALUE \(text(call.arguments[$0 + 1]))"
+                }.joined(separator: ", ")
                 inner += (inner.isEmpty ? "" : " ") + (call.keepsNulls ?? true ? "NULL ON NULL" : "ABSENT ON NULL")
             case .array, .arrayAggregate:
                 inner = list(call.arguments)
@@ -296,12 +316,18 @@ extension String {
 /// Built-in functions that Flink writes in backticks: those of its newer kind, in which a function is no operator of the parser's.
 enum BridgedFunctions {
     static let names: Set<String> = [
-        "ARRAY_AGG", "ARRAY_APPEND", "ARRAY_CONCAT", "ARRAY_CONTAINS", "ARRAY_DISTINCT", "ARRAY_EXCEPT", "ARRAY_INTERSECT", "ARRAY_JOIN", "ARRAY_MAX", "ARRAY_MIN", "ARRAY_POSITION",
-        "ARRAY_PREPEND", "ARRAY_REMOVE", "ARRAY_REVERSE", "ARRAY_SLICE", "ARRAY_SORT", "ARRAY_UNION", "BITMAP_AND", "BITMAP_ANDNOT", "BITMAP_AND_AGG", "BITMAP_AND_CARDINALITY_AGG",
-        "BITMAP_BUILD", "BITMAP_BUILD_AGG", "BITMAP_BUILD_CARDINALITY_AGG", "BITMAP_CARDINALITY", "BITMAP_FROM_BYTES", "BITMAP_OR", "BITMAP_OR_AGG", "BITMAP_OR_CARDINALITY_AGG",
-        "BITMAP_TO_ARRAY", "BITMAP_TO_BYTES", "BITMAP_TO_STRING", "BITMAP_XOR", "BITMAP_XOR_AGG", "BITMAP_XOR_CARDINALITY_AGG", "BTRIM", "CURRENT_WATERMARK", "ELT", "ENDSWITH",
-        "FROM_CHANGELOG", "GREATEST", "IFNULL", "INET_ATON", "INET_NTOA", "JSON", "JSON_QUOTE", "JSON_STRING", "JSON_UNQUOTE", "LEAST", "MAP_ENTRIES", "MAP_FROM_ARRAYS", "MAP_KEYS", "MAP_UNION",
-        "MAP_VALUES", "OBJECT_OF", "OBJECT_UPDATE", "PARSE_JSON", "PERCENTILE", "PRINTF", "REGEXP_COUNT", "REGEXP_EXTRACT_ALL", "REGEXP_INSTR", "REGEXP_SUBSTR", "SOURCE_WATERMARK", "SPLIT",
+        "ARRAY_AGG", "ARRAY_APPEND", "ARRAY_CONCAT", "ARRAY_CONTAINS", "ARRAY_DISTINCT", "ARRAY_EXCEPT", "ARRAY_INTERSECT", "ARRAY_JOIN", "ARRAY_MAX",
+        "ARRAY_MIN", "ARRAY_POSITION",
+        "ARRAY_PREPEND", "ARRAY_REMOVE", "ARRAY_REVERSE", "ARRAY_SLICE", "ARRAY_SORT", "ARRAY_UNION", "BITMAP_AND", "BITMAP_ANDNOT", "BITMAP_AND_AGG",
+        "BITMAP_AND_CARDINALITY_AGG",
+        "BITMAP_BUILD", "BITMAP_BUILD_AGG", "BITMAP_BUILD_CARDINALITY_AGG", "BITMAP_CARDINALITY", "BITMAP_FROM_BYTES", "BITMAP_OR", "BITMAP_OR_AGG",
+        "BITMAP_OR_CARDINALITY_AGG",
+        "BITMAP_TO_ARRAY", "BITMAP_TO_BYTES", "BITMAP_TO_STRING", "BITMAP_XOR", "BITMAP_XOR_AGG", "BITMAP_XOR_CARDINALITY_AGG", "BTRIM",
+        "CURRENT_WATERMARK", "ELT", "ENDSWITH",
+        "FROM_CHANGELOG", "GREATEST", "IFNULL", "INET_ATON", "INET_NTOA", "JSON", "JSON_QUOTE", "JSON_STRING", "JSON_UNQUOTE", "LEAST", "MAP_ENTRIES",
+        "MAP_FROM_ARRAYS", "MAP_KEYS", "MAP_UNION",
+        "MAP_VALUES", "OBJECT_OF", "OBJECT_UPDATE", "PARSE_JSON", "PERCENTILE", "PRINTF", "REGEXP_COUNT", "REGEXP_EXTRACT_ALL", "REGEXP_INSTR",
+        "REGEXP_SUBSTR", "SOURCE_WATERMARK", "SPLIT",
         "STARTSWITH", "TO_CHANGELOG", "TO_TIMESTAMP_LTZ", "TRANSLATE", "TRY_PARSE_JSON", "TYPEOF", "UNHEX", "URL_DECODE", "URL_ENCODE",
     ]
 }

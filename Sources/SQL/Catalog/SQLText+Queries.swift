@@ -16,9 +16,12 @@ extension SQLText {
         func text(_ query: QuerySyntax) -> String {
             var text = ""
             if !query.with.isEmpty {
-                text = "WITH " + query.with.map { common in
-                    name(common.name.text) + (common.columns.isEmpty ? "" : " (" + names(common.columns.map(\.text)) + ")") + " AS (" + inner(common.query) + ")"
-                }.joined(separator: ", ") + " "
+                text =
+                    "WITH "
+                    + query.with.map { common in
+                        name(common.name.text) + (common.columns.isEmpty ? "" : " (" + names(common.columns.map(\.text)) + ")") + " AS ("
+                            + inner(common.query) + ")"
+                    }.joined(separator: ", ") + " "
             }
             text += body(query.body)
             if !query.orderBy.isEmpty { text += "\nORDER BY " + expressions.order(query.orderBy) }
@@ -39,16 +42,21 @@ extension SQLText {
                 select.items = [SelectItem(expression: ExpressionSyntax(.star(nil), name.range))]
                 select.from = TableSyntax(.named(name, hints: [], asOf: nil), name.range)
                 return selectText(select)
-            case .query(let query): return query.with.isEmpty && query.orderBy.isEmpty && query.limit == nil && query.offset == nil ? self.body(query.body) : "(" + text(query) + ")"
+            case .query(let query):
+                return query.with.isEmpty && query.orderBy.isEmpty && query.limit == nil && query.offset == nil
+                    ? self.body(query.body) : "(" + text(query) + ")"
             case .setOperation(let operation, let isAll, let left, let right, _):
-                return side(left, of: operation, isRight: false) + "\n\(operation.rawValue)\(isAll ? " ALL" : "")\n" + side(right, of: operation, isRight: true)
+                return side(left, of: operation, isRight: false) + "\n\(operation.rawValue)\(isAll ? " ALL" : "")\n"
+                    + side(right, of: operation, isRight: true)
             }
         }
 
         /// UNION and EXCEPT are of one strength, INTERSECT is stronger; all group to the left.
         private func side(_ body: QueryBody, of operation: SetOperation, isRight: Bool) -> String {
             var inner = body
-            while case .query(let query) = inner, query.with.isEmpty, query.orderBy.isEmpty, query.limit == nil, query.offset == nil { inner = query.body }
+            while case .query(let query) = inner, query.with.isEmpty, query.orderBy.isEmpty, query.limit == nil, query.offset == nil {
+                inner = query.body
+            }
             if case .setOperation(let other, _, _, _, _) = inner {
                 let needsParentheses = isRight ? !(other == .intersect && operation != .intersect) : operation == .intersect && other != .intersect
                 if needsParentheses { return "(" + self.body(inner) + ")" }
@@ -68,7 +76,9 @@ extension SQLText {
             text += select.items.map { expressions.text($0.expression) + ($0.alias.map { " AS " + name($0.text) } ?? "") }.joined(separator: ", ")
             if let from = select.from { text += "\nFROM " + self.from(from) }
             if let condition = select.condition { text += "\nWHERE " + expressions.text(condition) }
-            if let groupBy = select.groupBy { text += "\nGROUP BY " + (groupBy.isDistinct ? "DISTINCT " : "") + groupBy.elements.map(element).joined(separator: ", ") }
+            if let groupBy = select.groupBy {
+                text += "\nGROUP BY " + (groupBy.isDistinct ? "DISTINCT " : "") + groupBy.elements.map(element).joined(separator: ", ")
+            }
             if let having = select.having { text += "\nHAVING " + expressions.text(having) }
             if !select.windows.isEmpty {
                 text += "\nWINDOW " + select.windows.map { "\(name($0.name.text)) AS \(expressions.window($0.window))" }.joined(separator: ", ")
@@ -88,11 +98,12 @@ extension SQLText {
         }
 
         private func hints(_ hints: [HintSyntax]) -> String {
-            "/*+ " + hints.map { hint in
-                var parts = hint.names.map(name)
-                parts += hint.options.map { "\(string($0.key)) = \(string($0.value))" }
-                return "\(name(hint.name.text))(\(parts.joined(separator: ", ")))"
-            }.joined(separator: ", ") + " */"
+            "/*+ "
+                + hints.map { hint in
+                    var parts = hint.names.map(name)
+                    parts += hint.options.map { "\(string($0.key)) = \(string($0.value))" }
+                    return "\(name(hint.name.text))(\(parts.joined(separator: ", ")))"
+                }.joined(separator: ", ") + " */"
         }
 
         // MARK: FROM
@@ -151,7 +162,10 @@ extension SQLText {
             if !match.partitionBy.isEmpty { lines.append("PARTITION BY " + expressions.list(match.partitionBy)) }
             if !match.orderBy.isEmpty { lines.append("ORDER BY " + expressions.order(match.orderBy)) }
             if !match.measures.isEmpty {
-                lines.append("MEASURES " + match.measures.map { expressions.text($0.expression) + ($0.alias.map { " AS " + name($0.text) } ?? "") }.joined(separator: ", "))
+                lines.append(
+                    "MEASURES "
+                        + match.measures.map { expressions.text($0.expression) + ($0.alias.map { " AS " + name($0.text) } ?? "") }.joined(
+                            separator: ", "))
             }
             switch match.rows {
             case .one: lines.append("ONE ROW PER MATCH")
@@ -168,13 +182,15 @@ extension SQLText {
             case .toLast(let variable): lines.append("AFTER MATCH SKIP TO LAST " + name(variable.text))
             case nil: break
             }
-            lines.append("PATTERN (" + (match.isStrictStart ? "^ " : "") + pattern(match.pattern, isInner: false) + (match.isStrictEnd ? " $" : "") + ")")
+            lines.append(
+                "PATTERN (" + (match.isStrictStart ? "^ " : "") + pattern(match.pattern, isInner: false) + (match.isStrictEnd ? " $" : "") + ")")
             if let within = match.within { lines.append("WITHIN " + expressions.text(within)) }
             if !match.subsets.isEmpty {
                 lines.append("SUBSET " + match.subsets.map { "\(name($0.name.text)) = (\(names($0.members.map(\.text))))" }.joined(separator: ", "))
             }
             if !match.definitions.isEmpty {
-                lines.append("DEFINE " + match.definitions.map { "\(name($0.name.text)) AS \(expressions.text($0.condition))" }.joined(separator: ", "))
+                lines.append(
+                    "DEFINE " + match.definitions.map { "\(name($0.name.text)) AS \(expressions.text($0.condition))" }.joined(separator: ", "))
             }
             return lines.joined(separator: "\n")
         }

@@ -36,7 +36,9 @@ struct ViewExpansion {
         func resolved(_ name: QualifiedName) -> [String] {
             let parts = name.parts.map(\.text)
             for count in stride(from: min(parts.count - 1, 3), to: 0, by: -1) {
-                if let table = tables.first(where: { count == 1 && $0.name.isSame(as: parts[0]) || count > 1 && $0.path.suffix(count) == parts[..<count] }) {
+                if let table = tables.first(where: {
+                    count == 1 && $0.name.isSame(as: parts[0]) || count > 1 && $0.path.suffix(count) == parts[..<count]
+                }) {
                     return [table.name] + parts[count...]
                 }
             }
@@ -58,7 +60,9 @@ struct ViewExpansion {
     /// The common tables that a query sees, with their columns.
     private func commonTables(_ query: QuerySyntax, _ known: NameMap<[String]>, _ outer: Scope?) -> NameMap<[String]> {
         var common = known
-        for table in query.with { common[table.name.text] = table.columns.isEmpty ? names(table.query, common, outer) ?? [] : table.columns.map(\.text) }
+        for table in query.with {
+            common[table.name.text] = table.columns.isEmpty ? names(table.query, common, outer) ?? [] : table.columns.map(\.text)
+        }
         return common
     }
 
@@ -113,9 +117,12 @@ struct ViewExpansion {
             scope.tables.append(Table(name: result.alias?.text ?? "", path: [], columns: columns))
         case .function(let call, _):
             result.alias = from.alias ?? anonymous(scope, from)
-            scope.tables.append(Table(name: result.alias?.text ?? "", path: [], columns: from.columns.isEmpty ? windowed(call, common) : from.columns.map(\.text)))
+            scope.tables.append(
+                Table(name: result.alias?.text ?? "", path: [], columns: from.columns.isEmpty ? windowed(call, common) : from.columns.map(\.text)))
         case .unnest:
-            if let alias = from.alias { scope.tables.append(Table(name: alias.text, path: [], columns: from.columns.isEmpty ? nil : from.columns.map(\.text))) } else {
+            if let alias = from.alias {
+                scope.tables.append(Table(name: alias.text, path: [], columns: from.columns.isEmpty ? nil : from.columns.map(\.text)))
+            } else {
                 scope.tables.append(Table(name: "", path: [], columns: nil))
             }
         case .join(let left, let right, let kind, let isNatural, let condition):
@@ -148,7 +155,9 @@ struct ViewExpansion {
 
     /// The columns of a window function over a table by name.
     private func windowed(_ call: CallSyntax, _ common: NameMap<[String]>) -> [String]? {
-        guard call.name.parts.count == 1, ["TUMBLE", "HOP", "CUMULATE", "SESSION"].contains(call.name.parts[0].text.uppercasedASCII) else { return nil }
+        guard call.name.parts.count == 1, ["TUMBLE", "HOP", "CUMULATE", "SESSION"].contains(call.name.parts[0].text.uppercasedASCII) else {
+            return nil
+        }
         for argument in call.arguments {
             guard case .table(let table) = argument.value else { continue }
             let scope = Scope(outer: nil)
@@ -173,7 +182,9 @@ struct ViewExpansion {
             }
             for (table, column) in columns {
                 var next = SelectItem(
-                    expression: ExpressionSyntax(.name(QualifiedName([Identifier(table, item.expression.range), Identifier(column, item.expression.range)])), item.expression.range))
+                    expression: ExpressionSyntax(
+                        .name(QualifiedName([Identifier(table, item.expression.range), Identifier(column, item.expression.range)])),
+                        item.expression.range))
                 var unique = column
                 var count = 0
                 while taken.contains(where: { $0.isSame(as: unique) }) {
@@ -191,7 +202,11 @@ struct ViewExpansion {
     /// The columns that a star means; nil where they cannot be told.
     private func columns(_ owner: QualifiedName?, _ scope: Scope) -> [(String, String)]? {
         var tables = scope.tables
-        if let owner { tables = tables.filter { $0.name.isSame(as: owner.parts[owner.parts.count - 1].text) } } else if scope.hasMergedColumns { return nil }
+        if let owner {
+            tables = tables.filter { $0.name.isSame(as: owner.parts[owner.parts.count - 1].text) }
+        } else if scope.hasMergedColumns {
+            return nil
+        }
         guard !tables.isEmpty else { return nil }
         var result: [(String, String)] = []
         for table in tables {

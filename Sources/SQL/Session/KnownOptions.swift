@@ -14,12 +14,14 @@ public enum KnownOptions {
 
     /// Names that an option had before.
     private static let formerKeys: NameMap<String> = [
-        "execution.buffer-timeout": "execution.buffer-timeout.interval", "execution.checkpointing.unaligned": "execution.checkpointing.unaligned.enabled",
+        "execution.buffer-timeout": "execution.buffer-timeout.interval",
+        "execution.checkpointing.unaligned": "execution.checkpointing.unaligned.enabled",
         "execution.checkpointing.alignment-timeout": "execution.checkpointing.aligned-checkpoint-timeout",
         "execution.savepoint-restore-mode": "execution.state-recovery.claim-mode",
         "execution.savepoint.ignore-unclaimed-state": "execution.state-recovery.ignore-unclaimed-state",
         "execution.savepoint.path": "execution.state-recovery.path", "pipeline.operator-chaining": "pipeline.operator-chaining.enabled",
-        "restart-strategy": "restart-strategy.type", "state.backend": "state.backend.type", "state.checkpoint-storage": "execution.checkpointing.storage",
+        "restart-strategy": "restart-strategy.type", "state.backend": "state.backend.type",
+        "state.checkpoint-storage": "execution.checkpointing.storage",
         "state.checkpoints.dir": "execution.checkpointing.dir", "state.checkpoints.num-retained": "execution.checkpointing.num-retained",
         "state.savepoints.dir": "execution.checkpointing.savepoint-dir",
     ]
@@ -27,7 +29,9 @@ public enum KnownOptions {
     public static func option(_ key: String) -> ConfigOption? { byKey[formerKeys[key] ?? key] }
 
     /// Within these every key is known; an unknown one is a mistake.
-    private static let namespaces = ["table.", "pipeline.", "execution.", "parallelism.", "restart-strategy.", "state.", "sql-client.", "millstream."]
+    private static let namespaces = [
+        "table.", "pipeline.", "execution.", "parallelism.", "restart-strategy.", "state.", "sql-client.", "millstream.",
+    ]
     /// Families whose members this list does not have: whoever makes the job knows them.
     private static let openNamespaces = ["state.backend.", "pipeline.global-job-parameters.", "execution.checkpointing.file-merging."]
 

@@ -16,7 +16,8 @@ public struct ModuleList: Hashable, Sendable {
 
     mutating func load(_ name: Identifier, _ options: [OptionSyntax], _ source: SourceText) throws(MillstreamError) {
         guard Self.known.contains(name.text) else {
-            throw source.error("there is no module '\(name.text)'", at: name.range, hint: NearestName.hint(name.text, among: Self.known) ?? "Modules: core.")
+            throw source.error(
+                "there is no module '\(name.text)'", at: name.range, hint: NearestName.hint(name.text, among: Self.known) ?? "Modules: core.")
         }
         if let option = options.first { throw source.error("the module '\(name.text)' has no option '\(option.key)'", at: option.range) }
         guard !loaded.contains(name.text) else { throw source.error("the module '\(name.text)' is loaded", at: name.range) }

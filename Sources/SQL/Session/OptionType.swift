@@ -116,7 +116,9 @@ public enum OptionType: Hashable, Sendable {
     /// Nanoseconds of `10 s` or `PT10S`; a number alone is in milliseconds.
     static func duration(_ text: String) -> Int128? {
         if text.utf8.first == 80 || text.utf8.first == 112 { return isoDuration(text) }
-        guard let (number, unit) = numberAndUnit(text), let factor = durationUnits.first(where: { $0.names.contains(unit) })?.nanoseconds else { return nil }
+        guard let (number, unit) = numberAndUnit(text), let factor = durationUnits.first(where: { $0.names.contains(unit) })?.nanoseconds else {
+            return nil
+        }
         let (product, isOverflow) = Int128(number).multipliedReportingOverflow(by: factor)
         // Milliseconds of more than 64 bits are no duration that anything could wait for.
         return isOverflow || product / 1_000_000 > Int128(Int64.max) ? nil : product
@@ -133,8 +135,12 @@ public enum OptionType: Hashable, Sendable {
             case "0"..."9", ".": number.unicodeScalars.append(scalar)
             case "T" where !isTime && number.isEmpty: isTime = true
             case "D", "H", "M", "S":
-                guard (scalar == "D") != isTime, number.utf8.count <= 15, let value = Double(number), scalar == "S" || !number.contains(".") else { return nil }
-                total += scalar == "S" ? Int128((value * 1e9).rounded()) : Int128(value) * (scalar == "D" ? 86_400 : scalar == "H" ? 3_600 : 60) * 1_000_000_000
+                guard (scalar == "D") != isTime, number.utf8.count <= 15, let value = Double(number), scalar == "S" || !number.contains(".") else {
+                    return nil
+                }
+                total +=
+                    scalar == "S"
+                    ? Int128((value * 1e9).rounded()) : Int128(value) * (scalar == "D" ? 86_400 : scalar == "H" ? 3_600 : 60) * 1_000_000_000
                 number = ""
                 hasPart = true
             default: return nil

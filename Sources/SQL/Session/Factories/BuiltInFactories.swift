@@ -18,16 +18,21 @@ enum Connectors {
         "filesystem", [.scan, .sink, .overwrite, .partitions], format: .required,
         required: [ConfigOption("path", .text, "A file, a folder, or a pattern of paths.")],
         optional: [
-            ConfigOption("partition.default-name", .text, default: "__DEFAULT_PARTITION__", "The folder of a partition whose value is NULL or empty."),
+            ConfigOption(
+                "partition.default-name", .text, default: "__DEFAULT_PARTITION__", "The folder of a partition whose value is NULL or empty."),
             ConfigOption("source.monitor-interval", .duration, "How often new files are looked for; unset: once, and the source ends."),
             ConfigOption("source.path.regex-pattern", .text, "Which paths are read."),
-            ConfigOption("source.report-statistics", .choice(["NONE", "ALL"]), default: "ALL", "Whether the sizes of files are looked at for plans."),
+            ConfigOption(
+                "source.report-statistics", .choice(["NONE", "ALL"]), default: "ALL", "Whether the sizes of files are looked at for plans."),
             ConfigOption("sink.rolling-policy.file-size", .byteCount, default: "128 mb", "From which size on a new file begins."),
             ConfigOption("sink.rolling-policy.rollover-interval", .duration, default: "30 min", "After how long a new file begins."),
             ConfigOption("sink.rolling-policy.inactivity-interval", .duration, default: "30 min", "After how long without rows a file ends."),
             ConfigOption("sink.rolling-policy.check-interval", .duration, default: "1 min", "How often that is looked at."),
-            ConfigOption("sink.shuffle-by-partition.enable", .boolean, default: "false", "Whether rows are dealt out by partition before they are written."),
-            ConfigOption("sink.partition-commit.trigger", .choice(["process-time", "partition-time"]), default: "process-time", "What says that a partition is complete."),
+            ConfigOption(
+                "sink.shuffle-by-partition.enable", .boolean, default: "false", "Whether rows are dealt out by partition before they are written."),
+            ConfigOption(
+                "sink.partition-commit.trigger", .choice(["process-time", "partition-time"]), default: "process-time",
+                "What says that a partition is complete."),
             ConfigOption("sink.partition-commit.delay", .duration, default: "0 ms", "How long after that time."),
             ConfigOption("sink.partition-commit.watermark-time-zone", .timeZone, default: "UTC", "The zone of the partitions' times."),
             ConfigOption("sink.partition-commit.policy.kind", .text, "What is done with a complete partition: success-file, metastore, custom."),
@@ -43,7 +48,8 @@ enum Connectors {
             ConfigOption("compaction.parallelism", .positive, "The parallelism of joining."),
         ],
         metadata: [
-            MetadataKey("file.path", DataType.string.notNull), MetadataKey("file.name", DataType.string.notNull), MetadataKey("file.size", DataType.bigInt.notNull),
+            MetadataKey("file.path", DataType.string.notNull), MetadataKey("file.name", DataType.string.notNull),
+            MetadataKey("file.size", DataType.bigInt.notNull),
             MetadataKey("file.modification-time", DataType(.timestampLTZ(3)).notNull),
         ])
 
@@ -65,11 +71,13 @@ enum Connectors {
             ConfigOption("fields.#.null-rate", .fraction, default: "0", "The share of NULLs."),
         ],
         checks: { (description, _) throws(MillstreamError) in
-            for (key, _) in description.options.texts where key.hasPrefix("fields.") && key.hasSuffix(".kind") && description.options.text(key) == "sequence" {
+            for (key, _) in description.options.texts
+            where key.hasPrefix("fields.") && key.hasSuffix(".kind") && description.options.text(key) == "sequence" {
                 let column = key.dropLast(".kind".count)
                 for bound in ["start", "end"] where description.options.integer("\(column).\(bound)") == nil {
                     throw MillstreamError(
-                        .configuration, "with '\(key)' = 'sequence' a sequence needs the option '\(column).\(bound)'", hint: "Its first and last value are 'start' and 'end'.")
+                        .configuration, "with '\(key)' = 'sequence' a sequence needs the option '\(column).\(bound)'",
+                        hint: "Its first and last value are 'start' and 'end'.")
                 }
             }
         })
@@ -102,7 +110,9 @@ enum Connectors {
             ConfigOption("events.num", .integer(1...Int64.max), "How many events; unset: without end."),
             ConfigOption("rows-per-second", .double(0.001...1e12), "How many events a second; unset: as fast as it goes."),
             ConfigOption("first-event.rate", .double(0.001...1e12), default: "10000", "How many events a second of event time."),
-            ConfigOption("base-time", .integer(0...253_402_300_799_000), default: "1436918400000", "The event time of the first event, in milliseconds since 1970."),
+            ConfigOption(
+                "base-time", .integer(0...253_402_300_799_000), default: "1436918400000",
+                "The event time of the first event, in milliseconds since 1970."),
             ConfigOption("person.proportion", .integer(0...1_000_000), default: "1", "How many of the events are persons."),
             ConfigOption("auction.proportion", .integer(0...1_000_000), default: "3", "How many are auctions."),
             ConfigOption("bid.proportion", .integer(0...1_000_000), default: "46", "How many are bids."),
@@ -131,7 +141,8 @@ enum Connectors {
             ConfigOption("lookup.partial-cache.expire-after-access", .duration, "How long after they were last asked for."),
             ConfigOption("lookup.partial-cache.cache-missing-key", .boolean, default: "true", "Whether it is kept that a key has no row."),
             ConfigOption("lookup.max-retries", .integer(0...Int64(Int32.max)), default: "3", "How often a failed lookup is repeated."),
-            ConfigOption("sink.buffer-flush.max-rows", .integer(0...Int64(Int32.max)), default: "4096", "How many rows are written in one transaction."),
+            ConfigOption(
+                "sink.buffer-flush.max-rows", .integer(0...Int64(Int32.max)), default: "4096", "How many rows are written in one transaction."),
             ConfigOption("sink.buffer-flush.interval", .duration, default: "1 s", "After how long a transaction ends."),
             ConfigOption("sink.max-retries", .integer(0...Int64(Int32.max)), default: "3", "How often a failed transaction is repeated."),
         ],

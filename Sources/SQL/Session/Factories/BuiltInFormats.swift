@@ -3,7 +3,10 @@ import Columnar
 /// The formats, as data.
 enum Formats {
     static let all = [
-        csv, json, raw, changelog("debezium-json", debeziumMetadata, [ConfigOption("schema-include", .boolean, default: "false", "Whether a message holds its schema too.")]),
+        csv, json, raw,
+        changelog(
+            "debezium-json", debeziumMetadata, [ConfigOption("schema-include", .boolean, default: "false", "Whether a message holds its schema too.")]
+        ),
         changelog(
             "canal-json", canalMetadata,
             [
@@ -34,11 +37,12 @@ enum Formats {
         check: { (options, columns) throws(MillstreamError) in
             guard options.boolean("disable-quote-character") == true, options.texts["quote-character"] != nil else { return }
             throw MillstreamError(
-                .configuration, "the options 'csv.quote-character' and 'csv.disable-quote-character' contradict each other", hint: "Leave one of them out.")
+                .configuration, "the options 'csv.quote-character' and 'csv.disable-quote-character' contradict each other",
+                hint: "Leave one of them out.")
         })
 
     private static let reading = [
-        ConfigOption("ignore-parse-errors", .boolean, default: "false", "Whether rows that cannot be read are left out."),
+        ConfigOption("ignore-parse-errors", .boolean, default: "false", "Whether rows that cannot be read are left out.")
     ]
     private static let times = ConfigOption("timestamp-format.standard", .choice(["SQL", "ISO-8601"]), default: "SQL", "The form of times.")
     private static let writing = [
@@ -57,7 +61,8 @@ enum Formats {
         check: { (options, columns) throws(MillstreamError) in
             guard options.boolean("fail-on-missing-field") == true, options.boolean("ignore-parse-errors") == true else { return }
             throw MillstreamError(
-                .configuration, "the options 'json.fail-on-missing-field' and 'json.ignore-parse-errors' contradict each other", hint: "Leave one of them out.")
+                .configuration, "the options 'json.fail-on-missing-field' and 'json.ignore-parse-errors' contradict each other",
+                hint: "Leave one of them out.")
         })
 
     static let raw = FormatFactory(
@@ -89,10 +94,12 @@ enum Formats {
         MetadataKey("pk-names", texts), MetadataKey("ingestion-timestamp", instant), MetadataKey("event-timestamp", instant),
     ]
     private static let maxwellMetadata = [
-        MetadataKey("database", .string), MetadataKey("table", .string), MetadataKey("primary-key-columns", texts), MetadataKey("ingestion-timestamp", instant),
+        MetadataKey("database", .string), MetadataKey("table", .string), MetadataKey("primary-key-columns", texts),
+        MetadataKey("ingestion-timestamp", instant),
     ]
     private static let oggMetadata = [
-        MetadataKey("table", .string), MetadataKey("primary-keys", texts), MetadataKey("ingestion-timestamp", instant), MetadataKey("event-timestamp", instant),
+        MetadataKey("table", .string), MetadataKey("primary-keys", texts), MetadataKey("ingestion-timestamp", instant),
+        MetadataKey("event-timestamp", instant),
     ]
 
     static let parquet = FormatFactory(
@@ -102,7 +109,8 @@ enum Formats {
             ConfigOption("timestamp.time.unit", .choice(["nanos", "micros", "millis"]), default: "micros", "The unit of times as numbers."),
             ConfigOption("write.int64.timestamp", .boolean, default: "false", "Whether times are written as numbers."),
             ConfigOption("batch-size", .positive, default: "2048", "How many rows are read at once."),
-            ConfigOption("compression", .choice(["UNCOMPRESSED", "SNAPPY", "GZIP", "LZ4", "ZSTD", "BROTLI"]), default: "SNAPPY", "How it is compressed."),
+            ConfigOption(
+                "compression", .choice(["UNCOMPRESSED", "SNAPPY", "GZIP", "LZ4", "ZSTD", "BROTLI"]), default: "SNAPPY", "How it is compressed."),
         ],
         acceptsOtherOptions: true)
 

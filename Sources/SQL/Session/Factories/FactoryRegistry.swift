@@ -28,7 +28,9 @@ public struct FactoryRegistry: Sendable {
         ConfigOption("scan.watermark.idle-timeout", .duration, "After how long without rows the source does not hold the watermark back."),
     ]
     static let sinkOptions = [ConfigOption("sink.parallelism", .positive, "The parallelism of the sink; unset: the job's.")]
-    private static let generalOptions = [connectorOption, ConfigOption("property-version", .integer(1...1), default: "1", "The version of the options.")]
+    private static let generalOptions = [
+        connectorOption, ConfigOption("property-version", .integer(1...1), default: "1", "The version of the options."),
+    ]
 
     /// What the table's options mean. Throws `configuration` for what is wrong with them; the message names what is known.
     ///
@@ -44,7 +46,8 @@ public struct FactoryRegistry: Sendable {
                 hint: known("Connectors", connectorNames, near: identifier))
         }
         let format = try formatFactory(of: table, factory)
-        let optional = Self.generalOptions + factory.optionalOptions(for: table)
+        let optional =
+            Self.generalOptions + factory.optionalOptions(for: table)
             + (factory.roles.contains(.scan) ? Self.scanOptions : []) + (factory.roles.contains(.sink) ? Self.sinkOptions : [])
             + (factory.formatUse == .none ? [] : [Self.formatOption])
         let allOptions = factory.requiredOptions + optional
@@ -56,7 +59,9 @@ public struct FactoryRegistry: Sendable {
             } else if let format, key.hasPrefix(format.identifier + ".") {
                 ofFormat[String(key.dropFirst(format.identifier.count + 1))] = text
             } else {
-                let keys = allOptions.map(\.key) + (format.map { format in (format.requiredOptions + format.optionalOptions).map { "\(format.identifier).\($0.key)" } } ?? [])
+                let keys =
+                    allOptions.map(\.key)
+                    + (format.map { format in (format.requiredOptions + format.optionalOptions).map { "\(format.identifier).\($0.key)" } } ?? [])
                 throw unknown(key, keys.sorted { $0.isBelow($1) }, "the connector '\(identifier)'")
             }
         }
@@ -67,7 +72,8 @@ public struct FactoryRegistry: Sendable {
                 hint: missing.map { "'\($0.key)': \($0.description)" }.joined(separator: " "))
         }
         var description = TableDescription(
-            connector: identifier, roles: factory.roles, options: try Self.read(own, allOptions), format: nil, sourceChangelog: nil, sinkChangelog: nil,
+            connector: identifier, roles: factory.roles, options: try Self.read(own, allOptions), format: nil, sourceChangelog: nil,
+            sinkChangelog: nil,
             metadata: factory.metadata)
         if let format {
             let read = try describe(format, ofFormat, table)
@@ -89,7 +95,8 @@ public struct FactoryRegistry: Sendable {
         guard let identifier = table.options["format"] else {
             guard factory.formatUse == .optional else {
                 throw MillstreamError(
-                    .configuration, "the connector '\(factory.identifier)' needs the option 'format'", hint: "Formats: \(formatNames.joined(separator: ", ")).")
+                    .configuration, "the connector '\(factory.identifier)' needs the option 'format'",
+                    hint: "Formats: \(formatNames.joined(separator: ", ")).")
             }
             return nil
         }
@@ -108,7 +115,8 @@ public struct FactoryRegistry: Sendable {
             }
         }
         if let missing = format.requiredOptions.first(where: { texts[$0.key] == nil }) {
-            throw MillstreamError(.configuration, "the format '\(format.identifier)' needs the option '\(prefix)\(missing.key)'", hint: missing.description)
+            throw MillstreamError(
+                .configuration, "the format '\(format.identifier)' needs the option '\(prefix)\(missing.key)'", hint: missing.description)
         }
         let values: OptionValues
         do { values = try Self.read(texts, all) } catch {

@@ -3,10 +3,13 @@ import Expressions
 import Plan
 
 extension SQLSession {
-    func alterTable(_ name: QualifiedName, ifExists: Bool, _ change: AlterTableSyntax, _ source: SourceText, _ range: SourceRange) throws(MillstreamError) -> ResultTable {
+    func alterTable(_ name: QualifiedName, ifExists: Bool, _ change: AlterTableSyntax, _ source: SourceText, _ range: SourceRange)
+        throws(MillstreamError) -> ResultTable
+    {
         let path = try self.path(name, source)
         if catalogs.temporaryObject(at: path) != nil {
-            throw source.error("'\(path)' is temporary; temporary tables are not altered", at: name.range, hint: "DROP TEMPORARY TABLE, and CREATE it again.")
+            throw source.error(
+                "'\(path)' is temporary; temporary tables are not altered", at: name.range, hint: "DROP TEMPORARY TABLE, and CREATE it again.")
         }
         guard let object = try catalogs.permanentObject(at: path) else {
             if ifExists { return .ok }
@@ -72,7 +75,9 @@ private struct TableAlteration {
 
     private func index(_ name: QualifiedName) throws(MillstreamError) -> Int {
         guard name.parts.count == 1 else {
-            throw source.error("'\(name.text)' is a field within a column", at: name.range, hint: "A column is changed as a whole: MODIFY with its ROW type.", code: .unsupported)
+            throw source.error(
+                "'\(name.text)' is a field within a column", at: name.range, hint: "A column is changed as a whole: MODIFY with its ROW type.",
+                code: .unsupported)
         }
         return try index(name.parts[0])
     }
@@ -81,7 +86,8 @@ private struct TableAlteration {
         guard let index = draft.index(of: name.text) else {
             throw source.error(
                 "the table has no column '\(name.text)'", at: name.range,
-                hint: NearestName.hint(name.text, among: draft.columns.map(\.name)) ?? "Its columns: \(draft.columns.map(\.name).joined(separator: ", ")).")
+                hint: NearestName.hint(name.text, among: draft.columns.map(\.name))
+                    ?? "Its columns: \(draft.columns.map(\.name).joined(separator: ", ")).")
         }
         return index
     }
@@ -96,7 +102,9 @@ private struct TableAlteration {
         }
     }
 
-    private mutating func add(_ columns: [ColumnSyntax], _ watermarks: [WatermarkSyntax], _ constraints: [ConstraintSyntax], _ distribution: DistributionSyntax?) throws(MillstreamError) {
+    private mutating func add(
+        _ columns: [ColumnSyntax], _ watermarks: [WatermarkSyntax], _ constraints: [ConstraintSyntax], _ distribution: DistributionSyntax?
+    ) throws(MillstreamError) {
         for syntax in columns {
             let column = try draft.column(syntax, session, source)
             guard draft.index(of: column.name) == nil else {
@@ -108,28 +116,36 @@ private struct TableAlteration {
             let key = try TableDraft.key(constraint, source)
             if let there = draft.primaryKey {
                 throw source.error(
-                    "the table has the primary key (\(there.key.columns.joined(separator: ", "))) already", at: constraint.range, hint: "MODIFY changes it, DROP PRIMARY KEY takes it away.")
+                    "the table has the primary key (\(there.key.columns.joined(separator: ", "))) already", at: constraint.range,
+                    hint: "MODIFY changes it, DROP PRIMARY KEY takes it away.")
             }
             draft.primaryKey = key
         }
         if let watermark = watermarks.first {
             if let there = draft.watermark {
-                throw source.error("the table has a watermark for '\(there.column)' already", at: watermark.range, hint: "MODIFY changes it, DROP WATERMARK takes it away.")
+                throw source.error(
+                    "the table has a watermark for '\(there.column)' already", at: watermark.range,
+                    hint: "MODIFY changes it, DROP WATERMARK takes it away.")
             }
             setWatermark(watermark)
         }
         if let distribution {
-            guard draft.distribution == nil else { throw source.error("the table has a distribution already", at: range, hint: "MODIFY changes it, DROP DISTRIBUTION takes it away.") }
+            guard draft.distribution == nil else {
+                throw source.error("the table has a distribution already", at: range, hint: "MODIFY changes it, DROP DISTRIBUTION takes it away.")
+            }
             draft.distribution = try TableDraft.distribution(distribution, source, range)
         }
     }
 
     private mutating func setWatermark(_ watermark: WatermarkSyntax) {
         draft.watermark = TableDraft.Watermark(
-            column: watermark.column.text, definition: TableDraft.Definition(expression: watermark.expression, source: source), range: watermark.range)
+            column: watermark.column.text, definition: TableDraft.Definition(expression: watermark.expression, source: source), range: watermark.range
+        )
     }
 
-    private mutating func modify(_ columns: [ColumnSyntax], _ watermarks: [WatermarkSyntax], _ constraints: [ConstraintSyntax], _ distribution: DistributionSyntax?) throws(MillstreamError) {
+    private mutating func modify(
+        _ columns: [ColumnSyntax], _ watermarks: [WatermarkSyntax], _ constraints: [ConstraintSyntax], _ distribution: DistributionSyntax?
+    ) throws(MillstreamError) {
         for syntax in columns {
             let index = try index(syntax.name)
             var column = try draft.column(syntax, session, source)
@@ -191,7 +207,9 @@ private struct TableAlteration {
             }
             try checkUnused(column, name.range, dropped: dropped)
         }
-        guard dropped.count < draft.columns.count else { throw source.error("a table has at least one column", at: range, hint: "DROP TABLE takes the table away.") }
+        guard dropped.count < draft.columns.count else {
+            throw source.error("a table has at least one column", at: range, hint: "DROP TABLE takes the table away.")
+        }
         draft.columns.removeAll { column in dropped.contains { $0.isSame(as: column.name) } }
     }
 
@@ -201,14 +219,20 @@ private struct TableAlteration {
         for column in table.columns where !dropped.contains(where: { $0.isSame(as: column.name) }) {
             guard let expression = column.expression else { continue }
             if expression.bound.columns.contains(where: { $0 < base.count && base[$0].name.isSame(as: name) }) {
-                throw source.error("the computed column '\(column.name)' is made from '\(name)'", at: place, hint: "It is AS \(expression.text); drop or modify it first.")
+                throw source.error(
+                    "the computed column '\(column.name)' is made from '\(name)'", at: place,
+                    hint: "It is AS \(expression.text); drop or modify it first.")
             }
         }
         if let watermark = draft.watermark, let bound = table.watermark {
             let isUsed = bound.expression.bound.columns.contains { $0 < table.columns.count && table.columns[$0].name.isSame(as: name) }
-            if watermark.column.isSame(as: name) || isUsed { throw source.error("the watermark is made from '\(name)'", at: place, hint: "DROP WATERMARK first.") }
+            if watermark.column.isSame(as: name) || isUsed {
+                throw source.error("the watermark is made from '\(name)'", at: place, hint: "DROP WATERMARK first.")
+            }
         }
-        if draft.partitionKeys.contains(where: { $0.name.isSame(as: name) }) { throw source.error("the table is partitioned by '\(name)'", at: place) }
+        if draft.partitionKeys.contains(where: { $0.name.isSame(as: name) }) {
+            throw source.error("the table is partitioned by '\(name)'", at: place)
+        }
         if let distribution = draft.distribution, distribution.columns.contains(where: { $0.isSame(as: name) }) {
             throw source.error("the table is distributed by '\(name)'", at: place, hint: "DROP DISTRIBUTION first.")
         }
@@ -239,7 +263,9 @@ private struct TableAlteration {
             let values = try values(partition)
             if draft.partitions.contains(values) {
                 if ifNotExists { continue }
-                throw source.error("the partition is there already", at: partition.first?.column.range ?? range, hint: "ADD IF NOT EXISTS PARTITION leaves it as it is.")
+                throw source.error(
+                    "the partition is there already", at: partition.first?.column.range ?? range,
+                    hint: "ADD IF NOT EXISTS PARTITION leaves it as it is.")
             }
             draft.partitions.append(values)
         }
@@ -261,7 +287,8 @@ private struct TableAlteration {
 enum PartitionValue {
     static func text(_ assignment: AssignmentSyntax, _ source: SourceText) throws(MillstreamError) -> String {
         switch assignment.value.kind {
-        case .literal(.string(let text, _)), .literal(.number(let text)), .literal(.approximate(let text)), .literal(.date(let text)), .literal(.time(let text)),
+        case .literal(.string(let text, _)), .literal(.number(let text)), .literal(.approximate(let text)), .literal(.date(let text)),
+            .literal(.time(let text)),
             .literal(.timestamp(let text)):
             return text
         case .literal(.true): return "true"

@@ -5,9 +5,12 @@ extension SQLSession {
     /// CREATE TABLE, also LIKE and AS.
     func create(_ syntax: CreateTableSyntax, _ source: SourceText) throws(MillstreamError) -> StatementOutcome {
         let path = try self.path(syntax.name, source)
-        if syntax.isTemporary, syntax.query != nil { throw source.error("CREATE TABLE AS makes no temporary table", at: syntax.name.range, hint: "Leave TEMPORARY out.") }
+        if syntax.isTemporary, syntax.query != nil {
+            throw source.error("CREATE TABLE AS makes no temporary table", at: syntax.name.range, hint: "Leave TEMPORARY out.")
+        }
         if syntax.isReplaced, syntax.query == nil {
-            throw source.error("CREATE OR REPLACE TABLE goes with AS alone", at: syntax.name.range, hint: "DROP TABLE and CREATE TABLE, or ALTER TABLE.")
+            throw source.error(
+                "CREATE OR REPLACE TABLE goes with AS alone", at: syntax.name.range, hint: "DROP TABLE and CREATE TABLE, or ALTER TABLE.")
         }
         if !syntax.isTemporary { try checkDatabase(path, syntax.name, source) }
         var draft = try likeDraft(syntax, source)
@@ -26,16 +29,20 @@ extension SQLSession {
         for watermark in syntax.watermarks {
             if draft.watermark != nil, behaviour("WATERMARKS", syntax.like) == "INCLUDING" {
                 throw source.error(
-                    "the table of LIKE has a watermark already", at: watermark.range, hint: "LIKE … (EXCLUDING WATERMARKS) leaves it out, OVERWRITING WATERMARKS replaces it.")
+                    "the table of LIKE has a watermark already", at: watermark.range,
+                    hint: "LIKE … (EXCLUDING WATERMARKS) leaves it out, OVERWRITING WATERMARKS replaces it.")
             }
             draft.watermark = TableDraft.Watermark(
-                column: watermark.column.text, definition: TableDraft.Definition(expression: watermark.expression, source: source), range: watermark.range)
+                column: watermark.column.text, definition: TableDraft.Definition(expression: watermark.expression, source: source),
+                range: watermark.range)
         }
         if let comment = syntax.comment { draft.comment = comment }
         if let distribution = syntax.distribution { draft.distribution = try TableDraft.distribution(distribution, source, syntax.name.range) }
         if !syntax.partitionedBy.isEmpty {
             if !draft.partitionKeys.isEmpty, behaviour("PARTITIONS", syntax.like) != "EXCLUDING" {
-                throw source.error("the table of LIKE is partitioned already", at: syntax.partitionedBy[0].range, hint: "LIKE … (EXCLUDING PARTITIONS) leaves that out.")
+                throw source.error(
+                    "the table of LIKE is partitioned already", at: syntax.partitionedBy[0].range,
+                    hint: "LIKE … (EXCLUDING PARTITIONS) leaves that out.")
             }
             draft.partitionKeys = syntax.partitionedBy.map { ($0.text, $0.range) }
         }
@@ -44,7 +51,9 @@ extension SQLSession {
         guard !draft.columns.isEmpty || !syntax.columnNames.isEmpty else {
             throw source.error("a table has columns", at: syntax.name.range, hint: "CREATE TABLE t (a INT, …) WITH ('connector' = '…').")
         }
-        if let name = syntax.columnNames.first { throw source.error("the column '\(name.text)' has no type", at: name.range, hint: "Names alone stand before AS and a query.") }
+        if let name = syntax.columnNames.first {
+            throw source.error("the column '\(name.text)' has no type", at: name.range, hint: "Names alone stand before AS and a query.")
+        }
         let table = try draft.finish(self, source, at: syntax.name.range)
         if try exists(path, syntax, source) { return .result(.ok) }
         try checkOptions(table, path, syntax.options, syntax.name.range, source)
@@ -59,7 +68,8 @@ extension SQLSession {
         for constraint in syntax.constraints { draft.primaryKey = try TableDraft.key(constraint, source) }
         for watermark in syntax.watermarks {
             draft.watermark = TableDraft.Watermark(
-                column: watermark.column.text, definition: TableDraft.Definition(expression: watermark.expression, source: source), range: watermark.range)
+                column: watermark.column.text, definition: TableDraft.Definition(expression: watermark.expression, source: source),
+                range: watermark.range)
         }
         draft.comment = syntax.comment
         if let distribution = syntax.distribution { draft.distribution = try TableDraft.distribution(distribution, source, syntax.name.range) }
@@ -90,7 +100,8 @@ extension SQLSession {
 
     func put(_ object: CatalogObject, at path: ObjectPath, isTemporary: Bool, _ range: SourceRange, _ source: SourceText) throws(MillstreamError) {
         if isTemporary { return catalogs.putTemporaryObject(object, at: path) }
-        try placing(range, source) { () throws(MillstreamError) in try catalogs.catalog(path.catalog).putObject(path.name, in: path.database, object) }
+        try placing(range, source) { () throws(MillstreamError) in try catalogs.catalog(path.catalog).putObject(path.name, in: path.database, object)
+        }
     }
 
     private func setOptions(_ syntax: CreateTableSyntax, _ draft: inout TableDraft, _ source: SourceText) throws(MillstreamError) {
@@ -99,14 +110,17 @@ extension SQLSession {
             guard own[option.key] == nil else { throw source.error("the option '\(option.key)' is there twice", at: option.range) }
             own[option.key] = option.value
             if draft.options[option.key] != nil, behaviour("OPTIONS", syntax.like) == "INCLUDING" {
-                throw source.error("the table of LIKE has the option '\(option.key)' already", at: option.range, hint: "LIKE … (OVERWRITING OPTIONS) replaces it.")
+                throw source.error(
+                    "the table of LIKE has the option '\(option.key)' already", at: option.range, hint: "LIKE … (OVERWRITING OPTIONS) replaces it.")
             }
             draft.options[option.key] = option.value
         }
     }
 
     /// Refuses what the connector does not know, at the option that says it. A table without a connector may only be copied, and says so when it is used.
-    func checkOptions(_ table: CatalogTable, _ path: ObjectPath, _ options: [OptionSyntax], _ range: SourceRange, _ source: SourceText) throws(MillstreamError) {
+    func checkOptions(_ table: CatalogTable, _ path: ObjectPath, _ options: [OptionSyntax], _ range: SourceRange, _ source: SourceText)
+        throws(MillstreamError)
+    {
         guard table.options["connector"] != nil else { return }
         do { _ = try factories.describe(table, at: path) } catch {
             guard error.code == .configuration else { throw error }
@@ -123,7 +137,8 @@ extension SQLSession {
     /// INCLUDING, EXCLUDING or OVERWRITING, for a feature.
     private func behaviour(_ feature: String, _ like: LikeSyntax?) -> String {
         guard let like else { return "OVERWRITING" }
-        return like.options.first { $0.feature == feature }?.behaviour ?? like.options.first { $0.feature == "ALL" }?.behaviour ?? Self.likeDefaults[feature] ?? "INCLUDING"
+        return like.options.first { $0.feature == feature }?.behaviour ?? like.options.first { $0.feature == "ALL" }?.behaviour ?? Self.likeDefaults[
+            feature] ?? "INCLUDING"
     }
 
     /// What LIKE takes from its table.
@@ -133,13 +148,18 @@ extension SQLSession {
         for (position, option) in like.options.enumerated() {
             if option.behaviour == "OVERWRITING", !Self.overwritable.contains(option.feature) {
                 throw source.error(
-                    "\(option.feature) cannot be overwritten", at: option.range, hint: "INCLUDING or EXCLUDING; OVERWRITING goes with GENERATED, METADATA, OPTIONS and WATERMARKS.")
+                    "\(option.feature) cannot be overwritten", at: option.range,
+                    hint: "INCLUDING or EXCLUDING; OVERWRITING goes with GENERATED, METADATA, OPTIONS and WATERMARKS.")
             }
-            if like.options[..<position].contains(where: { $0.feature == option.feature }) { throw source.error("LIKE says twice what to do with \(option.feature)", at: option.range) }
+            if like.options[..<position].contains(where: { $0.feature == option.feature }) {
+                throw source.error("LIKE says twice what to do with \(option.feature)", at: option.range)
+            }
         }
         let resolved = try catalogs.resolve(like.source, in: source)
         guard case .table(let table) = resolved.object else {
-            throw source.error("'\(resolved.path)' is a view; LIKE takes a table", at: like.source.range, hint: "CREATE TABLE … AS SELECT takes the columns of a query.")
+            throw source.error(
+                "'\(resolved.path)' is a view; LIKE takes a table", at: like.source.range,
+                hint: "CREATE TABLE … AS SELECT takes the columns of a query.")
         }
         let whole = try TableDraft(table)
         for column in whole.columns {
@@ -159,7 +179,9 @@ extension SQLSession {
     }
 
     /// Adds a column of the statement to those of LIKE.
-    private func add(_ column: TableDraft.Column, to draft: inout TableDraft, isLike: Bool, _ syntax: CreateTableSyntax, _ source: SourceText) throws(MillstreamError) {
+    private func add(_ column: TableDraft.Column, to draft: inout TableDraft, isLike: Bool, _ syntax: CreateTableSyntax, _ source: SourceText)
+        throws(MillstreamError)
+    {
         guard let index = draft.index(of: column.name), draft.columns[index].range == nil else { return draft.columns.append(column) }
         let there = draft.columns[index]
         let range = column.range ?? syntax.name.range
@@ -168,10 +190,12 @@ extension SQLSession {
         case (.metadata, .metadata) where behaviour("METADATA", syntax.like) == "OVERWRITING": draft.columns[index] = column
         case (.computed, .computed):
             throw source.error(
-                "the table of LIKE has a computed column '\(column.name)' already", at: range, hint: "LIKE … (OVERWRITING GENERATED) replaces it, EXCLUDING GENERATED leaves all of them out.")
+                "the table of LIKE has a computed column '\(column.name)' already", at: range,
+                hint: "LIKE … (OVERWRITING GENERATED) replaces it, EXCLUDING GENERATED leaves all of them out.")
         case (.metadata, .metadata):
             throw source.error(
-                "the table of LIKE has a metadata column '\(column.name)' already", at: range, hint: "LIKE … (OVERWRITING METADATA) replaces it, EXCLUDING METADATA leaves all of them out.")
+                "the table of LIKE has a metadata column '\(column.name)' already", at: range,
+                hint: "LIKE … (OVERWRITING METADATA) replaces it, EXCLUDING METADATA leaves all of them out.")
         default: throw source.error("the table of LIKE has a column '\(column.name)' already", at: range)
         }
     }
@@ -179,7 +203,9 @@ extension SQLSession {
     // MARK: AS
 
     /// CREATE TABLE … AS: the query's columns behind those that the statement adds.
-    private func createAs(_ query: QuerySyntax, _ syntax: CreateTableSyntax, _ given: TableDraft, _ path: ObjectPath, _ source: SourceText) throws(MillstreamError) -> StatementOutcome {
+    private func createAs(_ query: QuerySyntax, _ syntax: CreateTableSyntax, _ given: TableDraft, _ path: ObjectPath, _ source: SourceText)
+        throws(MillstreamError) -> StatementOutcome
+    {
         if let like = syntax.like { throw source.error("LIKE and AS exclude each other", at: like.source.range) }
         let columns = try describe(query, source).columns
         var draft = given
@@ -191,7 +217,9 @@ extension SQLSession {
                     hint: "The list orders the query's columns: \(names.joined(separator: ", ")).")
             }
             for name in syntax.columnNames where !names.contains(where: { $0.isSame(as: name.text) }) {
-                throw source.error("the query has no column '\(name.text)'", at: name.range, hint: NearestName.hint(name.text, among: names) ?? "Its columns: \(names.joined(separator: ", ")).")
+                throw source.error(
+                    "the query has no column '\(name.text)'", at: name.range,
+                    hint: NearestName.hint(name.text, among: names) ?? "Its columns: \(names.joined(separator: ", ")).")
             }
             names = syntax.columnNames.map(\.text)
         }
@@ -199,7 +227,9 @@ extension SQLSession {
             guard let column = columns.first(where: { $0.name.isSame(as: name) }) else { continue }
             if let index = draft.index(of: name) {
                 guard draft.columns[index].isPhysical else {
-                    throw source.error("the query has a column '\(name)' as well", at: draft.columns[index].range ?? syntax.name.range, hint: "A column of the query can be given a type, not an expression.")
+                    throw source.error(
+                        "the query has a column '\(name)' as well", at: draft.columns[index].range ?? syntax.name.range,
+                        hint: "A column of the query can be given a type, not an expression.")
                 }
                 // Its type is the statement's, its place the query's.
                 draft.columns.append(draft.columns.remove(at: index))
@@ -214,13 +244,17 @@ extension SQLSession {
         }
         try checkOptions(table, path, syntax.options, syntax.name.range, source)
         if table.options["connector"] == nil {
-            throw source.error("the table '\(path)' has no option 'connector'", at: syntax.name.range, hint: "Connectors: \(factories.connectorNames.joined(separator: ", ")).", code: .configuration)
+            throw source.error(
+                "the table '\(path)' has no option 'connector'", at: syntax.name.range,
+                hint: "Connectors: \(factories.connectorNames.joined(separator: ", ")).", code: .configuration)
         }
         try put(.table(table), at: path, isTemporary: false, syntax.name.range, source)
         // Columns by name: the table may have more, and in another order.
         let insert = InsertSyntax(
-            target: syntax.name, isOverwrite: false, columns: columns.map { Identifier($0.name, syntax.name.range) }, query: query, range: syntax.range)
-        return .createTableAs(InsertRequest(target: CatalogManager.Resolved(path: path, object: .table(table), isTemporary: false), insert: insert, source: source))
+            target: syntax.name, isOverwrite: false, columns: columns.map { Identifier($0.name, syntax.name.range) }, query: query,
+            range: syntax.range)
+        return .createTableAs(
+            InsertRequest(target: CatalogManager.Resolved(path: path, object: .table(table), isTemporary: false), insert: insert, source: source))
     }
 
     /// The columns of a query.

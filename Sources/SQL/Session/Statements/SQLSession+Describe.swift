@@ -10,7 +10,9 @@ extension SQLSession {
             let name = syntax.name.parts[0].text
             let catalog = try placing(syntax.name.range, source) { () throws(MillstreamError) in try catalogs.catalog(name) }
             let registration = catalogs.registrations[name]
-            var rows: [(String, String?)] = [("name", name), ("type", registration?.options["type"] ?? catalog.type), ("comment", registration?.comment)]
+            var rows: [(String, String?)] = [
+                ("name", name), ("type", registration?.options["type"] ?? catalog.type), ("comment", registration?.comment),
+            ]
             if syntax.isExtended, let options = registration?.options {
                 for (key, value) in options where key != "type" { rows.append(("option:\(key)", value)) }
             }
@@ -29,7 +31,8 @@ extension SQLSession {
 
     private func information(_ rows: [(String, String?)]) -> ResultTable {
         ResultTable(
-            .successWithContent, [Field("info name", .string), Field("info value", .string)], rows.map { [.string($0.0), $0.1.map { .string($0) } ?? .null] })
+            .successWithContent, [Field("info name", .string), Field("info value", .string)],
+            rows.map { [.string($0.0), $0.1.map { .string($0) } ?? .null] })
     }
 
     private func describeFunction(_ syntax: DescribeSyntax, _ source: SourceText) throws(MillstreamError) -> ResultTable {
@@ -42,12 +45,16 @@ extension SQLSession {
             ]
             if syntax.isExtended {
                 rows += [("class name", found.function.definition), ("function language", found.function.language)]
-                if !found.function.resources.isEmpty { rows.append(("resource uris", found.function.resources.map { "\($0.kind) '\($0.path)'" }.joined(separator: ", "))) }
+                if !found.function.resources.isEmpty {
+                    rows.append(("resource uris", found.function.resources.map { "\($0.kind) '\($0.path)'" }.joined(separator: ", ")))
+                }
             }
             return information(rows)
         }
         let name = parts[parts.count - 1].uppercasedASCII
-        if parts.count == 1, modules.isCoreUsed, builtInFunctions.contains(name) { return information([("is system function", "true"), ("is temporary", "false")]) }
+        if parts.count == 1, modules.isCoreUsed, builtInFunctions.contains(name) {
+            return information([("is system function", "true"), ("is temporary", "false")])
+        }
         let known = try catalogs.userFunctionNames(in: catalogs.currentCatalog, catalogs.currentDatabase) + builtInFunctions
         throw source.error("there is no function '\(syntax.name.text)'", at: syntax.name.range, hint: NearestName.hint(name, among: known))
     }

@@ -27,7 +27,9 @@ extension SQLSession {
         }
         if let temporary = catalogs.temporaryObject(at: path) {
             let other = temporary.isView ? "view" : "table"
-            throw source.error("there is a temporary \(other) '\(path)'; it goes first", at: syntax.name.range, hint: "DROP TEMPORARY \(other.uppercased()) \(path.quoted).")
+            throw source.error(
+                "there is a temporary \(other) '\(path)'; it goes first", at: syntax.name.range,
+                hint: "DROP TEMPORARY \(other.uppercased()) \(path.quoted).")
         }
         guard let object = try catalogs.permanentObject(at: path) else {
             if syntax.ifExists { return }
@@ -35,7 +37,9 @@ extension SQLSession {
         }
         guard object.isView == isView else {
             if syntax.ifExists { return }
-            throw source.error("'\(path)' is a \(object.isView ? "view" : "table")", at: syntax.name.range, hint: "DROP \(object.isView ? "VIEW" : "TABLE") takes it away.")
+            throw source.error(
+                "'\(path)' is a \(object.isView ? "view" : "table")", at: syntax.name.range,
+                hint: "DROP \(object.isView ? "VIEW" : "TABLE") takes it away.")
         }
         try catalogs.catalog(path.catalog).removeObject(path.name, in: path.database)
     }
@@ -88,12 +92,16 @@ extension SQLSession {
         return map
     }
 
-    func createDatabase(_ name: QualifiedName, ifNotExists: Bool, _ comment: String?, _ given: [OptionSyntax], _ source: SourceText) throws(MillstreamError) -> ResultTable {
+    func createDatabase(_ name: QualifiedName, ifNotExists: Bool, _ comment: String?, _ given: [OptionSyntax], _ source: SourceText)
+        throws(MillstreamError) -> ResultTable
+    {
         let (catalogName, database) = try databasePath(name, source)
         let catalog = try placing(name.range, source) { () throws(MillstreamError) in try catalogs.catalog(catalogName) }
         if try catalog.database(database) != nil {
             if ifNotExists { return .ok }
-            throw source.error("there is a database '\(database)' in the catalog '\(catalogName)' already", at: name.range, hint: "CREATE DATABASE IF NOT EXISTS leaves it as it is.")
+            throw source.error(
+                "there is a database '\(database)' in the catalog '\(catalogName)' already", at: name.range,
+                hint: "CREATE DATABASE IF NOT EXISTS leaves it as it is.")
         }
         try catalog.putDatabase(database, CatalogDatabase(comment: comment, options: try options(given, source)))
         return .ok
@@ -113,7 +121,9 @@ extension SQLSession {
         return .ok
     }
 
-    func createCatalog(_ name: Identifier, ifNotExists: Bool, _ comment: String?, _ given: [OptionSyntax], _ source: SourceText) throws(MillstreamError) -> ResultTable {
+    func createCatalog(_ name: Identifier, ifNotExists: Bool, _ comment: String?, _ given: [OptionSyntax], _ source: SourceText)
+        throws(MillstreamError) -> ResultTable
+    {
         if catalogs.registrations[name.text] != nil {
             if ifNotExists { return .ok }
             throw source.error("there is a catalog '\(name.text)' already", at: name.range, hint: "CREATE CATALOG IF NOT EXISTS leaves it as it is.")
@@ -123,18 +133,22 @@ extension SQLSession {
         return .ok
     }
 
-    private func openCatalog(_ name: Identifier, _ texts: NameMap<String>, _ given: [OptionSyntax], _ source: SourceText) throws(MillstreamError) -> any Catalog {
+    private func openCatalog(_ name: Identifier, _ texts: NameMap<String>, _ given: [OptionSyntax], _ source: SourceText) throws(MillstreamError)
+        -> any Catalog
+    {
         var types = catalogFactories.names
         types.append("generic_in_memory")
         types.sort { $0.isBelow($1) }
         guard let type = texts["type"] else {
-            throw source.error("a catalog needs the option 'type'", at: name.range, hint: "Types: \(types.joined(separator: ", ")).", code: .configuration)
+            throw source.error(
+                "a catalog needs the option 'type'", at: name.range, hint: "Types: \(types.joined(separator: ", ")).", code: .configuration)
         }
         let factory = catalogFactories[type]
         let typeRange = given.first { $0.key == "type" }?.range ?? name.range
         guard factory != nil || type == "generic_in_memory" else {
             throw source.error(
-                "there is no catalog of type '\(type)'", at: typeRange, hint: NearestName.hint(type, among: types) ?? "Types: \(types.joined(separator: ", ")).",
+                "there is no catalog of type '\(type)'", at: typeRange,
+                hint: NearestName.hint(type, among: types) ?? "Types: \(types.joined(separator: ", ")).",
                 code: .configuration)
         }
         let known = factory?.options ?? []

@@ -29,7 +29,8 @@ extension SQLSession {
         let catalog = try catalogs.catalog(path.catalog)
         if try catalog.function(path.name, in: path.database) != nil {
             if syntax.ifNotExists { return .ok }
-            throw source.error("there is a function '\(path)' already", at: syntax.name.range, hint: "CREATE FUNCTION IF NOT EXISTS leaves it as it is.")
+            throw source.error(
+                "there is a function '\(path)' already", at: syntax.name.range, hint: "CREATE FUNCTION IF NOT EXISTS leaves it as it is.")
         }
         try catalog.putFunction(path.name, in: path.database, function)
         return .ok
@@ -39,7 +40,8 @@ extension SQLSession {
         let language = syntax.language ?? "JAVA"
         guard Self.languages.contains(language) else {
             throw source.error(
-                "there are no functions in the language \(language)", at: syntax.name.range, hint: NearestName.hint(language, among: Self.languages) ?? "PYTHON, C.")
+                "there are no functions in the language \(language)", at: syntax.name.range,
+                hint: NearestName.hint(language, among: Self.languages) ?? "PYTHON, C.")
         }
         let resources = syntax.resources.map { CatalogFunction.Resource(kind: $0.key, path: $0.value) }
         if language == "C" {
@@ -57,11 +59,15 @@ extension SQLSession {
 
     func alter(_ syntax: CreateFunctionSyntax, ifExists: Bool, _ source: SourceText) throws(MillstreamError) -> ResultTable {
         guard !syntax.isTemporary else {
-            throw source.error("temporary functions are not altered", at: syntax.name.range, hint: "DROP TEMPORARY FUNCTION, and CREATE it again.", code: .unsupported)
+            throw source.error(
+                "temporary functions are not altered", at: syntax.name.range, hint: "DROP TEMPORARY FUNCTION, and CREATE it again.",
+                code: .unsupported)
         }
         let path = try functionPath(syntax.name, source)
         let function = try definition(syntax, source)
-        guard let catalog = catalogs.registrations[path.catalog]?.catalog, try catalog.database(path.database) != nil, try catalog.function(path.name, in: path.database) != nil else {
+        guard let catalog = catalogs.registrations[path.catalog]?.catalog, try catalog.database(path.database) != nil,
+            try catalog.function(path.name, in: path.database) != nil
+        else {
             if ifExists { return .ok }
             throw try missingFunction(syntax.name, path, source)
         }
@@ -76,7 +82,8 @@ extension SQLSession {
             guard catalogs.systemFunctions[CatalogManager.functionName(name)] != nil else {
                 if syntax.ifExists { return }
                 throw source.error(
-                    "there is no temporary system function '\(name)'", at: syntax.name.range, hint: NearestName.hint(name, among: catalogs.systemFunctions.names))
+                    "there is no temporary system function '\(name)'", at: syntax.name.range,
+                    hint: NearestName.hint(name, among: catalogs.systemFunctions.names))
             }
             return catalogs.removeSystemFunction(name)
         }
@@ -89,9 +96,12 @@ extension SQLSession {
             return catalogs.removeTemporaryFunction(at: path)
         }
         if catalogs.temporaryFunction(at: path) != nil {
-            throw source.error("there is a temporary function '\(path)'; it goes first", at: syntax.name.range, hint: "DROP TEMPORARY FUNCTION \(path.quoted).")
+            throw source.error(
+                "there is a temporary function '\(path)'; it goes first", at: syntax.name.range, hint: "DROP TEMPORARY FUNCTION \(path.quoted).")
         }
-        guard let catalog = catalogs.registrations[path.catalog]?.catalog, try catalog.database(path.database) != nil, try catalog.function(path.name, in: path.database) != nil else {
+        guard let catalog = catalogs.registrations[path.catalog]?.catalog, try catalog.database(path.database) != nil,
+            try catalog.function(path.name, in: path.database) != nil
+        else {
             if syntax.ifExists { return }
             throw try missingFunction(syntax.name, path, source)
         }

@@ -4,10 +4,13 @@ extension SQLSession {
     /// One INSERT with its table.
     func request(_ insert: InsertSyntax, _ source: SourceText) throws(MillstreamError) -> InsertRequest {
         let target = try catalogs.resolve(insert.target, in: source)
-        guard case .table = target.object else { throw source.error("'\(target.path)' is a view; nothing can be written into it", at: insert.target.range) }
+        guard case .table = target.object else {
+            throw source.error("'\(target.path)' is a view; nothing can be written into it", at: insert.target.range)
+        }
         if insert.isOverwrite, options.runtimeMode == .streaming {
             throw source.error(
-                "INSERT OVERWRITE does not exist in streaming mode", at: insert.range, hint: "SET 'execution.runtime-mode' = 'BATCH', or INSERT INTO.", code: .unsupported)
+                "INSERT OVERWRITE does not exist in streaming mode", at: insert.range,
+                hint: "SET 'execution.runtime-mode' = 'BATCH', or INSERT INTO.", code: .unsupported)
         }
         return InsertRequest(target: target, insert: insert, source: source)
     }
@@ -42,12 +45,17 @@ extension SQLSession {
     public func abandonStatementSet() { openStatementSet = nil }
 
     /// The table that DELETE, UPDATE or TRUNCATE changes. Refused in streaming mode, and where the connector cannot do it itself.
-    func modified(_ name: QualifiedName, _ what: String, _ role: TableRoles, _ source: SourceText, _ range: SourceRange) throws(MillstreamError) -> CatalogManager.Resolved {
+    func modified(_ name: QualifiedName, _ what: String, _ role: TableRoles, _ source: SourceText, _ range: SourceRange) throws(MillstreamError)
+        -> CatalogManager.Resolved
+    {
         guard options.runtimeMode != .streaming else {
-            throw source.error("\(what) does not exist in streaming mode", at: range, hint: "SET 'execution.runtime-mode' = 'BATCH'.", code: .unsupported)
+            throw source.error(
+                "\(what) does not exist in streaming mode", at: range, hint: "SET 'execution.runtime-mode' = 'BATCH'.", code: .unsupported)
         }
         let resolved = try catalogs.resolve(name, in: source)
-        guard case .table(let table) = resolved.object else { throw source.error("'\(resolved.path)' is a view; its rows cannot be changed", at: name.range) }
+        guard case .table(let table) = resolved.object else {
+            throw source.error("'\(resolved.path)' is a view; its rows cannot be changed", at: name.range)
+        }
         let description = try placing(name.range, source) { () throws(MillstreamError) in try factories.describe(table, at: resolved.path) }
         guard description.roles.contains(role) else {
             throw source.error("\(what) is not what the connector '\(description.connector)' can do", at: name.range, code: .unsupported)

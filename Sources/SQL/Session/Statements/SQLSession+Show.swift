@@ -53,14 +53,18 @@ extension SQLSession {
     }
 
     /// The catalog and database that FROM or IN names.
-    private func scope(_ syntax: ShowSyntax, _ source: SourceText, _ range: SourceRange) throws(MillstreamError) -> (catalog: String, database: String) {
+    private func scope(_ syntax: ShowSyntax, _ source: SourceText, _ range: SourceRange) throws(MillstreamError) -> (
+        catalog: String, database: String
+    ) {
         guard let scope = syntax.scope else { return (catalogs.currentCatalog, catalogs.currentDatabase) }
         let path = try databasePath(scope, source)
         _ = try placing(scope.range, source) { () throws(MillstreamError) in try catalogs.database(path.database, in: path.catalog) }
         return path
     }
 
-    private func objectNames(_ syntax: ShowSyntax, _ source: SourceText, _ range: SourceRange, _ isWanted: (CatalogObject) -> Bool) throws(MillstreamError) -> [String] {
+    private func objectNames(_ syntax: ShowSyntax, _ source: SourceText, _ range: SourceRange, _ isWanted: (CatalogObject) -> Bool)
+        throws(MillstreamError) -> [String]
+    {
         let (catalogName, database) = try scope(syntax, source, range)
         var names: [String] = []
         for name in try catalogs.objectNames(in: catalogName, database) {
@@ -71,7 +75,10 @@ extension SQLSession {
     }
 
     private func functionNames(_ syntax: ShowSyntax, _ source: SourceText) throws(MillstreamError) -> [String] {
-        let (catalogName, database) = try syntax.scope.map { (scope) throws(MillstreamError) in try databasePath(scope, source) } ?? (catalogs.currentCatalog, catalogs.currentDatabase)
+        let (catalogName, database) =
+            try syntax.scope.map { (scope) throws(MillstreamError) in try databasePath(scope, source) } ?? (
+                catalogs.currentCatalog, catalogs.currentDatabase
+            )
         var names = NameMap<Bool>()
         for name in try catalogs.userFunctionNames(in: catalogName, database) { names[name] = true }
         if syntax.kind == .functions, modules.isCoreUsed { for name in builtInFunctions { names[name] = true } }
@@ -89,7 +96,8 @@ extension SQLSession {
             guard let index = table.partitionKeys.firstIndex(where: { $0.isSame(as: assignment.column.text) }) else {
                 throw source.error(
                     "the table is not partitioned by '\(assignment.column.text)'", at: assignment.column.range,
-                    hint: NearestName.hint(assignment.column.text, among: table.partitionKeys) ?? "It is by \(table.partitionKeys.joined(separator: ", ")).")
+                    hint: NearestName.hint(assignment.column.text, among: table.partitionKeys)
+                        ?? "It is by \(table.partitionKeys.joined(separator: ", ")).")
             }
             wanted.append((index, try PartitionValue.text(assignment, source)))
         }
@@ -136,7 +144,8 @@ enum LikePattern {
                 continue
             }
             let isEscape = place < pattern.endIndex && pattern[place] == "\\" && place + 1 < pattern.endIndex
-            let isMatch = place < pattern.endIndex && (isEscape ? pattern[place + 1] == text[at] : pattern[place] == "_" || pattern[place] == text[at])
+            let isMatch =
+                place < pattern.endIndex && (isEscape ? pattern[place + 1] == text[at] : pattern[place] == "_" || pattern[place] == text[at])
             if isMatch {
                 at += 1
                 place += isEscape ? 2 : 1

@@ -20,7 +20,8 @@ extension SQLSession {
         case .end: throw source.error("END without BEGIN STATEMENT SET", at: statement.range)
         case .explain(let explain): return .explain(explain)
         case .delete(let name, let condition): return .delete(try modified(name, "DELETE", .delete, source, statement.range), condition)
-        case .update(let name, let assignments, let condition): return .update(try modified(name, "UPDATE", .update, source, statement.range), assignments, condition)
+        case .update(let name, let assignments, let condition):
+            return .update(try modified(name, "UPDATE", .update, source, statement.range), assignments, condition)
         case .truncate(let name): return .truncate(try modified(name, "TRUNCATE TABLE", .truncate, source, statement.range))
         case .createTable(let table): return try create(table, source)
         case .createView(let view): return .result(try create(view, source))
@@ -30,7 +31,8 @@ extension SQLSession {
         case .createDatabase(let name, let ifNotExists, let comment, let options):
             return .result(try createDatabase(name, ifNotExists: ifNotExists, comment, options, source))
         case .drop(let drop): return .result(try self.drop(drop, source))
-        case .alterTable(let name, let ifExists, let change): return .result(try alterTable(name, ifExists: ifExists, change, source, statement.range))
+        case .alterTable(let name, let ifExists, let change):
+            return .result(try alterTable(name, ifExists: ifExists, change, source, statement.range))
         case .renameView(let name, let new): return .result(try renameView(name, new, source))
         case .redefineView(let name, let query): return .result(try redefineView(name, query, source))
         case .alterDatabase(let name, let options): return .result(try alterDatabase(name, options, source))

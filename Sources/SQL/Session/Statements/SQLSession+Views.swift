@@ -11,8 +11,10 @@ extension SQLSession {
             if syntax.ifNotExists { return .ok }
             guard syntax.isReplaced, isThere.isView else {
                 throw source.error(
-                    "there is a \(syntax.isTemporary ? "temporary " : "")\(isThere.isView ? "view" : "table") '\(path)' already", at: syntax.name.range,
-                    hint: isThere.isView ? "CREATE OR REPLACE VIEW replaces it, IF NOT EXISTS leaves it as it is." : "A view cannot have a table's name.")
+                    "there is a \(syntax.isTemporary ? "temporary " : "")\(isThere.isView ? "view" : "table") '\(path)' already",
+                    at: syntax.name.range,
+                    hint: isThere.isView
+                        ? "CREATE OR REPLACE VIEW replaces it, IF NOT EXISTS leaves it as it is." : "A view cannot have a table's name.")
             }
         }
         try put(.view(view), at: path, isTemporary: syntax.isTemporary, syntax.name.range, source)
@@ -26,10 +28,13 @@ extension SQLSession {
         if !names.isEmpty {
             guard names.count == columns.count else {
                 throw source.error(
-                    "the view names \(names.count) columns, its query has \(columns.count)", at: names[0].range, hint: "The query's columns: \(columns.map(\.name).joined(separator: ", ")).")
+                    "the view names \(names.count) columns, its query has \(columns.count)", at: names[0].range,
+                    hint: "The query's columns: \(columns.map(\.name).joined(separator: ", ")).")
             }
             for (index, name) in names.enumerated() {
-                if names[..<index].contains(where: { $0.text.isSame(as: name.text) }) { throw source.error("the view names the column '\(name.text)' twice", at: name.range) }
+                if names[..<index].contains(where: { $0.text.isSame(as: name.text) }) {
+                    throw source.error("the view names the column '\(name.text)' twice", at: name.range)
+                }
                 columns[index].name = name.text
             }
         }
@@ -52,12 +57,16 @@ extension SQLSession {
     }
 
     /// Gives a table or view another name in its database.
-    func rename(_ object: CatalogObject, _ path: ObjectPath, _ new: QualifiedName, _ catalog: any Catalog, _ source: SourceText) throws(MillstreamError) {
+    func rename(_ object: CatalogObject, _ path: ObjectPath, _ new: QualifiedName, _ catalog: any Catalog, _ source: SourceText)
+        throws(MillstreamError)
+    {
         let target = new.parts.count == 1 ? ObjectPath(path.catalog, path.database, new.parts[0].text) : try self.path(new, source)
         guard target.catalog.isSame(as: path.catalog), target.database.isSame(as: path.database) else {
             throw source.error("a new name stays in the database: '\(path)' cannot become '\(target)'", at: new.range, code: .unsupported)
         }
-        guard try catalog.object(target.name, in: target.database) == nil else { throw source.error("there is a table or view '\(target)' already", at: new.range) }
+        guard try catalog.object(target.name, in: target.database) == nil else {
+            throw source.error("there is a table or view '\(target)' already", at: new.range)
+        }
         try catalog.putObject(target.name, in: target.database, object)
         try catalog.removeObject(path.name, in: path.database)
     }

@@ -93,7 +93,8 @@ struct TableDraft {
     mutating func column(_ syntax: ColumnSyntax, _ session: SQLSession, _ source: SourceText) throws(MillstreamError) -> Column {
         guard syntax.name.parts.count == 1 else {
             throw source.error(
-                "'\(syntax.name.text)' is a field within a column", at: syntax.name.range, hint: "A column is changed as a whole: MODIFY with its ROW type.", code: .unsupported)
+                "'\(syntax.name.text)' is a field within a column", at: syntax.name.range,
+                hint: "A column is changed as a whole: MODIFY with its ROW type.", code: .unsupported)
         }
         let value: Column.Value =
             switch syntax.kind {
@@ -103,7 +104,9 @@ struct TableDraft {
             }
         if syntax.isUnique { throw Self.uniqueError(syntax.range, source) }
         if syntax.isPrimaryKey {
-            guard primaryKey == nil else { throw source.error("a table has one PRIMARY KEY", at: syntax.range, hint: "Of several columns: PRIMARY KEY (a, b) NOT ENFORCED.") }
+            guard primaryKey == nil else {
+                throw source.error("a table has one PRIMARY KEY", at: syntax.range, hint: "Of several columns: PRIMARY KEY (a, b) NOT ENFORCED.")
+            }
             primaryKey = Key(key: PrimaryKey(columns: [syntax.name.text]), range: syntax.range)
         }
         return Column(name: syntax.name.text, value: value, comment: syntax.comment, range: syntax.name.range)
@@ -117,7 +120,8 @@ struct TableDraft {
         guard constraint.isPrimaryKey else { throw uniqueError(constraint.range, source) }
         guard constraint.isEnforced == false else {
             throw source.error(
-                "a PRIMARY KEY is NOT ENFORCED", at: constraint.range, hint: "Nobody checks the data of others: write NOT ENFORCED behind it, and see to it.")
+                "a PRIMARY KEY is NOT ENFORCED", at: constraint.range,
+                hint: "Nobody checks the data of others: write NOT ENFORCED behind it, and see to it.")
         }
         return Key(key: PrimaryKey(constraint.name?.text, columns: constraint.columns.map(\.text)), range: constraint.range)
     }
@@ -140,7 +144,8 @@ struct TableDraft {
             guard let type = column.type else { continue }
             var kind = TableColumn.Kind.physical
             if case .metadata(_, let key, let isVirtual) = column.value { kind = .metadata(key: key, isVirtual: isVirtual) }
-            base.append(TableColumn(column.name, notNull.contains { $0.isSame(as: column.name) } ? type.notNull : type, kind, comment: column.comment))
+            base.append(
+                TableColumn(column.name, notNull.contains { $0.isSame(as: column.name) } ? type.notNull : type, kind, comment: column.comment))
         }
         let scope = base.map { ResultColumn($0.name, $0.type) }
         var next = 0
@@ -148,7 +153,8 @@ struct TableDraft {
             if case .computed(let definition) = column.value {
                 let bound = try session.bind(definition.expression, definition.source, over: scope)
                 let text = SQLText.expression(definition.expression, session.isUserFunction)
-                table.columns.append(TableColumn(column.name, bound.type, .computed(DefinedExpression(text: text, bound: bound)), comment: column.comment))
+                table.columns.append(
+                    TableColumn(column.name, bound.type, .computed(DefinedExpression(text: text, bound: bound)), comment: column.comment))
             } else {
                 table.columns.append(base[next])
                 next += 1
@@ -160,7 +166,9 @@ struct TableDraft {
             throw source.error("there is no column '\(name)' to divide the table by", at: range ?? place, hint: columnHint(name))
         }
         for (position, (name, range)) in partitionKeys.enumerated() {
-            if partitionKeys[..<position].contains(where: { $0.name.isSame(as: name) }) { throw source.error("the table is divided by '\(name)' twice", at: range ?? place) }
+            if partitionKeys[..<position].contains(where: { $0.name.isSame(as: name) }) {
+                throw source.error("the table is divided by '\(name)' twice", at: range ?? place)
+            }
         }
         table.partitionKeys = partitionKeys.map(\.name)
         if let distribution {
@@ -192,16 +200,23 @@ struct TableDraft {
         guard let primaryKey else { return [] }
         let range = primaryKey.range ?? place
         for (position, name) in primaryKey.key.columns.enumerated() {
-            guard let index = index(of: name) else { throw source.error("there is no column '\(name)' for the primary key", at: range, hint: columnHint(name)) }
-            guard columns[index].isPhysical else {
-                throw source.error("the column '\(name)' of the primary key is not physical", at: range, hint: "Computed and metadata columns cannot be in a key.")
+            guard let index = index(of: name) else {
+                throw source.error("there is no column '\(name)' for the primary key", at: range, hint: columnHint(name))
             }
-            if primaryKey.key.columns[..<position].contains(where: { $0.isSame(as: name) }) { throw source.error("the primary key has '\(name)' twice", at: range) }
+            guard columns[index].isPhysical else {
+                throw source.error(
+                    "the column '\(name)' of the primary key is not physical", at: range, hint: "Computed and metadata columns cannot be in a key.")
+            }
+            if primaryKey.key.columns[..<position].contains(where: { $0.isSame(as: name) }) {
+                throw source.error("the primary key has '\(name)' twice", at: range)
+            }
         }
         return primaryKey.key.columns
     }
 
-    private func boundWatermark(_ columns: [TableColumn], _ session: SQLSession, _ source: SourceText, _ place: SourceRange) throws(MillstreamError) -> WatermarkDefinition? {
+    private func boundWatermark(_ columns: [TableColumn], _ session: SQLSession, _ source: SourceText, _ place: SourceRange) throws(MillstreamError)
+        -> WatermarkDefinition?
+    {
         guard let watermark else { return nil }
         let range = watermark.range ?? place
         guard let column = columns.first(where: { $0.name.isSame(as: watermark.column) }) else {
@@ -212,7 +227,8 @@ struct TableDraft {
                 "a watermark follows a TIMESTAMP(p) or TIMESTAMP_LTZ(p) with p up to 3; '\(column.name)' is \(column.type.nullable)", at: range,
                 hint: "CAST or TO_TIMESTAMP in a computed column makes one.")
         }
-        let bound = try session.bind(watermark.definition.expression, watermark.definition.source, over: columns.map { ResultColumn($0.name, $0.type) })
+        let bound = try session.bind(
+            watermark.definition.expression, watermark.definition.source, over: columns.map { ResultColumn($0.name, $0.type) })
         guard Self.isEventTime(bound.type) else {
             throw source.error("a watermark is a TIMESTAMP(p) or TIMESTAMP_LTZ(p) with p up to 3; this is \(bound.type.nullable)", at: range)
         }
