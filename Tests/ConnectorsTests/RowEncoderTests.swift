@@ -56,6 +56,7 @@ import Testing
     @Test func jsonOfEveryType() throws {
         let row = DataType(.row([Field("x", .int), Field("y\"", .string)]))
         let cells: [(DataType, Scalar, String)] = [
+            (DataType(.variant), .bytes([1, 1, 0, 1, 0x61, 2, 1, 0, 0, 1, 0]), "{\"a\":null}"),
             (.boolean, .boolean(true), "true"), (.bigInt, .int64(-5), "-5"), (.double, .double(1e20), "1.0E20"), (.double, .double(.nan), "\"NaN\""),
             (.float, .double(0.1), "0.1"), (DataType(.decimal(precision: 10, scale: 2)), .decimal(1_050), "10.50"),
             (.string, .string("a\"\\\n\u{1}é/"), "\"a\\\"\\\\\\n\\u0001é/\""), (.bytes, .bytes([1, 2, 3, 4]), "\"AQIDBA==\""),

@@ -29,6 +29,11 @@ import Testing
         for (path, wanted) in cases { #expect(try query(Self.store, path) == wanted, "\(path)") }
         #expect(try Calls.value(.jsonValue, [Calls.text(Self.store), Calls.text("$.store.book.length()")]) == .string("3"))
         #expect(try Calls.value(.jsonValue, [Calls.text(Self.store), Calls.text("$['']")]) == .string("1"))
+        // A null is an error to a strict path, and nothing to a lax one.
+        for (path, wanted) in [("$.a", "error"), ("strict $.a", "error"), ("lax $.a", "empty"), ("lax $.b", "empty"), ("$.b", "error")] {
+            let words = [Calls.text("DEFAULT"), Calls.text("empty"), Calls.text("DEFAULT"), Calls.text("error")]
+            #expect(try Calls.value(.jsonValue, [Calls.text("{\"a\":null}"), Calls.text(path)] + words) == .string(wanted), "\(path)")
+        }
     }
 
     @Test("What is JSON, and how it is written")
@@ -43,6 +48,7 @@ import Testing
         }
         #expect(try Calls.string(.json, " {\"b\" : 1.50, \"a\":[1e2,-0,1E-10,\"\\u00e9\\/\\u0001\"], \"b\":2} ") == "{\"a\":[1E+2,0,1E-10,\"é/\\u0001\"],\"b\":2}")
         #expect(try Calls.string(.jsonQuote, "a/\"é😀") == "\"a\\/\\\"\\u00e9\\ud83d\\ude00\"")
+        #expect(try Calls.string(.jsonUnquote, "\"a\"\\q\"") == "\"a\"\\q\"")
         #expect(try Calls.string(.jsonUnquote, "\"a\\/\\ud83d\\ude00\\u00e9\"") == "a/😀é")
     }
 

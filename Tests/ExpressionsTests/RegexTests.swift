@@ -13,7 +13,7 @@ import Testing
             ("b", "^[a-c&&[^a]]$", true), ("a", "^[a-c&&[^a]]$", false), ("m", "^[a-d[m-p]]$", true), ("e", "^[a-d[m-p]]$", false), ("q", "^[^a-d[m-p]]$", true),
             ("x", "^[a-z&&[def]]$", false), ("[", "[\\[]", true), ("]", "^[]a]$", true), ("é", "^\\p{Lower}$", false), ("é", "^\\p{Ll}$", true), ("é", "^\\pL$", true),
             ("A", "^\\p{IsLatin}\\P{Digit}?$", true), ("Я", "^\\p{script=Cyrillic}$", true), ("A", "\\u0041", true), ("😀", "^\\uD83D\\uDE00$", true), ("A", "^\\x{41}\\x41?\\0101?$", true),
-            ("a.b", "^\\Qa.b\\E$", true), ("axb", "^\\Qa.b\\E$", false), ("AbC", "(?i)abc", true), ("ab\nc", "(?m)^c$", true), ("a\nb", "a.b", false), ("a\nb", "(?s)a.b", true),
+            ("a.b", "^\\Qa.b\\E$", true), ("axb", "^\\Qa.b\\E$", false), ("AbC", "(?i)abc", true), ("ab\nc", "(?m)^c$", true), ("É", "(?i)é", false), ("É", "(?iu)é", true), ("É", "(?i:(?u)é)", true), ("Éa", "É(?i)A", true), ("a\nb", "a.b", false), ("a\nb", "(?s)a.b", true),
             ("aa", "^(a)\\1$", true), ("aa", "^(?<x>a)\\k<x>$", true), ("a1", "^(a)\\11$", false), ("a b # c", "(?x)a\\ b # comment", true), ("foobar", "(?<=foo)bar", true),
             ("}", "^}$", true), ("ab", "^a{1}b{1,2}+$", true), ("a", "^[\\p{Alpha}&&[^b-z]]$", true), ("5", "^[\\d&&[^0-4]]$", true), ("日本", "^..$", true), ("a\u{2028}", "^a\\R$", true),
         ]

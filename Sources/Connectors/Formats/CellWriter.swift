@@ -50,7 +50,7 @@ struct CellOptions {
 final class CellWriter {
     private enum Code {
         case null, boolean, int8, int16, int32, int64, float, double, decimal, text, bytes, date, time32, time64, timestamp, timestampLTZ
-        case months, milliseconds, list, map, row, object
+        case months, milliseconds, list, map, row, object, variant
     }
 
     /// Whether values may hold characters that a format has to quote.
@@ -79,7 +79,8 @@ final class CellWriter {
         case .double: code = .double
         case .decimal(_, let digits): (code, scale) = (.decimal, digits)
         case .char, .varChar: code = .text
-        case .binary, .varBinary, .raw, .variant, .bitmap: code = .bytes
+        case .binary, .varBinary, .raw, .bitmap: code = .bytes
+        case .variant: code = .variant
         case .date: code = .date
         case .time(let precision):
             (scale, perSecond) = (precision, TimeUnit(precision: precision).perSecond)
@@ -101,14 +102,14 @@ final class CellWriter {
         children = fields.map { CellWriter($0.type, style: childStyle, options: options) }
         names = fields.map { jsonKey($0.name) }
         isText =
-            [.text, .list, .map, .row, .object].contains(code)
+            [.text, .list, .map, .row, .object, .variant].contains(code)
             || (options.quotesAll && [.date, .time32, .time64, .timestamp, .timestampLTZ, .bytes].contains(code))
     }
 
     /// Whether a value of this type needs the quotes of a JSON string.
     private var isJSONString: Bool {
         switch code {
-        case .null, .boolean, .int8, .int16, .int32, .int64, .float, .double, .decimal, .list, .map, .row, .months, .milliseconds: false
+        case .null, .boolean, .int8, .int16, .int32, .int64, .float, .double, .decimal, .list, .map, .row, .months, .milliseconds, .variant: false
         default: true
         }
     }
@@ -210,6 +211,7 @@ final class CellWriter {
         case .map: try writeMap(column, index, to: text)
         case .row: try writeRow(column, index, to: text)
         case .object: writeObject(column, index, to: text)
+        case .variant: writeVariant(column.bytes(index), to: text)
         default: break
         }
     }
@@ -232,6 +234,19 @@ final class CellWriter {
             text.append(integer: Int64(Int8(bitPattern: byte)))
         }
         text.append(UInt8(ascii: "]"))
+    }
+
+    /// A variant is its JSON in every style; one that is damaged is its bytes.
+    private func writeVariant(_ bytes: UnsafeRawBufferPointer, to text: TextBuffer) {
+        func digits(_ value: Double) -> String {
+            let number = TextBuffer(capacity: 32)
+            number.append(double: value)
+            return String(decoding: number.bytes, as: UTF8.self)
+        }
+        if let json = VariantText.json(bytes, floating: digits) { return json.withUnsafeBytes { text.append($0) } }
+        if style == .json { text.append(UInt8(ascii: "\"")) }
+        writeBytes(bytes, to: text)
+        if style == .json { text.append(UInt8(ascii: "\"")) }
     }
 
     private var separator: StaticString { style.isJava ? ", " : "," }

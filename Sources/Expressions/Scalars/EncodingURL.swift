@@ -80,7 +80,7 @@ enum EncodingURL {
     }
 }
 
-/// A URL cut up as java.net.URL does it: the protocols that Java knows alone; `.` and `..` in the path are resolved.
+/// A URL cut up as java.net.URL does it: the protocols that Java knows alone; the path stays as it is.
 struct ParsedURL {
     let scheme: [UInt8]
     let authority: ArraySlice<UInt8>?
@@ -137,7 +137,7 @@ struct ParsedURL {
         (self.authority, self.userInfo, self.host) = (authority, userInfo, host)
         var path = Array(rest)
         if let first = path.first, first != UInt8(ascii: "/"), authority != nil { path.insert(UInt8(ascii: "/"), at: 0) }
-        self.path = Self.resolved(path)
+        self.path = path
     }
 
     /// nil for a port that is no number, or an address in brackets that is none.
@@ -160,23 +160,5 @@ struct ParsedURL {
         if port.isEmpty { return host }
         guard let number = Int32(String(decoding: port, as: UTF8.self)), number >= -1 else { return nil }
         return host
-    }
-
-    private static func resolved(_ path: [UInt8]) -> [UInt8] {
-        guard path.contains(UInt8(ascii: ".")) else { return path }
-        let pieces = path.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-        var kept: [ArraySlice<UInt8>] = []
-        for (place, piece) in pieces.enumerated() {
-            let isLast = place == pieces.count - 1
-            if piece.elementsEqual(".".utf8), place > 0 || pieces.count > 1 {
-                if isLast { kept.append([]) }
-            } else if piece.elementsEqual("..".utf8), kept.count > 1, let before = kept.last, !before.elementsEqual("..".utf8) {
-                kept.removeLast()
-                if isLast { kept.append([]) }
-            } else {
-                kept.append(piece)
-            }
-        }
-        return Array(kept.joined(separator: [UInt8(ascii: "/")]))
     }
 }

@@ -5,9 +5,10 @@ import Plan
 enum JSONConstructors {
     /// Whether what an argument gives is JSON already.
     private static func isJSON(_ request: KernelRequest, _ index: Int) -> Bool {
+        guard index < request.functions.count else { return false }
         switch request.functions[index] {
-        case .json?, .jsonObject?, .jsonArray?: true
-        default: false
+        case .json?, .jsonObject?, .jsonArray?: return true
+        default: return false
         }
     }
 

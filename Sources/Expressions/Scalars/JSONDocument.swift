@@ -248,6 +248,26 @@ final class JSONDocument {
         result.append(repairing: TextPoints.part(bytes, start, bytes.count))
     }
 
+    /// Whether each backslash begins an escape.
+    static func hasSoundEscapes(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        var place = 0
+        while place < bytes.count {
+            guard bytes[place] == UInt8(ascii: "\\") else {
+                place &+= 1
+                continue
+            }
+            guard place + 1 < bytes.count else { return false }
+            if bytes[place + 1] == UInt8(ascii: "u") {
+                guard place + 5 < bytes.count, (2...5).allSatisfy({ hexadecimal(bytes[place + $0]) != nil }) else { return false }
+                place += 6
+            } else {
+                guard "\"\\/bfnrt".utf8.contains(bytes[place + 1]) else { return false }
+                place += 2
+            }
+        }
+        return true
+    }
+
     private static func unit(_ bytes: UnsafeRawBufferPointer, _ place: Int) -> UInt32 {
         var value: UInt32 = 0
         for index in place + 2..<min(place + 6, bytes.count) { value = value << 4 | (hexadecimal(bytes[index]) ?? 0) }

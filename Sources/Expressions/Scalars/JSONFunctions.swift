@@ -78,6 +78,10 @@ enum JSONFunctions {
             return nil
         }
 
+        private func isNull(_ path: JSONPath) -> Found {
+            path.isLax ? .nothing : .failure(MillstreamError(.decode, "a strict JSON path needs a value, and finds null"))
+        }
+
         func find(_ row: Int) throws(MillstreamError) -> Found {
             let compiled: Path
             if let fixed { compiled = fixed } else { compiled = try known.compiled(paths[row]) { (bytes) throws(MillstreamError) in Self.compile(Array(bytes)) } }
@@ -88,8 +92,8 @@ enum JSONFunctions {
             do throws(JSONPathReader.Missing) {
                 let item = try JSONPathReader(document).find(path, from: 0)
                 switch item {
-                case .null: return .nothing
-                case .node(let node) where document.nodes[node].kind == .null: return .nothing
+                case .null: return isNull(path)
+                case .node(let node) where document.nodes[node].kind == .null: return isNull(path)
                 default: return .item(item, isLax: path.isLax)
                 }
             } catch {
@@ -391,11 +395,12 @@ enum JSONFunctions {
             return try TextLoops.text(arguments, count, type) { (row, result) in
                 let text = texts[row]
                 let isQuoted = text.count >= 2 && text[0] == UInt8(ascii: "\"") && text[text.count - 1] == UInt8(ascii: "\"")
-                guard isQuoted, document.parse(text) else {
+                // Jackson reads the first value alone; behind it there may be what is no escape.
+                let inner = isQuoted ? TextPoints.part(text, 1, text.count - 1) : text
+                guard isQuoted, document.parse(text), JSONDocument.hasSoundEscapes(inner) else {
                     result.append(text)
                     return true
                 }
-                let inner = TextPoints.part(text, 1, text.count - 1)
                 if inner.contains(UInt8(ascii: "\\")) { JSONDocument.append(unescaped: inner, to: result) } else { result.append(inner) }
                 return true
             }

@@ -85,8 +85,8 @@ struct JSONPathParser {
     private var place = 0
 
     init(_ text: [UInt8]) {
+        // Space behind a path is passed over; before it, it is the start of a name, which cannot be.
         var text = text[...]
-        while let first = text.first, first <= 0x20 { text.removeFirst() }
         while let last = text.last, last <= 0x20 { text.removeLast() }
         // A path that begins with neither is one below the root.
         if let first = text.first, first != UInt8(ascii: "$"), first != UInt8(ascii: "@") { bytes = Array("$.".utf8) + text } else { bytes = Array(text) }

@@ -13,6 +13,8 @@ struct RegexDialect {
     private let groupCount: Int
     /// The flag x, for each open group.
     private var commentFlags: [Bool] = [false]
+    /// Whether letters beyond ASCII keep their case, for each open group: the flag i without u.
+    private var caseFlags: [(ignoresCase: Bool, isUnicode: Bool)] = [(false, false)]
     private var depth = 0
     private static let depthMax = 200
 
@@ -60,6 +62,17 @@ struct RegexDialect {
 
     private mutating func emit(_ text: String) { output.append(contentsOf: text.utf8) }
 
+    private mutating func push(_ comments: Bool) {
+        commentFlags.append(comments)
+        caseFlags.append(caseFlags[caseFlags.count - 1])
+    }
+
+    /// A character of the pattern. Java's (?i) is of ASCII alone, unless (?u) is there too.
+    private mutating func emit(point: UInt32) {
+        let cases = caseFlags[caseFlags.count - 1]
+        emit(cases.ignoresCase && !cases.isUnicode && point >= 0x80 ? "(?-i:\(Self.literal(point)))" : Self.literal(point))
+    }
+
     /// A character that stands for itself, inside and outside of sets.
     private static func literal(_ point: UInt32) -> String {
         switch point {
@@ -86,7 +99,10 @@ struct RegexDialect {
             emit(try set())
         case 0x28: try open()
         case 0x29:
-            if commentFlags.count > 1 { commentFlags.removeLast() }
+            if commentFlags.count > 1 {
+                commentFlags.removeLast()
+                caseFlags.removeLast()
+            }
             place += 1
             emit(")")
         case 0x7B: try braces()
@@ -98,7 +114,7 @@ struct RegexDialect {
         case _ where commentFlags.last == true && Self.isSpace(point): place += 1
         default:
             place += 1
-            emit(Self.literal(point))
+            emit(point: point)
         }
     }
 
@@ -122,12 +138,12 @@ struct RegexDialect {
             throw failure("nothing to repeat")
         }
         guard at(1, "?") else {
-            commentFlags.append(commentFlags.last ?? false)
+            push(commentFlags.last ?? false)
             place += 1
             return emit("(")
         }
         for start in ["(?:", "(?=", "(?!", "(?>", "(?<=", "(?<!"] where starts(with: start) {
-            commentFlags.append(commentFlags.last ?? false)
+            push(commentFlags.last ?? false)
             place += start.utf8.count
             return emit(start)
         }
@@ -135,7 +151,7 @@ struct RegexDialect {
             var end = place + 3
             while end < points.count, Self.isLetter(points[end]) || (end > place + 3 && Self.isDigit(points[end])) { end += 1 }
             guard end > place + 3, end < points.count, points[end] == 0x3E else { throw failure("a group's name is letters and digits, then '>'") }
-            commentFlags.append(commentFlags.last ?? false)
+            push(commentFlags.last ?? false)
             for index in place...end { output.append(UInt8(truncatingIfNeeded: points[index])) }
             place = end + 1
             return
@@ -152,20 +168,23 @@ struct RegexDialect {
         return true
     }
 
-    /// `(?ims-x)` and `(?ims-x:`. Java's d (only \n ends a line) and u (letters of Unicode have cases) are what PCRE2 does by itself, nearly.
+    /// `(?ims-x)` and `(?ims-x:`. Java's d (only \n ends a line) has no counterpart; u (letters beyond ASCII have cases) is what PCRE2 does by itself.
     private mutating func flags() throws(Regex.Failure) {
         var end = place + 2
         var on = ""
         var off = ""
         var isOff = false
         var comments = commentFlags.last ?? false
+        var cases = caseFlags[caseFlags.count - 1]
         while end < points.count, points[end] != 0x29, points[end] != 0x3A {
             guard let scalar = Unicode.Scalar(points[end]) else { throw failure("an unknown flag") }
             switch scalar {
             case "i", "m", "s", "x":
                 if scalar == "x" { comments = !isOff }
+                if scalar == "i" { cases.ignoresCase = !isOff }
                 if isOff { off.unicodeScalars.append(scalar) } else { on.unicodeScalars.append(scalar) }
-            case "d", "u": break
+            case "u": cases.isUnicode = !isOff
+            case "d": break
             case "U": throw failure("the flag U (classes of Unicode) is not built", isUnsupported: true)
             case "-" where !isOff: isOff = true
             default: throw failure("an unknown flag or kind of group")
@@ -175,10 +194,12 @@ struct RegexDialect {
         guard end < points.count else { throw failure("a group is not closed") }
         let text = on + (off.isEmpty ? "" : "-" + off)
         if points[end] == 0x3A {
-            commentFlags.append(comments)
+            push(comments)
+            caseFlags[caseFlags.count - 1] = cases
             emit("(?\(text):")
         } else {
             commentFlags[commentFlags.count - 1] = comments
+            caseFlags[caseFlags.count - 1] = cases
             if !text.isEmpty { emit("(?\(text))") }
         }
         place = end + 1
@@ -192,7 +213,7 @@ struct RegexDialect {
         case "Q":
             place += 1
             while place < points.count, !(at(0, "\\") && at(1, "E")) {
-                emit(Self.literal(points[place]))
+                emit(point: points[place])
                 place += 1
             }
             place = min(points.count, place + 2)
@@ -212,7 +233,7 @@ struct RegexDialect {
         case "p", "P":
             let content = try property()
             emit(content.hasPrefix("\\p") || content.hasPrefix("\\P") || content.hasPrefix("\\s") || content.hasPrefix("\\S") ? content : "[\(content)]")
-        default: emit(Self.literal(try escapedCharacter()))
+        default: emit(point: try escapedCharacter())
         }
     }
 
