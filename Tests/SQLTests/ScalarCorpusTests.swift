@@ -37,7 +37,10 @@ struct ScalarCorpusTests {
     }
 
     /// Categories in which what fails is a mistake.
-    static let finished: Set = ["arithmetic", "cast_matrix", "cast_more", "cast_string", "comparison", "conditional", "decimal_types", "literal", "logical", "math"]
+    static let finished: Set = [
+        "arithmetic", "cast_matrix", "cast_more", "cast_string", "comparison", "conditional", "decimal_types", "hash_encode", "json",
+        "literal", "logical", "math", "regex", "string", "variant",
+    ]
     /// How many expressions have Flink's value; only ever more.
     static let passedAtLeast = 1_100
 }
@@ -47,5 +50,14 @@ enum KnownDifferences {
     static let reasons: [Int: String] = [
         165: "text compares by UTF-8 bytes everywhere; Flink compares by UTF-16 where it holds a Java string",
         2052: "a number cast to INTERVAL SECOND counts seconds, as it does in Flink where it is a constant; a column counts milliseconds there",
+        1308: "LPAD counts code points; Flink counts UTF-16 units",
+        1400: "SPLIT by nothing gives characters; Flink cuts those of two UTF-16 units",
+        4278: "half a surrogate pair is no character",
+        4298: "OVERLAY counts code points; Flink counts UTF-16 units, and cuts a character",
+        3764: "a whole number of JSON is a DOUBLE; Flink fails with a class that does not fit",
+        3767: "a value of another type is an error that ON ERROR speaks of; Flink fails with a class that does not fit",
+        3768: "as 3767",
+        3770: "as 3767",
+        3775: "as 3767",
     ]
 }
