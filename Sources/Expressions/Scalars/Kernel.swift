@@ -60,6 +60,7 @@ enum Kernels {
         if let kernel = try MathRounding.prepare(request) { return kernel }
         if let kernel = try MathRandom.prepare(request) { return kernel }
         if let kernel = try MathText.prepare(request) { return kernel }
+        if let kernel = try ChoiceOfCharacters.prepare(request) { return kernel }
         if let kernel = try TimeFunctions.prepare(request) { return kernel }
         if let kernel = try TextFunctions.prepare(request) { return kernel }
         if let kernel = try RegexFunctions.prepare(request) { return kernel }
