@@ -39,7 +39,7 @@ swift_and_c() {
     binary="$(find "$scratch/" -name millstreamPackageTests.xctest -path '*release*' | head -n 1)"
     [[ -n "$binary" ]] || return
     # Tests that measure speed or memory find none here.
-    run "$kind-swift" timeout --kill-after=10 5400 "$binary" --testing-library swift-testing --skip Throughput --skip aLineWithoutEndIsNotKept
+    run "$kind-swift" timeout --kill-after=10 5400 "$binary" --testing-library swift-testing --skip Throughput --skip OperatorSnapshotTests/speed --skip aLineWithoutEndIsNotKept
     CC="$toolchain/bin/clang" SANITIZE="$kind" SWIFT_LIBRARIES="$(swift -print-target-info | python3 -c 'import json, sys; print(json.load(sys.stdin)["paths"]["runtimeLibraryPaths"][0])')" run "$kind-c" timeout --kill-after=10 1200 tests/c/run.sh "$(dirname "$binary")"
 }
 

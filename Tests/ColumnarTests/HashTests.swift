@@ -56,11 +56,13 @@ import Testing
     }
 
     private func hashes(_ key: [Column], _ count: Int, _ selection: Selection?) throws -> [UInt64] {
-        try [UInt64](unsafeUninitializedCapacity: selection?.count ?? count) { buffer, initialized in
-            initialized = selection?.count ?? count
+        // Not without initial values: for none of them the library writes into the one empty array that all threads share, which ThreadSanitizer sees.
+        var result = [UInt64](repeating: 0, count: selection?.count ?? count)
+        try result.withUnsafeMutableBufferPointer { buffer in
             guard let target = buffer.baseAddress else { return }
             try Columnar.hash(columns: key, count: count, selection: selection, into: target)
         }
+        return result
     }
 }
 

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int check_failures;
+/* Functions that jobs call check too, on their own threads. */
+static _Atomic int check_failures;
 
 #define CHECK(condition) \
     do { \
@@ -23,7 +24,7 @@ static int check_failures;
 /* The call must fail with a status, and its message must contain a text (or NULL). */
 #define FAILS(status, text, call) check_status(__FILE__, __LINE__, #call, (call), (status), (text))
 
-static millstream_error *error;
+static _Thread_local millstream_error *error;
 
 static inline void check_status(
     const char *file, int line, const char *call, millstream_status actual, millstream_status wanted, const char *text) {

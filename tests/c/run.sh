@@ -14,6 +14,8 @@ link=(-L"$library" -Wl,-rpath,"$library" -lmillstream -lpthread -lm)
 if [[ -n "${SANITIZE:-}" ]]; then
     flags+=(-fsanitize="$SANITIZE")
     link+=(-Wl,-rpath,"$SWIFT_LIBRARIES" -Wl,-rpath-link,"$SWIFT_LIBRARIES")
+    # ThreadSanitizer's runtime of this compiler knows libdispatch, and must find it.
+    [[ "$SANITIZE" != thread ]] || link+=(-L"$SWIFT_LIBRARIES" -ldispatch -lBlocksRuntime)
 fi
 failed=0
 shopt -s nullglob

@@ -15,6 +15,19 @@ static struct {
     int strange_slot;
 } work = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
+static int flying(void) {
+    pthread_mutex_lock(&work.lock);
+    const int count = work.in_flight;
+    pthread_mutex_unlock(&work.lock);
+    return count;
+}
+
+static void hold(int is_holding) {
+    pthread_mutex_lock(&work.lock);
+    work.is_holding = is_holding;
+    pthread_mutex_unlock(&work.lock);
+}
+
 static void *be_done(void *unused) {
     (void)unused;
     for (int round = 0; !__atomic_load_n(&work.is_over, __ATOMIC_RELAXED); round++) {
@@ -110,12 +123,12 @@ static void results(void) {
 
 static void cancellation(void) {
     reset();
-    work.is_holding = 1;
+    hold(1);
     start();
     collect(asynchronous(sequence(1, 500)));
     millstream_job *job = execute();
-    for (int tries = 0; tries < 1000 && __atomic_load_n(&work.in_flight, __ATOMIC_RELAXED) < 16; tries++) pause_for(5);
-    CHECK(work.in_flight == 16);
+    for (int tries = 0; tries < 1000 && flying() < 16; tries++) pause_for(5);
+    CHECK(flying() == 16);
     OK(millstream_job_cancel(job, &error));
     CHECK(wait_for(job) == MILLSTREAM_JOB_CANCELED);
     millstream_notify(work.notifier);
