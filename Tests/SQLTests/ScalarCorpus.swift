@@ -95,7 +95,7 @@ struct ScalarCorpus {
     private static func run(
         _ record: Record, _ bound: ScalarExpression, _ expected: Expected, _ evaluate: (ScalarExpression, EvaluationContext) throws -> [Scalar]
     ) -> Outcome {
-        var context = EvaluationContext(timeZone: record.timeZone, now: 1_700_000_000_000)
+        var context = EvaluationContext(timeZone: record.timeZone, now: 1_780_000_000_000)
         context.database = "default_database"
         do {
             for value in try evaluate(shown(bound, record), context) {

@@ -38,17 +38,23 @@ struct ScalarCorpusTests {
 
     /// Categories in which what fails is a mistake.
     static let finished: Set = [
-        "arithmetic", "cast_matrix", "cast_more", "cast_string", "comparison", "conditional", "decimal_types", "hash_encode", "json",
-        "literal", "logical", "math", "regex", "string", "variant",
+        "arithmetic", "array", "bitmap", "cast_matrix", "cast_more", "cast_string", "comparison", "conditional", "decimal_types", "hash_encode", "json", "literal", "logical",
+        "map_row_multiset", "math", "regex", "string", "structured", "system", "temporal_arith", "temporal_extract", "temporal_floor_ceil", "temporal_format", "temporal_ltz",
+        "temporal_ltz_dst", "variant",
     ]
     /// How many expressions have Flink's value; only ever more.
-    static let passedAtLeast = 1_100
+    static let passedAtLeast = 1_700
 }
 
 /// Records whose value here is another than the recorded one, and why.
 enum KnownDifferences {
     static let reasons: [Int: String] = [
         165: "text compares by UTF-8 bytes everywhere; Flink compares by UTF-16 where it holds a Java string",
+        1878: "a TIMESTAMP(9) is 64 bits of nanoseconds, which end in 2262: what lies beyond is the last of them",
+        1920: "a year of five digits keeps them all as text",
+        2185: "a year of seven digits keeps them all as text",
+        3594: "Flink fails on an element of MAP_FROM_ARRAYS",
+        4514: "Flink fails on an element of MAP_UNION",
         2052: "a number cast to INTERVAL SECOND counts seconds, as it does in Flink where it is a constant; a column counts milliseconds there",
         1308: "LPAD counts code points; Flink counts UTF-16 units",
         1400: "SPLIT by nothing gives characters; Flink cuts those of two UTF-16 units",

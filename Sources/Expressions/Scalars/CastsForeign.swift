@@ -8,6 +8,7 @@ enum CastsForeign {
     }
 
     static func writeBitmap(_ bytes: UnsafeRawBufferPointer, to writer: inout TextWriter) throws(MillstreamError) {
-        throw MillstreamError(.unsupported, "a BITMAP cannot be cast to text")
+        guard let bitmap = RoaringBitmap(serialized: bytes) else { throw MillstreamError(.decode, "the bytes of a BITMAP are no bitmap") }
+        bitmap.text.withUnsafeBytes { writer.append($0) }
     }
 }

@@ -68,6 +68,12 @@ enum Kernels {
         if let kernel = try DigestFunctions.prepare(request) { return kernel }
         if let kernel = try JSONFunctions.prepare(request) { return kernel }
         if let kernel = try VariantFunctions.prepare(request) { return kernel }
+        if let kernel = try CollectionElements.prepare(request) { return kernel }
+        if let kernel = try CollectionArrays.prepare(request) { return kernel }
+        if let kernel = try CollectionConstructors.prepare(request) { return kernel }
+        if let kernel = try MapFunctions.prepare(request) { return kernel }
+        if let kernel = try BitmapFunctions.prepare(request) { return kernel }
+        if let kernel = try SessionFunctions.prepare(request) { return kernel }
         throw MillstreamError(.unsupported, "\(request.function.rawValue) of (\(request.arguments.map(\.description).joined(separator: ", "))) is not built")
     }
 }

@@ -20,6 +20,11 @@ enum TimeFunctions {
         case .unixTimestamp: return try TimeParsing.prepareUnixTimestamp(request)
         case .currentDate, .currentTime, .localTime, .localTimestamp, .currentTimestamp, .currentRowTimestamp, .processingTime, .currentWatermark:
             return present(request)
+        case .sourceWatermark:
+            return { (_, _, _) throws(MillstreamError) in
+                throw MillstreamError(
+                    .plan, "SOURCE_WATERMARK() has no value: it says in a WATERMARK clause that the source makes the watermarks", hint: "CURRENT_WATERMARK(rowtime) is the current one.")
+            }
         default: return nil
         }
     }

@@ -40,10 +40,6 @@ struct TimePattern {
     private(set) var texts: [Text] = []
     /// No value is longer when it is written.
     private(set) var byteCountMax = 0
-    /// Whether a field of weeks is written.
-    private(set) var hasWeeks = false
-    /// Digits of fractions of a second (`SSS`: 3).
-    private(set) var fractionDigits = 0
 
     private var activeNumber: Int?
     private var pendingPad: Int32 = 0
@@ -73,7 +69,6 @@ struct TimePattern {
         activeNumber = nil
         steps.append(step)
         byteCountMax += max(Int(step.pad), 40)
-        if [.weekYear, .week, .weekOfMonth, .localWeekday].contains(step.field), step.kind != .literal { hasWeeks = true }
     }
 
     mutating func pad(_ width: Int) {
@@ -134,8 +129,6 @@ struct TimePattern {
     }
 
     mutating func endAllOptionals() { while endOptional() {} }
-
-    mutating func noteFraction(_ digits: Int) { fractionDigits = max(fractionDigits, digits) }
 }
 
 /// Reads the letters of a pattern.
@@ -273,7 +266,6 @@ private struct PatternReader {
             pattern.appendText(.dayPeriod, count == 5 ? ["mi"] + TimeText.periods[1...2] + ["n"] + TimeText.periods[4...] : TimeText.periods)
         case "S":
             guard count <= 9 else { throw MillstreamError(.plan, "maximum width must be from 1 to 9 inclusive but was \(count)") }
-            pattern.noteFraction(count)
             let width = Int32(truncatingIfNeeded: count)
             pattern.appendNumber(.init(kind: .fraction, field: .nano, sign: .never, minWidth: width, maxWidth: width))
         case "F":
