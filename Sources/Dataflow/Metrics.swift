@@ -21,6 +21,8 @@ public final class OperatorMetrics: Sendable {
     public let lateRecords = Counter()
     /// Of the late rows, those that nobody received.
     public let lateRecordsDropped = Counter()
+    /// Retractions of rows that were not there.
+    public let retractionsDropped = Counter()
     /// Rows whose timestamp was further ahead of the clock than the strategy's bound, and that were dropped or sent to a side output.
     public let futureRecords = Counter()
     /// Of those, the ones that nobody received.

@@ -58,6 +58,8 @@ public enum OperatorFactory {
                 deadLetterOutput: node.deadLetterOutput, hostObjects: bindings.hostObjects)
         case .table(let table):
             return try TableOperatorFactory.make(table, inputs: inputs, output: node.output, bindings: bindings, configuration: configuration, isBatch: isBatch)
+        case .aggregate(let operation):
+            return try AggregateOperatorFactory.make(operation, input: input, output: node.output, bindings: bindings, configuration: configuration, isBatch: isBatch)
         case .asynchronous(let description):
             return try AsyncOperator(try bindings.function(description.function.value), capacity: description.capacity, output: node.output)
         default: throw MillstreamError(.unsupported, "\(node.name) is not built yet")

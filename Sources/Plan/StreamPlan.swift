@@ -139,6 +139,8 @@ public enum Operation: Sendable {
     case window(WindowDescription)
     /// An operator of tables.
     case table(TableOperation)
+    /// An aggregation of a table.
+    case aggregate(AggregateOperation)
     case sink(SinkDescription)
     /// An operator that the program binds (written in Swift).
     case custom(BindingID)

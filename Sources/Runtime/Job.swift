@@ -543,6 +543,7 @@ public struct OperatorStatistics: Sendable {
                 ("numRecordsIn", metrics.recordsIn.value), ("numRecordsOut", metrics.recordsOut.value),
                 ("numBytesIn", metrics.bytesIn.value), ("numBytesOut", metrics.bytesOut.value), ("numBatchesIn", metrics.batchesIn.value),
                 ("numLateRecords", metrics.lateRecords.value), ("numLateRecordsDropped", metrics.lateRecordsDropped.value),
+                ("numRetractionsDropped", metrics.retractionsDropped.value),
                 ("numFutureRecords", metrics.futureRecords.value), ("numFutureRecordsDropped", metrics.futureRecordsDropped.value),
                 ("numMalformedRecords", metrics.malformedRecords.value), ("numTimersDropped", metrics.timersDropped.value),
                 ("numRecordsFailed", metrics.recordsFailed.value), ("numCloseFailures", metrics.closeFailures.value),

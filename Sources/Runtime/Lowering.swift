@@ -312,6 +312,7 @@ struct Lowering {
         case .reduce, .rolling, .window: true
         case .process(let process): process.isKeyed
         case .table(let table): table.isKeyed
+        case .aggregate(let aggregation): aggregation.keys != nil
         default: false
         }
     }

@@ -171,6 +171,7 @@ public struct PlanDiff: Sendable {
         case .reduce(_, let keys), .rolling(_, _, let keys): positions = keys
         case .window(let description): positions = description.keys
         case .table(let table): positions = table.inputKeys.first?.flatMap { $0.isEmpty ? nil : $0 }
+        case .aggregate(let aggregation): positions = aggregation.keys.flatMap { $0.isEmpty ? nil : $0 }
         default: positions = nil
         }
         let types = (step.inputs.first?.types ?? []) + step.hidden

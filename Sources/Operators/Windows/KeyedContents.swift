@@ -9,15 +9,18 @@ final class WindowKeys {
     /// The key slot of each row of the batch that was looked up last.
     private(set) var slots: [Int32] = []
     private var rowsBefore: Int64 = 0
+    private let takesNulls: Bool
 
-    init(positions: [Int], types: [DataType], hostObjects: HostObjects?) throws(MillstreamError) {
+    /// `takesNulls`: a key that is NULL is one like others.
+    init(positions: [Int], types: [DataType], hostObjects: HostObjects?, takesNulls: Bool = false) throws(MillstreamError) {
         self.positions = positions
+        self.takesNulls = takesNulls
         table = try KeyTable(types: types, hostObjects: hostObjects)
     }
 
     func lookup(_ rows: Batch) throws(MillstreamError) {
         let keys = positions.map { rows.columns[$0] }
-        try refuseNullKeys(keys, count: rows.count, rowsBefore: rowsBefore)
+        if !takesNulls { try refuseNullKeys(keys, count: rows.count, rowsBefore: rowsBefore) }
         rowsBefore &+= Int64(rows.count)
         let keyed = rows.keyHashes == nil ? try rows.keyed(by: keys) : rows
         guard let hashes = keyed.keyHashes else { throw MillstreamError.internal("rows without key hashes") }

@@ -131,6 +131,9 @@ public struct SessionSettings: Hashable, Sendable {
 extension Operation {
     /// Whether rows whose only key column is NULL are rows like others, as in SQL; a stream that is keyed by a function has none.
     public var takesNullKeys: Bool {
-        if case .table = self { true } else { false }
+        switch self {
+        case .table, .aggregate: true
+        default: false
+        }
     }
 }
