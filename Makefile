@@ -10,7 +10,7 @@ KILLS ?= 200
 SWIFT_BUILD := swift build -c release --product millstream -Xswiftc -static-stdlib \
 	-Xlinker --version-script=$(CURDIR)/scripts/exports.map -Xlinker --gc-sections -Xlinker -soname=libmillstream.so
 # The tests run the same release code as the library; a scratch path of their own keeps the two sets of flags apart.
-SWIFT_TEST := timeout --kill-after=10 1500 swift test -c release --scratch-path .build/test
+SWIFT_TEST := MILLSTREAM_TESTS=1 timeout --kill-after=10 1500 swift test -c release --scratch-path .build/test
 # A test that hangs ends the run with every thread's stack, instead of keeping CI for hours. A process per core; tests of one group share one.
 PYTEST := .venv/bin/python -m pytest -q --timeout=300 --timeout-method=thread -n auto --dist loadgroup
 LIBRARY := python/src/millstream/libmillstream.so

@@ -6,6 +6,9 @@ let engine: [SwiftSetting] = [
     .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)),
 ]
 
+// The front end's tests look at what it keeps to itself: `make test` asks for that; the library is built without.
+let testable: [SwiftSetting] = Context.environment["MILLSTREAM_TESTS"] == nil ? [] : [.unsafeFlags(["-enable-testing"], .when(configuration: .release))]
+
 // The rooms of docs/architecture.md, lowest first. A target may depend on lower levels only; Tests/ArchitectureTests says so.
 let package = Package(
     name: "millstream",
@@ -40,14 +43,14 @@ let package = Package(
             name: "Connectors", dependencies: ["Columnar", "Dataflow", "Plan", "CDecoding", "CZlib", "CZstd"], swiftSettings: engine),
         .target(name: "Checkpoint", dependencies: ["Columnar", "Dataflow", "CLz4", "CZstd"], swiftSettings: engine),
         // Level 4
-        .target(name: "SQL", dependencies: ["Columnar", "Expressions", "Plan"], swiftSettings: engine),
+        .target(name: "SQL", dependencies: ["Columnar", "Expressions", "Plan"], swiftSettings: engine + testable),
         .target(
             name: "Runtime",
             dependencies: ["Columnar", "Dataflow", "Expressions", "Plan", "State", "Exchange", "Operators", "Connectors", "Checkpoint"],
             swiftSettings: engine),
         // Level 5
         .target(
-            name: "CABI", dependencies: ["CMillstream", "Columnar", "Dataflow", "Expressions", "Plan", "Operators", "Connectors", "Checkpoint", "Runtime"],
+            name: "CABI", dependencies: ["CMillstream", "Columnar", "Dataflow", "Expressions", "Plan", "Operators", "Connectors", "Checkpoint", "Runtime", "SQL"],
             swiftSettings: engine),
         // Columns of every type from a seed, checkpoints of one operator, batches from Swift values, for several rooms' tests.
         .target(name: "TestColumns", dependencies: ["Checkpoint", "Columnar", "Dataflow", "State"], path: "Tests/Support"),

@@ -818,6 +818,25 @@ millstream_status millstream_job_collect(
 millstream_status millstream_job_collect_stream(
     millstream_job *job, millstream_node sink, int32_t compatible, struct ArrowArrayStream *out, millstream_error **error);
 
+/* ---- SQL ---------------------------------------------------------------------------------------------------------------------------------------- */
+
+/* A session: catalogs, options, and what statements made in them. One thread at a time. */
+typedef struct millstream_sql millstream_sql;
+/* A session whose jobs are configured, and print, as those of `environment` (which lives on its own; its nodes are not part of them). */
+millstream_status millstream_sql_create(millstream_environment *environment, millstream_sql **session, millstream_error **error);
+void millstream_sql_free(millstream_sql *session);
+/* Runs one statement of Flink's SQL; a `;` may end it. A query or an INSERT starts a job and does not wait for it.
+   *rows, if not NULL, gets the result as a stream of Arrow batches: of a query its changes, with a hidden column `$row_kind` (int8: 0 +I, 1 -U, 2 +U, 3 -D) behind the others,
+   and each asks the job for more; of other statements the rows that they give. *job, if not NULL, gets the job, or NULL where there is none; without it and without a stream
+   the job is cancelled. *description, if not NULL, gets as JSON: {"kind":"SUCCESS_WITH_CONTENT","sink":<the collecting sink's node, or -1>,"insertOnly":true,"key":[0],
+   "columns":[{"name":"a","type":"INT NOT NULL","text":"TIMESTAMP(3) *ROWTIME*"}, ...],
+   "rows":[["a"], ...] (of other statements than queries)}, to be freed with millstream_string_free.
+   Errors: MILLSTREAM_PLAN and MILLSTREAM_CONFIGURATION for what is wrong with the statement, with its line and column. */
+millstream_status millstream_execute_sql(
+    millstream_sql *session, const char *statement, char **description, millstream_job **job, struct ArrowArrayStream *rows, millstream_error **error);
+/* The statements of a text, without comments between them, as JSON: [{"start":0,"end":8}, ...] in bytes. For scripts. */
+millstream_status millstream_sql_split(const char *text, char **json, millstream_error **error);
+
 /* Cancels all jobs, waits at most so many milliseconds, and stops the engine's threads. Afterwards only `_free` functions may be called; others give
  * MILLSTREAM_INVALID_STATE. Returns MILLSTREAM_INVALID_STATE if a job did not stop in time; it may then be called again, to wait for longer. */
 millstream_status millstream_shutdown(int64_t milliseconds, millstream_error **error);

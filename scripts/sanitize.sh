@@ -35,7 +35,7 @@ swift_and_c() {
     local kind="$1" scratch="$2" binary
     # Waiting for the Swift library's mutex is hidden from ThreadSanitizer: see Guarded.
     run "$kind-build" timeout --kill-after=10 5400 \
-        swift build --build-tests -c release --sanitize "$kind" --scratch-path "$scratch" -Xswiftc -g -Xswiftc -DMILLSTREAM_VISIBLE_LOCKS
+        env MILLSTREAM_TESTS=1 swift build --build-tests -c release --sanitize "$kind" --scratch-path "$scratch" -Xswiftc -g -Xswiftc -DMILLSTREAM_VISIBLE_LOCKS
     binary="$(find "$scratch/" -name millstreamPackageTests.xctest -path '*release*' | head -n 1)"
     [[ -n "$binary" ]] || return
     # Tests that measure speed or memory find none here.

@@ -10,6 +10,7 @@ enum HandleKind: UInt8 {
     case notifier = 6
     case clock = 7
     case savepointWriter = 8
+    case sql = 9
 
     var name: String {
         switch self {
@@ -21,6 +22,7 @@ enum HandleKind: UInt8 {
         case .notifier: "notifier"
         case .clock: "clock"
         case .savepointWriter: "savepoint writer"
+        case .sql: "SQL session"
         }
     }
 }
@@ -116,7 +118,7 @@ final class HandleTable: @unchecked Sendable {
 
     private func article(_ kind: HandleKind) -> String {
         switch kind {
-        case .error, .environment, .expression: "an \(kind.name)"
+        case .error, .environment, .expression, .sql: "an \(kind.name)"
         case .function, .job, .notifier, .clock, .savepointWriter: "a \(kind.name)"
         }
     }

@@ -1,5 +1,6 @@
 import Columnar
 import Dataflow
+import Expressions
 import Plan
 
 /// Gives rows their timestamps and makes the watermarks that follow from them.
@@ -16,11 +17,15 @@ final class AssignTimestampsOperator: Operator, WaitingOperator {
     private var timestampFunction: HostCaller?
     private var generator: BoundedOutOfOrdernessWatermarks?
     private var hostGenerator: HostCaller?
+    /// The watermark behind each row, by an expression; then the generator is given these times and not the rows' own.
+    private var expression: ScalarProgram?
     private let interval: Int64
     private let types: [DataType]
     private var context: OperatorContext?
     private var rowsBefore: Int64 = 0
     private var pending: Batch?
+    /// The times that the generator sees of `pending`, where they are not the rows' own.
+    private var pendingTimes: Column?
     private var isIdle = false
     /// Restored as idle: that is said once more, as nobody knows whether those behind it have heard of it.
     private var announcesIdle = false
@@ -39,6 +44,10 @@ final class AssignTimestampsOperator: Operator, WaitingOperator {
         case .none: break
         case .boundedOutOfOrderness(let milliseconds):
             generator = BoundedOutOfOrdernessWatermarks(outOfOrdernessMilliseconds: milliseconds, intervalMilliseconds: interval)
+        case .expression(let watermark):
+            // The generator's watermark is its greatest time less one: it is given times that are one more.
+            generator = BoundedOutOfOrdernessWatermarks(outOfOrdernessMilliseconds: 0, intervalMilliseconds: interval)
+            expression = try ScalarProgram([watermark])
         case .host(let id): hostGenerator = try HostCaller(try bindings.function(id.value))
         }
         // Before any subtask runs: whoever starts first waits for those that have not started.
@@ -82,6 +91,7 @@ final class AssignTimestampsOperator: Operator, WaitingOperator {
             if timed.isEmpty { return .done }
         }
         pending = timed
+        pendingTimes = try watermarkTimes(timed)
         return try resume(output: output)
     }
 
@@ -112,7 +122,7 @@ final class AssignTimestampsOperator: Operator, WaitingOperator {
         // A watermark may be due after every row, so that this is a loop and stops where there is no room.
         while let batch = pending {
             if let member, alignment?.holdsBack(member) == true { return .more }
-            guard generator != nil, let times = batch.timestamps else {
+            guard generator != nil, let times = pendingTimes ?? batch.timestamps else {
                 pending = nil
                 try output.emit(batch)
                 if hostGenerator != nil { try askGenerator(batch.timestamps, count: batch.count, output) }
@@ -122,6 +132,7 @@ final class AssignTimestampsOperator: Operator, WaitingOperator {
             let (end, watermark) = generator?.advance(rows, from: 0) ?? (batch.count, nil)
             withExtendedLifetime(times) {}
             pending = end < batch.count ? batch.slice(end, batch.count - end) : nil
+            pendingTimes = end < batch.count ? pendingTimes?.slice(end, batch.count - end) : nil
             try output.emit(batch.slice(0, end))
             if let watermark { try emit(watermark, output) }
             if pending != nil && output.isFull { return .more }
@@ -228,6 +239,23 @@ final class AssignTimestampsOperator: Operator, WaitingOperator {
         var request = HostRequest(.watermark, count: count)
         request.timestamps = timestamps
         if let value = try hostGenerator.call(request).integers.first { try emit(EventTime(milliseconds: value), output) }
+    }
+
+    /// For each row one more than the watermark behind it; `EventTime.none` where there is none.
+    private func watermarkTimes(_ batch: Batch) throws(MillstreamError) -> Column? {
+        guard let expression, let context else { return nil }
+        let session = EvaluationContext(now: context.clock.now().milliseconds)
+        let column = try expression.columns(of: batch, session)[0]
+        let perSecond: Int64
+        switch column.type.kind {
+        case .timestamp(let precision), .timestampLTZ(let precision): perSecond = TimeUnit(precision: precision).perSecond
+        default: throw MillstreamError(.plan, "a watermark is a TIMESTAMP or TIMESTAMP_LTZ, not a value of type \(column.type)")
+        }
+        let buffer = Buffer(byteCount: 8 * batch.count)
+        let times = buffer.pointer(as: Int64.self)
+        toMilliseconds(UnsafePointer(column.pointer(as: Int64.self)), batch.count, perSecond: perSecond, into: times)
+        for row in 0..<batch.count { times[row] = column.isNull(row) ? EventTime.none.milliseconds : times[row].addingSaturating(1) }
+        return Column(type: .bigInt, count: batch.count, values: buffer)
     }
 
     // MARK: Timestamps

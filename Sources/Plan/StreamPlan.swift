@@ -164,6 +164,8 @@ public struct WatermarkDescription: Sendable {
     public enum Generator: Sendable {
         case none
         case boundedOutOfOrderness(milliseconds: Int64)
+        /// SQL's: the largest value so far of an expression over the row, a TIMESTAMP or TIMESTAMP_LTZ; rows for which it is NULL do not count.
+        case expression(ScalarExpression)
         case host(BindingID)
     }
     /// A bound on how far a row's time may be ahead of the clock.

@@ -19,6 +19,7 @@ enum TableOperatorFactory {
         case .limit(let description): return LimitOperator(description)
         case .sort(let description): return try SortOperator(description, schema: inputs[0])
         case .dropUpdateBefore: return DropUpdateBeforeOperator()
+        case .replicate(let count): return try ReplicateOperator(count: count, input: inputs[0], output: output)
         case .join(let description):
             if isBatch { return try HashJoinOperator(description, inputs: inputs, output: output, evaluation: evaluation, hostObjects: objects) }
             return try JoinOperator(description, inputs: inputs, output: output, evaluation: evaluation, hostObjects: objects)

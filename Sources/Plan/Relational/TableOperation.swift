@@ -9,6 +9,8 @@ public enum TableOperation: Sendable {
     case sort(SortDescription)
     /// Leaves out -U, for readers that know a row by its key.
     case dropUpdateBefore
+    /// Each row as often as this column (BIGINT) says; the output is without the column.
+    case replicate(count: Int)
     case rank(RankDescription)
     case deduplicate(DeduplicateDescription)
     case changelogNormalize(ChangelogNormalizeDescription)
@@ -22,7 +24,7 @@ public enum TableOperation: Sendable {
     /// By what each input is keyed: the rows of a key come to one subtask. Nil: rows may come anywhere; no columns: all come to the one subtask there is.
     public var inputKeys: [[Int]?] {
         switch self {
-        case .calc, .expand, .unnest, .dropUpdateBefore, .lookupJoin: [nil]
+        case .calc, .expand, .unnest, .dropUpdateBefore, .replicate, .lookupJoin: [nil]
         case .limit, .sort: [[]]
         case .rank(let rank): [rank.partition]
         case .deduplicate(let deduplicate): [deduplicate.keys]

@@ -644,6 +644,19 @@ class ArrowStream:
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any: ...
 
+@final
+class SQLSession:
+    """Catalogs, options, and what statements made in them. Made by `sql_session`."""
+
+def sql_session(environment: Environment, /) -> SQLSession:
+    """A session whose jobs are configured, and print, as the environment's."""
+
+def sql_execute(session: SQLSession, statement: str, /) -> tuple[str, Job | None]:
+    """Runs one statement: what it gave as JSON (`millstream_execute_sql` in millstream.h), and the job that it started."""
+
+def sql_split(text: str, /) -> list[str]:
+    """The statements of a script, each without the semicolon behind it."""
+
 def savepoint_describe(path: str, /) -> str:
     """What is in a savepoint: operators, their parts, and the columns of those, as JSON."""
 

@@ -59,6 +59,10 @@ REMEMBERED("co_process", make_co_process)
 
 #define FACTORY(name, function, doc) {name, (PyCFunction)(void (*)(void))(function), METH_VARARGS | METH_KEYWORDS, doc}
 
+extern PyTypeObject SQLSession_Type;
+extern PyObject *sql_session(PyObject *module, PyObject *environment);
+extern PyObject *sql_execute(PyObject *module, PyObject *arguments);
+extern PyObject *sql_split(PyObject *module, PyObject *text);
 extern PyObject *savepoint_describe(PyObject *module, PyObject *path);
 extern PyObject *savepoint_read(PyObject *module, PyObject *arguments);
 extern PyObject *savepoint_manifest(PyObject *module, PyObject *path);
@@ -77,6 +81,9 @@ static PyMethodDef methods[] = {
     {"register_row_class", register_row_class, METH_O, "The class of the rows that C makes."},
     {"register_instant_class", register_instant_class, METH_O, "The class of TIMESTAMP_LTZ values."},
     {"register_output_tag_class", register_output_tag_class, METH_O, "The class that marks results for side outputs."},
+    {"sql_session", sql_session, METH_O, "A session of SQL over an environment's configuration."},
+    {"sql_execute", sql_execute, METH_VARARGS, "Runs one statement: its description as JSON, and its job."},
+    {"sql_split", sql_split, METH_O, "The statements of a text."},
     {"savepoint_describe", savepoint_describe, METH_O, "What is in a savepoint, as JSON."},
     {"savepoint_read", savepoint_read, METH_VARARGS, "The rows of one part of an operator's state, and its columns."},
     {"savepoint_manifest", savepoint_manifest, METH_O, "What a savepoint's manifest says, as JSON."},
@@ -112,7 +119,7 @@ static int add_types(PyObject *module)
     static const struct {
         const char *name;
         PyTypeObject *type;
-    } types[] = {{"RowBase", &RowBase_Type}, {"PerSubtask", &PerSubtask_Type}, {"Function", &Function_Type}, {"Environment", &Environment_Type}, {"Clock", &Clock_Type},
+    } types[] = {{"RowBase", &RowBase_Type}, {"PerSubtask", &PerSubtask_Type}, {"Function", &Function_Type}, {"Environment", &Environment_Type}, {"Clock", &Clock_Type}, {"SQLSession", &SQLSession_Type},
         {"Job", &Job_Type}, {"CollectIterator", &CollectIterator_Type}, {"ArrowStream", &ArrowStream_Type}, {"Border", &Border_Type},
         {"BorderIterator", &BorderIterator_Type}, {"WindowElements", &WindowElements_Type}, {"Notifier", &Notifier_Type}, {"TypedValue", &TypedValue_Type}};
     for (size_t index = 0; index < sizeof types / sizeof *types; index++) {
