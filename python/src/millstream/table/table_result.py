@@ -103,7 +103,7 @@ class CloseableIterator:
     """Rows of a result, one after the other.
 
     >>> from millstream.table import TableEnvironment
-    >>> with TableEnvironment.create().execute_sql("SELECT 1 AS one").collect() as rows:
+    >>> with TableEnvironment.create().execute_sql("SELECT 1 AS n").collect() as rows:
     ...     next(rows)
     <Row(1)>
     """
