@@ -33,7 +33,8 @@ final class RelationTraits {
         case .values: return .insertOnly
         case .calc, .watermark, .expand, .windowTable, .unnest, .over, .replicate: return changelog(of: relation.input)
         case .union: return relation.inputs.reduce(into: ChangelogMode.insertOnly) { $0.formUnion(changelog(of: $1)) }
-        case .windowAggregate: return isInsertOnly(relation.input) ? .insertOnly : .insertOnly
+        // A window comes out once, whatever its rows did before.
+        case .windowAggregate: return .insertOnly
         case .aggregate(_, let calls):
             // Rows once seen stay, where nothing is computed of them.
             return calls.isEmpty && isInsertOnly(relation.input) ? .insertOnly : .all

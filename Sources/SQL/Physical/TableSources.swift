@@ -6,7 +6,6 @@ import Plan
 extension PlanBuilder {
     /// The rows of a table: its physical and metadata columns in the table's order.
     func source(_ scan: TableScan, _ relation: Relation) throws(MillstreamError) -> NodeID {
-        let options = scan.description.options
         let columns = scan.table.table.baseColumns
         let (kind, order) = try sourceKind(scan, columns)
         let parallelism = scan.description.parallelism("scan.parallelism")
@@ -17,7 +16,6 @@ extension PlanBuilder {
             let back = columns.indices.map { index in ScalarExpression.column(order.firstIndex(of: index) ?? 0, relation.columns[index].type) }
             result = add("Calc", .table(.calc(CalcDescription(projections: back))), [Edge(source: source)], relation.columns, parallelism: parallelism)
         }
-        _ = options
         return try normalized(scan, relation, result)
     }
 
